@@ -1,0 +1,44 @@
+const POLYNOMIAL = 0x82f63b78;
+const TABLES = sliceTables();
+
+/**
+ * CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `buf[start..end)`, unsigned. `seed` is the checksum of the bytes
+ * before these, so that `crc32c(b, 0, b.length, crc32c(a))` is the checksum of a followed by b.
+ */
+export function crc32c(buf: Uint8Array, start = 0, end: number = buf.length, seed = 0): number {
+  if (!(start >= 0 && start <= end && end <= buf.length)) {
+    throw new RangeError(`no range ${start}..${end} in a buffer of ${buf.length} bytes`);
+  }
+  const t = TABLES;
+  let crc = ~seed;
+  let at = start;
+  for (const last = end - 8; at <= last; at += 8) {
+    const low = crc ^ (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16) | (buf[at + 3]! << 24));
+    crc =
+      t[0x700 | (low & 0xff)]! ^
+      t[0x600 | ((low >>> 8) & 0xff)]! ^
+      t[0x500 | ((low >>> 16) & 0xff)]! ^
+      t[0x400 | (low >>> 24)]! ^
+      t[0x300 | buf[at + 4]!]! ^
+      t[0x200 | buf[at + 5]!]! ^
+      t[0x100 | buf[at + 6]!]! ^
+      t[buf[at + 7]!]!;
+  }
+  for (; at < end; at++) crc = t[(crc ^ buf[at]!) & 0xff]! ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** Table k, at k * 256, holds the effect of a byte that k more bytes follow: eight bytes in one step. */
+function sliceTables(): Int32Array {
+  const tables = new Int32Array(8 * 256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
+    tables[byte] = crc;
+  }
+  for (let at = 256; at < tables.length; at++) {
+    const before = tables[at - 256]!;
+    tables[at] = (before >>> 8) ^ tables[before & 0xff]!;
+  }
+  return tables;
+}
