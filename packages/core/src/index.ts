@@ -1,1 +1,3 @@
-export {};
+export * from './address.js';
+export * from './message.js';
+export * from './ports.js';

@@ -1,0 +1,194 @@
+/**
+ * The core's ports: what it asks of the floors above it (engines implement them) and of whoever composes the broker.
+ * The core decides; everything that waits, writes or asks the world stands behind one of these.
+ */
+import type { Message } from './message.js';
+
+// ---------------------------------------------------------------------------------------------------------------
+// queue -> store | replication
+
+/** A place in one queue's log: counts entries from 1, never bytes, so that compaction leaves holes and moves nothing. */
+export type Position = number;
+
+/** Names one life of a queue: a queue deleted and declared again under its name is another incarnation. A UUID. */
+export type Incarnation = string;
+
+/**
+ * The log of one queue. Publishes and settlements are entries; the queue's state is their fold.
+ * Implementations: none (transient queues), the node's write-ahead log, later the replicated log around it.
+ */
+export interface QueueLog {
+  /** Appends a message; the bytes are copied before the call returns. Positions grow by one with every entry. */
+  publish(message: Message): Position;
+  /** Takes a position for a message that is not logged (transient, in a durable queue): a hole in the log. */
+  skip(): Position;
+  /** The messages at `first..last` (inclusive) are settled for good: accepted, dropped, expired or dead-lettered. May be coalesced and is written with the next group; no sync is forced by it. */
+  settle(first: Position, last: Position): void;
+  /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
+  readonly committed: Position;
+  /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */
+  onCommitted: ((committed: Position) => void) | null;
+  /** Called once when the log can no longer promise anything (a failed write or sync); the queue stops confirming. */
+  onFailed: ((error: Error) => void) | null;
+}
+
+/** A message as recovery found it, in the order of positions. */
+export interface RecoveredMessage {
+  readonly position: Position;
+  readonly message: Message;
+}
+
+export interface RecoveredQueue {
+  readonly incarnation: Incarnation;
+  /** Live messages by ascending position. */
+  readonly messages: readonly RecoveredMessage[];
+  /** Everything up to here may have been delivered before a crash; Infinity after a crash, the delivered edge after a clean stop. */
+  readonly deliveredUpTo: Position;
+}
+
+/** Who owns the node's write-ahead log and hands out the logs of its queues. */
+export interface LogStore {
+  /** Reads what is on disk. Called once, before any `log`. What it returns is synced. */
+  recover(): Promise<RecoveredQueue[]>;
+  /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
+  log(incarnation: Incarnation): QueueLog;
+  /** Forgets an incarnation and gives its space back. */
+  remove(incarnation: Incarnation): void;
+  /** Records how far a queue was delivered, so that after a clean stop only those come back as redelivered. */
+  delivered(incarnation: Incarnation, upTo: Position): void;
+  /** Hands over what was gathered in this turn; the core calls it once at the end of every turn in which something was appended. */
+  flush(): void;
+  /** Resolves when everything appended so far is on disk. */
+  sync(): Promise<void>;
+  /** Syncs and closes. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// everyone -> metadata
+
+/** Grows with every change of the store. */
+export type Revision = number;
+
+/** Holds when the key is absent (0) or was last changed at exactly this revision. */
+export interface Guard {
+  readonly key: string;
+  readonly revision: Revision | 'absent' | 'present';
+}
+
+/** Puts (any JSON value) or deletes (undefined) one key. */
+export interface Write {
+  readonly key: string;
+  readonly value: JsonValue | undefined;
+}
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+export interface MetadataEntry {
+  readonly key: string;
+  readonly value: JsonValue;
+  /** Of the key's last change. */
+  readonly revision: Revision;
+}
+
+export interface MetadataEvent {
+  readonly key: string;
+  /** Undefined: deleted. */
+  readonly value: JsonValue | undefined;
+  readonly revision: Revision;
+}
+
+/** Raised by `change` when a guard did not hold; nothing was written. */
+export class GuardFailedError extends Error {
+  readonly key: string;
+  constructor(key: string) {
+    super(`metadata key ${key} was changed by somebody else`);
+    this.key = key;
+  }
+}
+
+/**
+ * Vhosts, users, permissions, policies, parameters, durable exchanges, queues and bindings. Embedded on one node, etcd in a cluster.
+ * Keys are paths whose parts are percent-encoded (`metadataKey`), in the shape `queues/<vhost>/<name>`.
+ */
+export interface MetadataStore {
+  /** All entries whose key starts with `prefix`, by key, and the revision they are of. */
+  load(prefix: string): Promise<{ readonly revision: Revision; readonly entries: readonly MetadataEntry[] }>;
+  /** Calls `listener` for every later change under `prefix`, in order; the events of one change are handed over together. Returns a function that stops it. */
+  watch(prefix: string, from: Revision, listener: (events: readonly MetadataEvent[]) => void): () => void;
+  /** All or nothing. Resolves when durable and after every watcher on this node has seen it. Rejects with GuardFailedError or the world's error. */
+  change(when: readonly Guard[], then: readonly Write[]): Promise<Revision>;
+  close(): Promise<void>;
+}
+
+/** `queues`, `/`, `a b` -> `queues/%2F/a%20b`. */
+export function metadataKey(...parts: readonly string[]): string {
+  return parts.map(encodeURIComponent).join('/');
+}
+
+/** The inverse of metadataKey. */
+export function metadataKeyParts(key: string): string[] {
+  return key.split('/').map(decodeURIComponent);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// doors -> users (implemented by `auth`)
+
+export type UserTag = string;
+
+/** Somebody who has proved who they are. */
+export interface Principal {
+  readonly user: string;
+  readonly tags: readonly UserTag[];
+  /** Which back end vouched: `internal`, later `ldap`, `http`, `oauth2`. */
+  readonly backend: string;
+}
+
+/** What a door knows about somebody who knocks. */
+export interface LoginContext {
+  /** True when the peer's address is one of this machine's loopback addresses. */
+  readonly loopback: boolean;
+  /** For logs: `127.0.0.1:51234`. */
+  readonly peer: string;
+}
+
+export type LoginResult =
+  | { readonly ok: true; readonly principal: Principal }
+  /** `reason` is for our log and for administrators, never for the peer. */
+  | { readonly ok: false; readonly reason: string };
+
+export interface Authenticator {
+  /** A user name and its password. */
+  password(user: string, password: string, context: LoginContext): Promise<LoginResult>;
+  /** A user name vouched for by a verified client certificate (SASL EXTERNAL). */
+  external(user: string, context: LoginContext): Promise<LoginResult>;
+}
+
+/** A user as stored and exported. */
+export interface User {
+  readonly name: string;
+  /** Base64, by `hashingAlgorithm`; empty: no password login. */
+  readonly passwordHash: string;
+  readonly hashingAlgorithm: string;
+  readonly tags: readonly UserTag[];
+  readonly limits: { readonly [limit: string]: number };
+}
+
+/** The internal users. Changes resolve when durable. */
+export interface UserDirectory {
+  list(): readonly User[];
+  get(name: string): User | undefined;
+  /** Creates or replaces; exactly one of password, passwordHash or neither (no password login). Throws RangeError for an unknown algorithm or a malformed hash. */
+  put(user: {
+    readonly name: string;
+    readonly tags: readonly UserTag[];
+    readonly password?: string;
+    readonly passwordHash?: string;
+    readonly hashingAlgorithm?: string;
+    readonly limits?: { readonly [limit: string]: number };
+  }): Promise<void>;
+  /** False when there was none. */
+  delete(name: string): Promise<boolean>;
+  /** Salted hash in the field's own form (base64 of 4 bytes of salt and sha256), for `/api/auth/hash_password`. */
+  fieldHash(password: string): string;
+}
