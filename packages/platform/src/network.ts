@@ -76,15 +76,23 @@ export interface ListenOptions {
   readonly port: number;
   readonly tls: TlsFiles | null;
   readonly backlog?: number;
+  /** How long a TLS handshake may take, 10,000 by default. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 export interface Listener {
   readonly endpoint: Endpoint;
   /** Stops accepting; open wires go on. */
   close(): Promise<void>;
+  /** Reads the TLS files again; connections from now on get the new certificates. On an error the old ones stay. Nothing to do without TLS. */
+  reload(): Promise<void>;
 }
 
 export interface Network {
   /** Throws node's errors (EADDRINUSE, EACCES, ...). A failed TLS handshake is reported to `refused` and never reaches `accept`. */
-  listen(options: ListenOptions, accept: (wire: Wire) => void, refused?: (remote: Endpoint | null, error: Error) => void): Promise<Listener>;
+  listen(
+    options: ListenOptions,
+    accept: (wire: Wire) => void,
+    refused?: (remote: Endpoint | null, error: Error) => void,
+  ): Promise<Listener>;
 }

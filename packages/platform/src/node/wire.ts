@@ -1,0 +1,154 @@
+import type { Socket } from 'node:net';
+import type { Endpoint, TlsSession, Wire, WireSink } from '../network.js';
+
+/** The way from a socket back to its wire, so that all sockets share one set of listener functions (a closure each would cost more than the wire). */
+const wireOf = Symbol('wire');
+type WiredSocket = Socket & { [wireOf]: NodeWire };
+
+const mappedPrefix = '::ffff:';
+
+/** Null when the peer is gone already. IPv4 peers of a dual-stack listener get their IPv4 form. */
+export function addressOf(address: string | undefined, port: number | undefined): Endpoint | null {
+  if (address === undefined || port === undefined) return null;
+  const plain =
+    address.startsWith(mappedPrefix) && address.includes('.') ? address.slice(mappedPrefix.length) : address;
+  return { address: plain, port };
+}
+
+/** A socket of node:net or node:tls. */
+export class NodeWire implements Wire {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly tls: TlsSession | null;
+  receivedBytes = 0;
+  private readonly socket: Socket;
+  private sink: WireSink | null = null;
+  private acceptedBytes = 0;
+  private error: Error | null = null;
+  /** Something stayed behind in the process at the end of a write; `drained` is owed. */
+  private isWaiting = false;
+  /** We ended or destroyed: node would turn a further write into an error. */
+  private isOver = false;
+
+  constructor(socket: Socket, local: Endpoint, remote: Endpoint, tls: TlsSession | null) {
+    this.socket = socket;
+    this.local = local;
+    this.remote = remote;
+    this.tls = tls;
+    (socket as WiredSocket)[wireOf] = this;
+    // From the first moment on: an 'error' without a listener ends the process.
+    socket.on('error', onError);
+  }
+
+  get unsentBytes(): number {
+    return this.socket.destroyed ? 0 : this.socket.writableLength;
+  }
+
+  get sentBytes(): number {
+    return this.acceptedBytes - this.socket.writableLength;
+  }
+
+  open(sink: WireSink): void {
+    this.sink = sink;
+    this.socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('close', onClose);
+    this.socket.resume();
+  }
+
+  write(bytes: Buffer, written: (() => void) | null): void {
+    if (this.isOver || this.socket.destroyed) {
+      skip(written);
+      return;
+    }
+    this.hand(bytes, written);
+    if (this.socket.writableLength > 0) this.isWaiting = true;
+  }
+
+  writev(parts: readonly Buffer[], written: (() => void) | null): void {
+    const { socket } = this;
+    const last = parts.length - 1;
+    if (last < 0 || this.isOver || socket.destroyed) {
+      skip(written);
+      return;
+    }
+    socket.cork();
+    for (let i = 0; i < last; i++) this.hand(parts[i]!, null);
+    // Writes are finished in order, so the last one speaks for all.
+    this.hand(parts[last]!, written);
+    socket.uncork();
+    if (socket.writableLength > 0) this.isWaiting = true;
+  }
+
+  private hand(bytes: Buffer, written: (() => void) | null): void {
+    this.acceptedBytes += bytes.length;
+    if (written === null) this.socket.write(bytes);
+    else this.socket.write(bytes, written);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.socket.end();
+  }
+
+  destroy(): void {
+    this.isOver = true;
+    this.socket.destroy();
+  }
+
+  received(chunk: Buffer): void {
+    this.receivedBytes += chunk.length;
+    this.sink?.received(chunk);
+  }
+
+  drained(): void {
+    if (!this.isWaiting) return;
+    this.isWaiting = false;
+    this.sink?.drained();
+  }
+
+  ended(): void {
+    this.sink?.ended();
+  }
+
+  failed(error: Error): void {
+    this.error = error;
+  }
+
+  closed(): void {
+    this.isOver = true;
+    this.sink?.closed(this.error);
+  }
+}
+
+/** Never within the call: the caller may be in the middle of something. */
+function skip(written: (() => void) | null): void {
+  if (written !== null) process.nextTick(written);
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  (this as WiredSocket)[wireOf].received(chunk);
+}
+
+function onDrain(this: Socket): void {
+  (this as WiredSocket)[wireOf].drained();
+}
+
+function onEnd(this: Socket): void {
+  (this as WiredSocket)[wireOf].ended();
+}
+
+function onError(this: Socket, error: Error): void {
+  (this as WiredSocket)[wireOf].failed(error);
+}
+
+function onClose(this: Socket): void {
+  (this as WiredSocket)[wireOf].closed();
+}
