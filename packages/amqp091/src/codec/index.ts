@@ -1,0 +1,11 @@
+export * from './cursor.js';
+export * from './errors.js';
+export * from './field-equality.js';
+export * from './field-value.js';
+export * from './frames.js';
+export { METHOD, type MethodName } from './method-table.js';
+export * from './methods.js';
+export * from './properties.js';
+export * from './property-edit.js';
+export * from './property-scan.js';
+export * from './table.js';
