@@ -2,15 +2,44 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const packages = ['bytes', 'platform', 'core', 'store', 'auth', 'amqp091', 'management', 'server'];
-const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-export default defineConfig({
-  // Tests run on the sources, so that a failing line is the line one edits.
-  resolve: { alias: packages.map((name) => ({ find: `@chapar/${name}`, replacement: source(name) })) },
-  test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-    pool: 'threads',
-    isolate: false,
-    testTimeout: 20_000,
-  },
+// Tests run on the sources, so that a failing line is the line one edits.
+const alias = packages.map((name) => ({
+  find: `@chapar/${name}`,
+  replacement: here(`./packages/${name}/src/index.ts`),
+}));
+
+const common = { reporters: ['default', here('./tools/closing-reporter.mjs')] };
+
+// `vitest run` (npm test) takes what needs only the checkout; `--mode all` (npm run test:all) the files that need other programs or
+// much time; `--mode fuzz` (npm run fuzz) the fuzzers, which then run for CHAPAR_FUZZ_SECONDS each.
+export default defineConfig(({ mode }) => {
+  if (mode === 'all') {
+    const include = ['packages/*/src/**/*.all.test.ts', 'test/**/*.all.test.ts', 'bench/**/*.all.test.ts'];
+    return {
+      resolve: { alias },
+      test: {
+        ...common,
+        include,
+        fileParallelism: false,
+        testTimeout: 600_000,
+        hookTimeout: 600_000,
+        teardownTimeout: 60_000,
+      },
+    };
+  }
+  if (mode === 'fuzz') {
+    const testTimeout = 120_000 + 1000 * Number(process.env['CHAPAR_FUZZ_SECONDS'] ?? 60);
+    return {
+      resolve: { alias },
+      test: { ...common, include: ['test/fuzz/**/*.test.ts'], fileParallelism: false, testTimeout },
+    };
+  }
+  const include = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.mjs'];
+  const exclude = ['**/node_modules/**', '**/*.all.test.ts'];
+  return {
+    resolve: { alias },
+    test: { ...common, include, exclude, pool: 'threads', isolate: false, testTimeout: 20_000 },
+  };
 });
