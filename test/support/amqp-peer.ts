@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
+import { inspect } from 'node:util';
 import {
   type BasicProperties,
   beginFrame,
@@ -76,7 +77,7 @@ const CAPABILITIES = {
   publisher_confirms: true,
 };
 
-interface Partial {
+interface Unfinished {
   readonly method: Method;
   rawProperties: Buffer | null;
   bodySize: number;
@@ -93,15 +94,17 @@ export class AmqpPeer {
   heartbeats = 0;
   /** Whether the other side has closed the connection, in whatever way. */
   closed = false;
+  /** The protocol header with which the server refused ours, if it did. */
+  protocolHeader: Buffer | null = null;
 
   private readonly socket: net.Socket;
   private readonly timeoutMs: number;
   private torn: Buffer = Buffer.alloc(0);
   private readonly log: Frame[] = [];
   private readonly inbox: Received[] = [];
-  private readonly partial = new Map<number, Partial>();
+  private readonly unfinished = new Map<number, Unfinished>();
   private broken: Error | null = null;
-  private wake: () => void = () => {};
+  private waiting: (() => void)[] = [];
 
   private constructor(socket: net.Socket, timeoutMs: number) {
     this.socket = socket;
@@ -244,6 +247,10 @@ export class AmqpPeer {
     this.wake();
   }
 
+  private wake(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
   private async until(ready: () => boolean, timeoutMs: number, wanted: string): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!ready()) {
@@ -251,17 +258,17 @@ export class AmqpPeer {
       if (left <= 0) throw new Error(`expected ${wanted}, nothing came for ${timeoutMs} ms`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.wake = () => {
+        this.waiting.push(() => {
           clearTimeout(timer);
           resolve();
-        };
+        });
       });
     }
   }
 
   private receive(chunk: Buffer): void {
     const bytes = this.torn.length === 0 ? chunk : Buffer.concat([this.torn, chunk]);
-    let at = 0;
+    let at = this.receiveProtocolHeader(bytes);
     try {
       while (bytes.length - at >= FRAME_OVERHEAD) {
         const end = at + FRAME_OVERHEAD + bytes.readUInt32BE(at + 3);
@@ -279,6 +286,13 @@ export class AmqpPeer {
     this.wake();
   }
 
+  /** A server that wants another protocol says which one, and nothing else. */
+  private receiveProtocolHeader(bytes: Buffer): number {
+    if (bytes.length < 8 || this.log.length > 0 || bytes.toString('latin1', 0, 4) !== 'AMQP') return 0;
+    this.protocolHeader = Buffer.from(bytes.subarray(0, 8));
+    return 8;
+  }
+
   private take(frame: Frame): void {
     this.log.push(frame);
     if (frame.type === FRAME_HEARTBEAT) this.heartbeats++;
@@ -287,27 +301,27 @@ export class AmqpPeer {
   }
 
   private takeMethod({ channel, payload }: Frame): void {
-    if (this.partial.has(channel)) throw new Error(`a method in the middle of a content on channel ${channel}`);
+    if (this.unfinished.has(channel)) throw new Error(`a method in the middle of a content on channel ${channel}`);
     const method = decodeMethod(payload);
     if (!HAS_CONTENT.has(method.name)) this.inbox.push({ channel, method });
-    else this.partial.set(channel, { method, rawProperties: null, bodySize: 0, parts: [] });
+    else this.unfinished.set(channel, { method, rawProperties: null, bodySize: 0, parts: [] });
   }
 
   private takeContent({ type, channel, payload }: Frame): void {
-    const partial = this.partial.get(channel);
-    if (partial === undefined) throw new Error(`a frame of type ${type} without a method on channel ${channel}`);
+    const unfinished = this.unfinished.get(channel);
+    if (unfinished === undefined) throw new Error(`a frame of type ${type} without a method on channel ${channel}`);
     if (type === FRAME_HEADER) {
-      if (partial.rawProperties !== null) throw new Error('a second content header');
-      partial.bodySize = Number(payload.readBigUInt64BE(4));
-      partial.rawProperties = payload.subarray(12);
+      if (unfinished.rawProperties !== null) throw new Error('a second content header');
+      unfinished.bodySize = Number(payload.readBigUInt64BE(4));
+      unfinished.rawProperties = payload.subarray(12);
     } else {
-      if (type !== FRAME_BODY || partial.rawProperties === null) throw new Error(`unexpected frame of type ${type}`);
-      partial.parts.push(payload);
+      if (type !== FRAME_BODY || unfinished.rawProperties === null) throw new Error(`unexpected frame of type ${type}`);
+      unfinished.parts.push(payload);
     }
-    const body = Buffer.concat(partial.parts);
-    if (body.length < partial.bodySize) return;
-    if (body.length > partial.bodySize) throw new Error('a body longer than its header says');
-    this.partial.delete(channel);
+    const body = Buffer.concat(unfinished.parts);
+    if (body.length < unfinished.bodySize) return;
+    if (body.length > unfinished.bodySize) throw new Error('a body longer than its header says');
+    this.unfinished.delete(channel);
     const { method, rawProperties } = partial;
     this.inbox.push({ channel, method, rawProperties, properties: decodeProperties(rawProperties), body });
   }
@@ -349,11 +363,9 @@ export function contentFrames(channel: number, content: Content, frameMax: numbe
 }
 
 function checkFrame(bytes: Buffer, at: number, end: number): void {
-  const header = bytes.subarray(at, at + 8);
-  if (header.equals(PROTOCOL_HEADER)) throw new Error('the server answered with a protocol header');
   const type = bytes[at]!;
   if (type < FRAME_METHOD || (type > FRAME_BODY && type !== FRAME_HEARTBEAT)) {
-    throw new Error(`not a frame: ${header.toString('hex')}`);
+    throw new Error(`not a frame: ${bytes.toString('hex', at, at + FRAME_OVERHEAD)}`);
   }
   if (end <= bytes.length && bytes[end - 1] !== FRAME_END) throw new Error('a frame without its end octet');
 }
@@ -380,5 +392,5 @@ function vhostOf(url: string): string {
 
 function describe({ channel, method }: Received): string {
   const { name, id: _id, ...fields } = method;
-  return `${name} on channel ${channel} ${JSON.stringify(fields)}`;
+  return `${name} on channel ${channel} ${inspect(fields, { breakLength: Infinity })}`;
 }
