@@ -322,7 +322,7 @@ export class AmqpPeer {
     if (body.length < unfinished.bodySize) return;
     if (body.length > unfinished.bodySize) throw new Error('a body longer than its header says');
     this.unfinished.delete(channel);
-    const { method, rawProperties } = partial;
+    const { method, rawProperties } = unfinished;
     this.inbox.push({ channel, method, rawProperties, properties: decodeProperties(rawProperties), body });
   }
 }
