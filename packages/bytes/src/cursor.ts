@@ -158,25 +158,30 @@ export class ByteWriter {
   u64(value: number | bigint): void {
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) this.fail(`${value} is not a u64`);
     if (typeof value === 'bigint' && value !== BigInt.asUintN(64, value)) this.fail(`${value} is not a u64`);
-    this.buffer.writeBigUInt64BE(BigInt(value), this.claim(8));
+    const at = this.claim(8);
+    this.buffer.writeBigUInt64BE(BigInt(value), at);
   }
 
   i64(value: number | bigint): void {
     const wide = BigInt(value);
     if (wide !== BigInt.asIntN(64, wide)) this.fail(`${value} is not an i64`);
-    this.buffer.writeBigInt64BE(wide, this.claim(8));
+    const at = this.claim(8);
+    this.buffer.writeBigInt64BE(wide, at);
   }
 
   f32(value: number): void {
-    this.buffer.writeFloatBE(value, this.claim(4));
+    const at = this.claim(4);
+    this.buffer.writeFloatBE(value, at);
   }
 
   f64(value: number): void {
-    this.buffer.writeDoubleBE(value, this.claim(8));
+    const at = this.claim(8);
+    this.buffer.writeDoubleBE(value, at);
   }
 
   append(value: Uint8Array): void {
-    this.buffer.set(value, this.claim(value.length));
+    const at = this.claim(value.length);
+    this.buffer.set(value, at);
   }
 
   /** One byte of length, then UTF-8; more than 255 bytes is refused. */
@@ -220,9 +225,11 @@ export class ByteWriter {
   }
 
   private text(value: string, length: number): void {
-    if (length > 0) this.buffer.write(value, this.claim(length), length, 'utf8');
+    const at = this.claim(length);
+    if (length > 0) this.buffer.write(value, at, length, 'utf8');
   }
 
+  /** Makes room, perhaps in a new buffer: ask before touching `this.buffer`. */
   private claim(length: number): number {
     const at = this.end;
     if (at + length > this.buffer.length) this.grow(at + length);
