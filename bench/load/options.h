@@ -1,0 +1,42 @@
+/* What the command line asks for. */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "process.h"
+
+enum exchange_kind { EXCHANGE_DEFAULT, EXCHANGE_DIRECT, EXCHANGE_TOPIC, EXCHANGE_FANOUT, EXCHANGE_UNBOUND };
+
+struct options {
+  const char *host;
+  int port;
+  const char *user;
+  const char *password;
+  const char *vhost;
+  uint32_t size_bytes;
+  int producers;
+  int consumers;
+  int queues;
+  enum exchange_kind exchange;
+  uint32_t confirm_window; /* 0 = no confirms */
+  uint32_t prefetch;       /* 0 = auto-ack */
+  uint32_t ack_every;
+  bool persistent;
+  bool durable;
+  double rate_per_second; /* of all producers together; 0 = flat out */
+  double seconds;
+  double warmup_seconds;
+  bool backlog_only;
+  int connections_idle;
+  struct process_roots broker;
+  bool json;
+  int sink_port; /* 0 = we are the client */
+  bool sink_relay;
+};
+
+/* Exits with status 2 and a text on anything that it does not know. */
+struct options options_parse(int argc, char **argv);
+
+#endif

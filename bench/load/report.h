@@ -1,0 +1,11 @@
+/* Results for people and for programs. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "idle.h"
+#include "traffic.h"
+
+void report_traffic(const struct options *options, const struct traffic_result *result);
+void report_idle(const struct options *options, const struct idle_result *result);
+
+#endif
