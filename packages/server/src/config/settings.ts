@@ -1,0 +1,269 @@
+import { hostname } from 'node:os';
+import { addressForms } from './address.js';
+
+/**
+ * Every setting: one JSON Schema fragment each, from which come the validation (ajv), the error texts, the types, the environment's
+ * names and docs/CONFIGURATION.md. `default` null means "none".
+ */
+interface Setting {
+  readonly type: string | readonly string[];
+  readonly description: string;
+  readonly default: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly items?: { readonly type: 'string'; readonly minLength?: number };
+  readonly additionalProperties?: { readonly enum: readonly string[] };
+  /** How the default is told in the documentation where it depends on the machine. */
+  readonly defaultText?: string;
+  /** In words, where a pattern would not help the reader. */
+  readonly allowedText?: string;
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export const settings = {
+  shutdownSeconds: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 3600,
+    default: 30,
+    description:
+      'How long a stop waits for the goodbye of the clients and the sync of the log before it gives up on them. Seconds.',
+  },
+
+  'node.name': {
+    type: 'string',
+    pattern: '^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+$',
+    maxLength: 255,
+    default: `chapar@${hostname()}`,
+    defaultText: 'chapar@<host name>',
+    allowedText: 'NAME@HOST of letters, digits, dots, dashes and underscores',
+    description: "The node's name, as clients and the management API see it.",
+  },
+  'node.clusterName': {
+    type: ['string', 'null'],
+    minLength: 1,
+    maxLength: 255,
+    default: null,
+    defaultText: 'the node name',
+    description: "The name under which clients know this broker (`cluster_name` of the server's properties).",
+  },
+  'node.dataDir': {
+    type: 'string',
+    minLength: 1,
+    default: 'data',
+    description:
+      'Where everything durable is kept; created when absent. A relative path starts at the working directory.',
+  },
+  'node.productVersion': {
+    type: 'string',
+    pattern: '^\\d+\\.\\d+\\.\\d+$',
+    default: '4.1.0',
+    allowedText: 'three numbers, such as 4.1.0',
+    description:
+      'The version told to clients as `version` and `rabbitmq_version`: client libraries check it before they use newer features. Our own is in `chapar_version`.',
+  },
+
+  'listeners.amqp': listener('*:5672', 'AMQP 0-9-1.'),
+  'listeners.amqps': listener('off', 'AMQP 0-9-1 over TLS (needs `tls.certFile` and `tls.keyFile`).'),
+  'listeners.management': listener('127.0.0.1:15672', 'The management HTTP API and `/health/live`, `/health/ready`.'),
+  'listeners.management-tls': listener('off', 'The same over TLS (needs `tls.certFile` and `tls.keyFile`).'),
+
+  'tls.certFile': file("The server's certificate, followed by those of the authorities between it and the root. PEM."),
+  'tls.keyFile': file("The certificate's private key. PEM."),
+  'tls.caFile': file('Certificates of the authorities that client certificates are checked against. PEM.'),
+  'tls.clientCertificate': {
+    type: 'string',
+    enum: ['none', 'optional', 'required'],
+    default: 'none',
+    description:
+      'Whether clients show a certificate: `none` does not ask, `optional` checks one that is shown, `required` refuses clients without. The latter two need `tls.caFile`.',
+  },
+
+  'store.durability': {
+    type: 'string',
+    enum: ['sync'],
+    default: 'sync',
+    description: 'When a persistent message counts as kept: `sync` confirms it once it is synced to disk (in groups).',
+  },
+
+  'auth.defaultUser': {
+    type: 'string',
+    minLength: 1,
+    maxLength: 255,
+    default: 'guest',
+    description:
+      'The administrator that a fresh data directory is given. Any other name than `guest` needs `auth.defaultPasswordFile`; there is no `guest` then.',
+  },
+  'auth.defaultPasswordFile': file(
+    'The file with the password of `auth.defaultUser`; a newline at its end does not count. Read only when the data directory is fresh.',
+  ),
+  'auth.loopbackUsers': {
+    type: 'array',
+    items: { type: 'string', minLength: 1 },
+    default: ['guest'],
+    description: 'Users that may log in from this machine only.',
+  },
+  'auth.sslCertLoginFrom': {
+    type: 'string',
+    enum: ['distinguished_name', 'common_name', 'subject_alternative_name'],
+    default: 'distinguished_name',
+    description: "Which part of a client's certificate is its user name (SASL EXTERNAL).",
+  },
+  'auth.loginCacheSeconds': {
+    type: 'integer',
+    minimum: 0,
+    maximum: 3600,
+    default: 60,
+    description:
+      'How long a verified password is remembered (as a keyed digest, in memory), so that reconnecting clients do not each cost a password hash. 0: not at all. A changed or deleted user is forgotten at once. Seconds.',
+  },
+
+  'limits.maxMessageSize': {
+    type: 'integer',
+    minimum: 1,
+    maximum: 536_870_912,
+    default: 16_777_216,
+    description: 'The largest message body that is taken; a larger one is refused (406) and its channel closed. Bytes.',
+  },
+  'limits.channelMax': {
+    type: 'integer',
+    minimum: 0,
+    maximum: 65_535,
+    default: 2047,
+    description: 'Channels of one connection, proposed to the client. 0: 65535.',
+  },
+  'limits.frameMax': {
+    type: 'integer',
+    minimum: 4096,
+    maximum: 134_217_728,
+    default: 131_072,
+    description: 'The largest AMQP 0-9-1 frame, proposed to the client, which may ask for less. Bytes.',
+  },
+  'limits.heartbeatSeconds': {
+    type: 'integer',
+    minimum: 0,
+    maximum: 65_535,
+    default: 60,
+    description: 'The heartbeat proposed to AMQP 0-9-1 clients. 0: none. Seconds.',
+  },
+  'limits.handshakeSeconds': {
+    type: 'integer',
+    minimum: 1,
+    maximum: 3600,
+    default: 10,
+    description: 'How long a client may take from connecting to an opened connection. Seconds.',
+  },
+  'limits.connectionMax': {
+    type: ['integer', 'null'],
+    minimum: 0,
+    default: null,
+    defaultText: 'no limit',
+    description: 'Client connections that are open at the same time; more are closed as soon as they are accepted.',
+  },
+
+  'log.level': {
+    type: 'string',
+    enum: logLevels,
+    default: 'info',
+    description: 'What is logged: this and everything graver.',
+  },
+  'log.levels': {
+    type: 'object',
+    additionalProperties: { enum: logLevels },
+    default: {},
+    allowedText: `package names with a level each (${logLevels.join(', ')})`,
+    description:
+      'Levels of single packages, such as `{ amqp091: debug, store: warn }`. In the environment: `amqp091=debug,store=warn`.',
+  },
+  'log.format': {
+    type: 'string',
+    enum: ['auto', 'pretty', 'json'],
+    default: 'auto',
+    description: '`pretty` for people, `json` (a line each) for machines, `auto`: pretty on a terminal.',
+  },
+} as const satisfies Record<string, Setting>;
+
+function listener<const D extends string>(fallback: D, what: string) {
+  return {
+    type: ['string', 'integer', 'boolean', 'null'],
+    default: fallback,
+    allowedText: addressForms,
+    description: what,
+  } as const;
+}
+
+function file<const D extends string>(description: D) {
+  return {
+    type: ['string', 'null'],
+    minLength: 1,
+    default: null,
+    allowedText: 'the path of a file',
+    description,
+  } as const;
+}
+
+export type SettingKey = keyof typeof settings;
+
+type TypeOf<T> = T extends 'integer'
+  ? number
+  : T extends 'string'
+    ? string
+    : T extends 'boolean'
+      ? boolean
+      : T extends 'null'
+        ? null
+        : T extends 'array'
+          ? readonly string[]
+          : T extends 'object'
+            ? Readonly<Record<string, (typeof logLevels)[number]>>
+            : never;
+
+type ValueOf<S> = S extends { readonly enum: readonly (infer E)[] }
+  ? E
+  : S extends { readonly type: readonly (infer T)[] }
+    ? TypeOf<T>
+    : S extends { readonly type: infer T }
+      ? TypeOf<T>
+      : never;
+
+/** The type of each setting's value, derived from its schema. */
+export type SettingValues = { readonly [K in SettingKey]: ValueOf<(typeof settings)[K]> };
+
+export const settingKeys = Object.keys(settings) as readonly SettingKey[];
+
+/** Widened: for code that treats all settings alike. */
+export function settingOf(key: SettingKey): Setting {
+  return settings[key];
+}
+
+export function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(settings, key);
+}
+
+/** Sections in the order of the documentation; '' for the settings that stand alone. */
+export const sections: readonly string[] = [...new Set(settingKeys.map(sectionOf))];
+
+export function sectionOf(key: string): string {
+  return key.includes('.') ? key.slice(0, key.indexOf('.')) : '';
+}
+
+/** What a setting takes, in words. */
+export function allowedValues(key: SettingKey): string {
+  const { allowedText, enum: values, type, minimum, maximum } = settingOf(key);
+  if (allowedText !== undefined) return allowedText;
+  if (values !== undefined) return values.length === 1 ? `only ${values[0]}` : `one of ${values.join(', ')}`;
+  const types = Array.isArray(type) ? type : [type];
+  if (types.includes('integer')) return range('a whole number', minimum, maximum);
+  if (types.includes('array')) return 'a list of names';
+  return 'a text';
+}
+
+function range(what: string, minimum: number | undefined, maximum: number | undefined): string {
+  if (minimum !== undefined && maximum !== undefined) return `${what} from ${minimum} to ${maximum}`;
+  return minimum === undefined ? what : `${what} from ${minimum} up`;
+}
