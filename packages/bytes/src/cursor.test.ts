@@ -48,7 +48,7 @@ test.each([
   ['skip', (r: ByteReader) => r.skip(9)],
 ] as const)('%s throws a CursorError at the limit, with bytes of others behind it', (_, read) => {
   const bytes = Buffer.from('ffffffffffffffffffffffff', 'hex');
-  for (let limit = 4; limit < 5; limit++) expect(() => read(new ByteReader(bytes, 4, limit))).toThrow(CursorError);
+  expect(() => read(new ByteReader(bytes, 2, 2))).toThrow(CursorError);
   expect(() => read(new ByteReader(bytes, 4, 4))).toThrow(CursorError);
 });
 

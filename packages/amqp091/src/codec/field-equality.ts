@@ -12,7 +12,7 @@ export function equalFieldValue(a: FieldValue | undefined, b: FieldValue | undef
   if (Array.isArray(a)) return Array.isArray(b) && equalArrays(a, b);
   if (a instanceof Uint8Array) return b instanceof Uint8Array && a.equals(b);
   if (a instanceof BinaryString) return b instanceof BinaryString && a.bytes.equals(b.bytes);
-  if (a instanceof Float) return b instanceof Float && Object.is(a.value, b.value);
+  if (a instanceof Float) return b instanceof Float && a.value === b.value;
   if (a instanceof Timestamp) return b instanceof Timestamp && BigInt(a.timestamp) === BigInt(b.timestamp);
   if (a instanceof Decimal) return b instanceof Decimal && a.scale === b.scale && a.unscaled === b.unscaled;
   return isPlain(b) && equalTables(a, b);

@@ -165,7 +165,7 @@ function readLongString(reader: ByteReader): string | BinaryString {
 }
 
 function floating(value: number): number | Float {
-  return Number.isSafeInteger(value) && !Object.is(value, -0) ? new Float(value) : value;
+  return Number.isInteger(value) ? new Float(value) : value;
 }
 
 function skipEntries(reader: ByteReader, depth: number): void {
