@@ -1,0 +1,76 @@
+// Chapar from a checkout: the working tree, or another commit in a worktree of its own.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts, start, stop, untilListening } from './child.mjs';
+import { listenerPid } from './listener.mjs';
+
+// The first start may install and build.
+const START_SECONDS_MAX = 300;
+const STOP_SECONDS_MAX = 40;
+
+function startCommand(dataDir, amqpPort, managementPort) {
+  const listen = [`amqp=127.0.0.1:${amqpPort}`, `management=127.0.0.1:${managementPort}`];
+  const args = ['tools/start.mjs', '--data-dir', dataDir, ...listen.flatMap((address) => ['--listen', address])];
+  return { command: process.execPath, args };
+}
+
+function commitOf(checkout) {
+  const git = (...args) => execFileSync('git', args, { cwd: checkout, encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' with changes';
+  return git('rev-parse', '--short', 'HEAD') + changed;
+}
+
+export class Chapar {
+  constructor(name, checkout) {
+    this.name = name;
+    this.checkout = checkout;
+  }
+
+  describe() {
+    const { version } = JSON.parse(readFileSync(join(this.checkout, 'package.json'), 'utf8'));
+    return `Chapar ${version} (${commitOf(this.checkout)}) on Node ${process.version}`;
+  }
+
+  async start() {
+    this.directory = mkdtempSync(join(tmpdir(), 'chapar-bench-'));
+    const [amqpPort, managementPort] = await freePorts(2);
+    const { command, args } = startCommand(join(this.directory, 'data'), amqpPort, managementPort);
+    const logFile = join(this.directory, 'log');
+    this.running = start(command, args, { cwd: this.checkout, env: process.env, logFile });
+    await untilListening(this.running, amqpPort, START_SECONDS_MAX);
+    this.port = amqpPort;
+    this.pid = listenerPid(amqpPort);
+  }
+
+  async stop() {
+    if (this.running) await stop(this.running, STOP_SECONDS_MAX);
+    if (this.directory) rmSync(this.directory, { recursive: true, force: true });
+    this.running = this.directory = undefined;
+  }
+
+  dispose() {}
+}
+
+/** Chapar as of a commit, installed and built in a temporary worktree that `dispose` removes. */
+export class ChaparAt extends Chapar {
+  constructor(ref, repository) {
+    super(ref, join(mkdtempSync(join(tmpdir(), 'chapar-bench-ref-')), 'checkout'));
+    this.repository = repository;
+    const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+    run('git', ['worktree', 'add', '--detach', this.checkout, ref], repository);
+    try {
+      run('npm', ['ci', '--no-audit', '--no-fund'], this.checkout);
+      run('npm', ['run', 'build'], this.checkout);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  dispose() {
+    execFileSync('git', ['worktree', 'remove', '--force', this.checkout], { cwd: this.repository });
+    rmSync(join(this.checkout, '..'), { recursive: true, force: true });
+  }
+}

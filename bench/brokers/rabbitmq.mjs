@@ -1,0 +1,83 @@
+// Debian's rabbitmq-server as a plain process: own ports, directories, node name and epmd, no service, no plugins.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts, start, stop, untilListening } from './child.mjs';
+import { listenerPid } from './listener.mjs';
+
+// Not the one in /usr/sbin, which changes the user and logs to /var.
+const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+const START_SECONDS_MAX = 120;
+const STOP_SECONDS_MAX = 60;
+
+function packageVersion() {
+  return execFileSync('dpkg-query', ['--show', 'rabbitmq-server'], { encoding: 'utf8' }).trim().split('\t')[1];
+}
+
+function environment(directory, ports) {
+  const at = (name) => join(directory, name);
+  return {
+    PATH: process.env.PATH,
+    LANG: 'C.UTF-8',
+    HOME: directory, // the Erlang cookie
+    RABBITMQ_NODENAME: `bench${ports.amqp}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
+    RABBITMQ_NODE_PORT: String(ports.amqp),
+    RABBITMQ_DIST_PORT: String(ports.dist),
+    RABBITMQ_CONF_ENV_FILE: at('rabbitmq-env.conf'),
+    RABBITMQ_CONFIG_FILE: at('rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: at('advanced.config'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: at('enabled_plugins'),
+    RABBITMQ_MNESIA_BASE: at('mnesia'),
+    RABBITMQ_LOG_BASE: at('log'),
+    RABBITMQ_PID_FILE: at('pid'),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    ERL_EPMD_PORT: String(ports.epmd),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+}
+
+function writeConfiguration(directory, ports) {
+  mkdirSync(join(directory, 'log'));
+  writeFileSync(join(directory, 'rabbitmq-env.conf'), '');
+  writeFileSync(join(directory, 'advanced.config'), '[].\n');
+  writeFileSync(join(directory, 'enabled_plugins'), '[].\n');
+  writeFileSync(join(directory, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${ports.amqp}\n`);
+}
+
+export class RabbitMQ {
+  name = 'RabbitMQ';
+
+  static installed() {
+    return existsSync(SERVER);
+  }
+
+  describe() {
+    return `RabbitMQ ${packageVersion()} (Debian package, no plugins, default settings)`;
+  }
+
+  async start() {
+    this.directory = mkdtempSync(join(tmpdir(), 'rabbitmq-bench-'));
+    const [amqp, dist, epmd] = await freePorts(3);
+    const ports = { amqp, dist, epmd };
+    writeConfiguration(this.directory, ports);
+    const env = environment(this.directory, ports);
+    const logged = (logFile) => ({ cwd: this.directory, env, logFile: join(this.directory, logFile) });
+    this.epmd = start('epmd', ['-address', '127.0.0.1', '-port', String(epmd)], logged('epmd.log'));
+    await untilListening(this.epmd, epmd, 10);
+    this.running = start(SERVER, [], logged('server.log'));
+    await untilListening(this.running, amqp, START_SECONDS_MAX);
+    this.port = amqp;
+    this.pid = listenerPid(amqp);
+  }
+
+  async stop() {
+    if (this.running) await stop(this.running, STOP_SECONDS_MAX);
+    if (this.epmd) await stop(this.epmd, 5);
+    if (this.directory) rmSync(this.directory, { recursive: true, force: true });
+    this.running = this.epmd = this.directory = undefined;
+  }
+
+  dispose() {}
+}
