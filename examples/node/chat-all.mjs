@@ -24,6 +24,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line === '/quit') break;
   channel.publish('chat.all', '', Buffer.from(line), { userId: user });
 }
+process.stdin.destroy();
 await channel.close();
 await connection.close();
 console.log(`${user} is gone`);

@@ -62,6 +62,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (room === null) console.log('you are in no room');
   else channel.publish('chat.rooms', room, Buffer.from(line), { userId: user });
 }
+process.stdin.destroy();
 await channel.close();
 await connection.close();
 console.log(`${user} is gone`);

@@ -11,7 +11,7 @@ giveUpAfter(seconds, 'an answer is missing (is rpc-server running?)');
 
 const connection = await amqp.connect(url);
 const channel = await connection.createChannel();
-// With a durable:false queue declared on both sides, client and server may start in either order.
+// Declared on both sides, so that client and server may start in either order.
 await channel.assertQueue('rpc_queue', { durable: false, autoDelete: false });
 const replyTo = direct ? 'amq.rabbitmq.reply-to' : (await channel.assertQueue('', { exclusive: true })).queue;
 
