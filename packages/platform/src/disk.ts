@@ -30,7 +30,7 @@ export class DirectoryLockedError extends Error {
 
 /** Files and directories, by absolute paths. Errors are the `Error`s of node:fs with their `code` (ENOENT, ENOSPC, ...). */
 export interface Disk {
-  /** Opens for reading and writing; creates the file when `create` is set and it is absent. */
+  /** Opens for reading and writing; creates the file when `create` is set and it is absent (its name is durable after `syncDirectory`). */
   open(path: string, options: { create: boolean }): Promise<DiskFile>;
   readFile(path: string): Promise<Buffer>;
   /** Writes a temporary file beside `path`, syncs it, renames it over `path` and syncs the directory: all or nothing, also across a power cut. */
@@ -39,7 +39,7 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Names in the directory, sorted; an absent directory throws ENOENT. */
   list(directory: string): Promise<string[]>;
-  /** Creates the directory and its parents. */
+  /** Creates the directory and its parents, durably. */
   makeDirectory(directory: string): Promise<void>;
   /** Makes renames, creations and removals in the directory durable. */
   syncDirectory(directory: string): Promise<void>;

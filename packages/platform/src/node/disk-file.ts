@@ -8,6 +8,8 @@ export class NodeDiskFile implements DiskFile {
   readonly bytesAtOpen: number;
   private readonly handle: FileHandle;
   private readonly fd: number;
+  /** Once closed, the descriptor's number may belong to another file. */
+  private isClosed = false;
 
   constructor(path: string, handle: FileHandle, bytesAtOpen: number) {
     this.path = path;
@@ -17,11 +19,14 @@ export class NodeDiskFile implements DiskFile {
   }
 
   writev(parts: readonly Buffer[], offset: number, done: (error: Error | null) => void): void {
-    writeAll(this.fd, parts, offset, done);
+    if (this.isClosed) this.refuse('write', done);
+    else if (parts.length === 0) process.nextTick(done, null);
+    else writeAll(this.fd, parts, offset, done);
   }
 
   sync(done: (error: Error | null) => void): void {
-    fs.fdatasync(this.fd, done);
+    if (this.isClosed) this.refuse('fdatasync', done);
+    else fs.fdatasync(this.fd, done);
   }
 
   async read(offset: number, bytes: number): Promise<Buffer> {
@@ -40,7 +45,14 @@ export class NodeDiskFile implements DiskFile {
   }
 
   close(): Promise<void> {
+    this.isClosed = true;
     return this.handle.close();
+  }
+
+  private refuse(syscall: string, done: (error: Error) => void): void {
+    const error: NodeJS.ErrnoException = new Error(`EBADF: ${this.path} is closed, ${syscall}`);
+    error.code = 'EBADF';
+    process.nextTick(done, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, statfs, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { DirectoryLock, Disk, DiskFile } from '../disk.js';
 import { lockDirectory } from './directory-lock.js';
 import { NodeDiskFile } from './disk-file.js';
@@ -70,7 +70,11 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(directory: string): Promise<void> {
-    await mkdir(directory, { recursive: true, mode: 0o750 });
+    const first = await mkdir(directory, { recursive: true, mode: 0o750 });
+    if (first === undefined) return;
+    const outermost = dirname(resolve(first));
+    for (let made = resolve(directory); made !== outermost; made = dirname(made))
+      await this.syncDirectory(dirname(made));
   }
 
   async syncDirectory(directory: string): Promise<void> {

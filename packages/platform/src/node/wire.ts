@@ -5,6 +5,11 @@ import type { Endpoint, TlsSession, Wire, WireSink } from '../network.js';
 const wireOf = Symbol('wire');
 type WiredSocket = Socket & { [wireOf]: NodeWire };
 
+/** Shared by all wires until one needs its own: ten thousand idle ones would pay for it. */
+const noneLate: (() => void)[] = [];
+
+const nothing = Buffer.alloc(0);
+
 const mappedPrefix = '::ffff:';
 
 /** Null when the peer is gone already. IPv4 peers of a dual-stack listener get their IPv4 form. */
@@ -29,6 +34,9 @@ export class NodeWire implements Wire {
   private isWaiting = false;
   /** We ended or destroyed: node would turn a further write into an error. */
   private isOver = false;
+  private isClosed = false;
+  /** `written`s of writes that came too late: they wait for those of the writes before them. */
+  private late: (() => void)[] = noneLate;
 
   constructor(socket: Socket, local: Endpoint, remote: Endpoint, tls: TlsSession | null) {
     this.socket = socket;
@@ -37,7 +45,7 @@ export class NodeWire implements Wire {
     this.tls = tls;
     (socket as WiredSocket)[wireOf] = this;
     // From the first moment on: an 'error' without a listener ends the process.
-    socket.on('error', onError);
+    socket.on('error', onError).on('close', onClose);
   }
 
   get unsentBytes(): number {
@@ -50,13 +58,13 @@ export class NodeWire implements Wire {
 
   open(sink: WireSink): void {
     this.sink = sink;
-    this.socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('close', onClose);
+    this.socket.on('data', onData).on('end', onEnd).on('drain', onDrain);
     this.socket.resume();
   }
 
   write(bytes: Buffer, written: (() => void) | null): void {
     if (this.isOver || this.socket.destroyed) {
-      skip(written);
+      this.skip(written);
       return;
     }
     this.hand(bytes, written);
@@ -66,8 +74,8 @@ export class NodeWire implements Wire {
   writev(parts: readonly Buffer[], written: (() => void) | null): void {
     const { socket } = this;
     const last = parts.length - 1;
-    if (last < 0 || this.isOver || socket.destroyed) {
-      skip(written);
+    if (last < 1 || this.isOver || socket.destroyed) {
+      this.write(parts[0] ?? nothing, written);
       return;
     }
     socket.cork();
@@ -76,6 +84,14 @@ export class NodeWire implements Wire {
     this.hand(parts[last]!, written);
     socket.uncork();
     if (socket.writableLength > 0) this.isWaiting = true;
+  }
+
+  private skip(written: (() => void) | null): void {
+    if (written === null) return;
+    // Never within the call: the caller may be in the middle of something.
+    if (this.isClosed) process.nextTick(written);
+    else if (this.late === noneLate) this.late = [written];
+    else this.late.push(written);
   }
 
   private hand(bytes: Buffer, written: (() => void) | null): void {
@@ -124,13 +140,11 @@ export class NodeWire implements Wire {
 
   closed(): void {
     this.isOver = true;
+    this.isClosed = true;
+    for (const written of this.late) written();
+    this.late = noneLate;
     this.sink?.closed(this.error);
   }
-}
-
-/** Never within the call: the caller may be in the middle of something. */
-function skip(written: (() => void) | null): void {
-  if (written !== null) process.nextTick(written);
 }
 
 function onData(this: Socket, chunk: Buffer): void {

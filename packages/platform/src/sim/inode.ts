@@ -20,6 +20,7 @@ export class Inode {
   private settled = 0;
 
   write(offset: number, bytes: Buffer): void {
+    if (bytes.length === 0) return;
     const change: Change = { kind: 'write', offset, bytes: Buffer.from(bytes) };
     this.unsynced.push(change);
     this.visible = apply(this.visible, change);

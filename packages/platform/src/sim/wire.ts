@@ -27,6 +27,9 @@ export class SimWire implements Wire {
   /** We ended or destroyed: what is written from now on goes nowhere. */
   private isOver = false;
   private isClosed = false;
+  private isClosedTold = false;
+  /** `written`s of writes that came after our end. */
+  private readonly late: (() => void)[] = [];
   /** The machine is without power: not even its kernel answers. */
   private isMute = false;
 
@@ -70,13 +73,20 @@ export class SimWire implements Wire {
   }
 
   writev(parts: readonly Buffer[], written: (() => void) | null): void {
-    if (this.isOver || this.isClosed || parts.length === 0) {
-      if (written !== null) this.later(written);
+    if (this.isOver || this.isClosed) {
+      this.skip(written);
       return;
     }
     for (const part of parts) this.acceptedBytes += part.length;
-    this.out.write(parts, written);
+    this.out.write(parts.length === 0 ? [Buffer.alloc(0)] : parts, written);
     if (this.out.unsentBytes > 0) this.isWaiting = true;
+  }
+
+  private skip(written: (() => void) | null): void {
+    if (written === null) return;
+    // What was written before may still be under way: its `written`s come first.
+    if (this.isClosedTold) this.later(written);
+    else this.late.push(written);
   }
 
   pause(): void {
@@ -125,6 +135,7 @@ export class SimWire implements Wire {
   abandon(hasPower: boolean): void {
     this.sink = null;
     this.out.silence();
+    this.late.length = 0;
     if (hasPower) this.destroy();
     this.isMute = !hasPower;
     this.isClosed = true;
@@ -207,7 +218,8 @@ export class SimWire implements Wire {
     this.isClosed = true;
     const owed = this.out.abandon();
     this.later(() => {
-      for (const written of owed) written();
+      this.isClosedTold = true;
+      for (const written of [...owed, ...this.late.splice(0)]) written();
       this.sink?.closed(error);
     });
   }

@@ -1,0 +1,97 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Endpoint, Wire } from '../network.js';
+import { NodeClock } from '../node/clock.js';
+import { NodeDisk } from '../node/disk.js';
+import { NodeNetwork } from '../node/network.js';
+import { addressOf, NodeWire } from '../node/wire.js';
+import type { ChunkCut } from '../sim/fabric.js';
+import { createSimPlatform } from '../sim/platform.js';
+import { clockContract } from './clock.contract.js';
+import { diskContract } from './disk.contract.js';
+import { networkContract } from './network.contract.js';
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+clockContract('Node', () => ({ clock: new NodeClock(), pass: sleep }));
+clockContract('simulated', () => {
+  const { clock } = createSimPlatform(1);
+  return { clock, pass: (ms) => clock.advance(ms) };
+});
+
+diskContract('Node', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'chapar-disk-'));
+  return {
+    disk: new NodeDisk(),
+    directory,
+    wait: (promise) => promise,
+    dispose: () => rm(directory, { recursive: true }),
+  };
+});
+for (const delayMs of [0, 5]) {
+  diskContract(`simulated, ${delayMs} ms`, async () => {
+    const sim = createSimPlatform(1);
+    await sim.disk.makeDirectory('/data');
+    Object.assign(sim.disk.delayMs, { write: delayMs, sync: delayMs, read: delayMs });
+    return { disk: sim.disk, directory: '/data', wait: (promise) => sim.settle(promise), dispose: async () => {} };
+  });
+}
+
+networkContract('Node', async () => {
+  const sockets: Socket[] = [];
+  return {
+    network: new NodeNetwork(),
+    connect: async (to) => {
+      const wire = await connectNode(to, sockets);
+      return wire;
+    },
+    until: async (condition) => {
+      const deadlineMs = performance.now() + 10_000;
+      while (!condition()) {
+        if (performance.now() > deadlineMs) throw new Error('it never happened');
+        await sleep(1);
+      }
+    },
+    quiet: () => sleep(30),
+    dispose: async () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+});
+
+function connectNode(to: Endpoint, sockets: Socket[]): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: to.port, host: to.address, allowHalfOpen: true, highWaterMark: 1 } as never);
+    sockets.push(socket);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.off('error', reject);
+      const local = addressOf(socket.localAddress, socket.localPort)!;
+      const remote = addressOf(socket.remoteAddress, socket.remotePort)!;
+      resolve(new NodeWire(socket, local, remote, null));
+    });
+  });
+}
+
+const cuts: { chunks: ChunkCut; delayMs: { min: number; max: number } }[] = [
+  { chunks: 'whole', delayMs: { min: 0, max: 0 } },
+  { chunks: 'cut', delayMs: { min: 0.1, max: 20 } },
+];
+for (const { chunks, delayMs } of cuts) {
+  networkContract(`simulated, ${chunks} chunks, ${delayMs.max} ms`, async () => {
+    const sim = createSimPlatform(7);
+    Object.assign(sim.world.fabric, { chunks, delayMs });
+    return {
+      network: sim.network,
+      connect: async (to) => sim.network.connect({ port: to.port }),
+      until: async (condition) => {
+        for (let i = 0; i < 100 && !condition(); i++) await sim.clock.advance(1_000);
+        if (!condition()) throw new Error('it never happened');
+      },
+      quiet: () => sim.clock.runUntilIdle(),
+      dispose: async () => {},
+    };
+  });
+}

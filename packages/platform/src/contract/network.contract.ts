@@ -1,0 +1,284 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Endpoint, Listener, Network, Wire, WireSink } from '../network.js';
+
+export interface NetworkUnderTest {
+  readonly network: Network;
+  /** A client's wire, not yet opened. */
+  connect(to: Endpoint): Promise<Wire>;
+  /** Lets things happen until the condition holds; throws when it never does. */
+  until(condition: () => boolean): Promise<void>;
+  /** Lets everything happen that is under way. */
+  quiet(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** A sink that writes down what it was told. */
+class Notes implements WireSink {
+  readonly chunks: Buffer[] = [];
+  readonly calls: string[] = [];
+  error: Error | null = null;
+  wire: Wire;
+  onChunk: ((chunk: Buffer) => void) | null = null;
+  onClosed: (() => void) | null = null;
+
+  constructor(wire: Wire) {
+    this.wire = wire;
+    wire.open(this);
+  }
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString('latin1');
+  }
+
+  get bytes(): number {
+    return this.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  }
+
+  count(call: string): number {
+    return this.calls.filter((made) => made === call).length;
+  }
+
+  received(chunk: Buffer): void {
+    this.chunks.push(chunk);
+    this.calls.push('received');
+    this.onChunk?.(chunk);
+  }
+
+  drained(): void {
+    this.calls.push('drained');
+    expect(this.wire.unsentBytes).toBe(0);
+  }
+
+  ended(): void {
+    this.calls.push('ended');
+  }
+
+  closed(error: Error | null): void {
+    this.calls.push('closed');
+    this.error = error;
+    this.onClosed?.();
+  }
+}
+
+const anyPort = { host: '127.0.0.1', port: 0, tls: null };
+
+/** What every network does. */
+export function networkContract(name: string, make: () => Promise<NetworkUnderTest>): void {
+  describe(`${name}: network contract`, () => {
+    let under: NetworkUnderTest;
+    let listener: Listener;
+    let accepted: Notes[];
+
+    beforeEach(async () => {
+      under = await make();
+      accepted = [];
+      listener = await under.network.listen(anyPort, (wire) => accepted.push(new Notes(wire)));
+    });
+    afterEach(async () => {
+      await listener.close();
+      for (const notes of accepted) notes.wire.destroy();
+      await under.quiet();
+      await under.dispose();
+    });
+
+    async function pair(): Promise<{ client: Notes; server: Notes }> {
+      const count = accepted.length;
+      const client = new Notes(await under.connect(listener.endpoint));
+      await under.until(() => accepted.length > count);
+      return { client, server: accepted[count]! };
+    }
+
+    it('names both ends', async () => {
+      const { client, server } = await pair();
+      expect(server.wire.local).toEqual({ address: '127.0.0.1', port: listener.endpoint.port });
+      expect(server.wire.remote).toEqual(client.wire.local);
+      expect(client.wire.remote).toEqual(server.wire.local);
+      expect(server.wire.tls).toBe(null);
+    });
+
+    it('carries bytes both ways in order, in chunks that stay valid', async () => {
+      const { client, server } = await pair();
+      server.onChunk = (chunk) => server.wire.write(chunk, null);
+      const sent: Buffer[] = [];
+      for (let i = 0; i < 300; i++) {
+        const bytes = Buffer.alloc(1 + ((i * 7_919) % 9_000), i);
+        sent.push(bytes);
+        client.wire.write(bytes, null);
+      }
+      const all = Buffer.concat(sent);
+      await under.until(() => client.bytes === all.length);
+      expect(Buffer.concat(client.chunks).equals(all)).toBe(true);
+      expect(Buffer.concat(server.chunks).equals(all)).toBe(true);
+      expect(client.wire.sentBytes).toBe(all.length);
+      expect(client.wire.receivedBytes).toBe(all.length);
+      expect(server.wire.receivedBytes).toBe(all.length);
+      expect(server.wire.sentBytes).toBe(all.length);
+    });
+
+    it('writes pieces together and tells once, after the call', async () => {
+      const { client, server } = await pair();
+      const told: string[] = [];
+      client.wire.writev([Buffer.from('a'), Buffer.alloc(0), Buffer.from('bc')], () => told.push('first'));
+      client.wire.write(Buffer.from('d'), () => told.push('second'));
+      client.wire.writev([Buffer.from('e')], () => told.push('third'));
+      client.wire.writev([], () => told.push('nothing'));
+      expect(told).toEqual([]);
+      await under.until(() => server.text === 'abcde' && told.length === 4);
+      expect(told).toEqual(['first', 'second', 'third', 'nothing']);
+    });
+
+    it('takes no notice of changes after written', async () => {
+      const { client, server } = await pair();
+      const slab = Buffer.alloc(100_000);
+      let written = 0;
+      const next = () => {
+        if (++written > 40) return;
+        slab.fill(written);
+        client.wire.write(slab, next);
+      };
+      next();
+      await under.until(() => server.bytes === 4_000_000);
+      const bytes = Buffer.concat(server.chunks);
+      for (let i = 0; i < 40; i++) expect([bytes[i * 100_000], bytes[i * 100_000 + 99_999]]).toEqual([i + 1, i + 1]);
+    });
+
+    it('shows what a peer that does not read leaves unsent, and tells when it is gone', async () => {
+      const { client, server } = await pair();
+      server.wire.pause();
+      let [writes, written] = [0, 0];
+      // Kernels grow their buffers as they see fit, so: until something stays behind.
+      while (client.wire.unsentBytes < 1_000_000) {
+        writes++;
+        client.wire.write(Buffer.alloc(500_000, writes), () => written++);
+        await under.quiet();
+      }
+      expect(client.count('drained')).toBe(0);
+      expect(written).toBeLessThan(writes);
+      expect(server.bytes).toBe(0);
+      server.wire.resume();
+      await under.until(() => server.bytes === writes * 500_000 && client.count('drained') > 0);
+      await under.quiet();
+      expect(client.count('drained')).toBe(1);
+      expect(written).toBe(writes);
+      expect(client.wire.unsentBytes).toBe(0);
+    });
+
+    it('brings nothing after pause, also when paused from within, and loses nothing', async () => {
+      const { client, server } = await pair();
+      server.onChunk = () => server.wire.pause();
+      client.wire.write(Buffer.alloc(300_000, 1), null);
+      await under.until(() => server.chunks.length === 1);
+      client.wire.write(Buffer.alloc(300_000, 2), null);
+      await under.quiet();
+      expect(server.chunks.length).toBe(1);
+      while (server.bytes < 600_000) {
+        const before = server.chunks.length;
+        server.wire.resume();
+        await under.until(() => server.chunks.length > before);
+        await under.quiet();
+        expect(server.chunks.length).toBe(before + 1);
+      }
+      expect(
+        Buffer.concat(server.chunks).equals(Buffer.concat([Buffer.alloc(300_000, 1), Buffer.alloc(300_000, 2)])),
+      ).toBe(true);
+    });
+
+    it('lets one side end and the other go on', async () => {
+      const { client, server } = await pair();
+      client.wire.write(Buffer.from('last words'), null);
+      client.wire.end();
+      await under.until(() => server.count('ended') === 1);
+      expect(server.text).toBe('last words');
+      expect(server.count('closed')).toBe(0);
+      server.wire.write(Buffer.from('answer'), null);
+      server.wire.end();
+      await under.until(() => client.count('closed') === 1 && server.count('closed') === 1);
+      expect(client.text).toBe('answer');
+      expect([client.error, server.error]).toEqual([null, null]);
+      expect(client.calls.slice(-2)).toEqual(['ended', 'closed']);
+      expect(server.calls.slice(-2)).toEqual(['ended', 'closed']);
+    });
+
+    it('sends what is written before an end, however slow the peer is', async () => {
+      const { client, server } = await pair();
+      server.wire.pause();
+      client.wire.write(Buffer.alloc(8_000_000, 7), null);
+      client.wire.end();
+      await under.quiet();
+      server.wire.resume();
+      await under.until(() => server.count('ended') === 1);
+      expect(server.bytes).toBe(8_000_000);
+    });
+
+    it('destroys at once: every written comes, in order, then closed, then nothing', async () => {
+      const { client, server } = await pair();
+      server.wire.pause();
+      const told: number[] = [];
+      let writes = 0;
+      while (client.wire.unsentBytes < 1_000_000) {
+        const number = writes++;
+        client.wire.write(Buffer.alloc(500_000), () => told.push(number));
+      }
+      client.onClosed = () => told.push(-1);
+      client.wire.destroy();
+      const number = writes++;
+      client.wire.write(Buffer.from('too late'), () => told.push(number));
+      client.wire.writev([Buffer.from('too'), Buffer.from('late')], null);
+      client.wire.destroy();
+      await under.until(() => client.count('closed') === 1 && told.length > writes);
+      expect(told).toEqual([...Array.from({ length: writes }, (_, index) => index), -1]);
+      expect(client.error).toBe(null);
+      server.wire.resume();
+      await under.until(() => server.count('ended') + server.count('closed') > 0);
+      server.wire.end();
+      await under.until(() => server.count('closed') === 1);
+      await under.quiet();
+      expect(client.calls.at(-1)).toBe('closed');
+      expect(client.count('closed')).toBe(1);
+    });
+
+    it('tells the other side when a peer vanishes with bytes unread', async () => {
+      const { client, server } = await pair();
+      client.wire.pause();
+      server.wire.write(Buffer.alloc(200_000), null);
+      await under.quiet();
+      client.wire.destroy();
+      // Whoever still writes to it hears of the reset at the latest then.
+      for (let i = 0; i < 5 && server.count('closed') === 0; i++) {
+        server.wire.write(Buffer.alloc(1_000), null);
+        await under.quiet();
+      }
+      await under.until(() => server.count('closed') === 1);
+      expect((server.error as NodeJS.ErrnoException | null)?.code).toMatch(/ECONNRESET|EPIPE/);
+    });
+
+    it('may be destroyed from within received', async () => {
+      const { client, server } = await pair();
+      server.onChunk = () => server.wire.destroy();
+      client.wire.write(Buffer.alloc(1_000), null);
+      await under.until(() => server.count('closed') === 1);
+      expect(server.calls).toEqual(['received', 'closed']);
+    });
+
+    it('tells EADDRINUSE', async () => {
+      const { port } = listener.endpoint;
+      await expect(under.network.listen({ ...anyPort, port }, () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    });
+
+    it('stops accepting and leaves open wires alone', async () => {
+      const { client, server } = await pair();
+      await listener.close();
+      const refused = under.connect(listener.endpoint).then(
+        (wire) => new Notes(wire),
+        (error) => error.code,
+      );
+      const outcome = await refused;
+      if (outcome instanceof Notes)
+        await under.until(() => (outcome.error as NodeJS.ErrnoException)?.code === 'ECONNREFUSED');
+      else expect(outcome).toBe('ECONNREFUSED');
+      client.wire.write(Buffer.from('still here'), null);
+      await under.until(() => server.text === 'still here');
+      expect(accepted.length).toBe(1);
+    });
+  });
+}
