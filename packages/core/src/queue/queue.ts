@@ -1,1 +1,314 @@
-export class Queue {}
+import type { Arguments } from '../arguments.js';
+import type { ConfirmSlot } from '../door/confirm-slot.js';
+import { brokerError } from '../errors.js';
+import type { Message } from '../message.js';
+import type { Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
+import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
+import { type ConsumerSpec, QueueConsumer } from './consumer.js';
+import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
+import { Pending } from './pending.js';
+import type { Persist } from './persist.js';
+import type { QueueHandle } from './queue-handle.js';
+import { Ready } from './ready.js';
+import { QueueStatistics } from './statistics.js';
+import { TurnOrder } from './turn-order.js';
+
+/** What a queue is declared as. */
+export interface QueueProperties {
+  readonly name: string;
+  readonly vhost: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The connection that owns it, null when it is not exclusive. Compared by identity. */
+  readonly owner: object | null;
+  readonly arguments: Arguments;
+  readonly incarnation: Incarnation;
+}
+
+/**
+ * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
+ * between calls: when a message waits, nobody in the turn order can take it.
+ */
+export class Queue implements QueueHandle, Flushable {
+  readonly properties: QueueProperties;
+  readonly name: string;
+  readonly incarnation: Incarnation;
+  readonly logs: boolean;
+  readonly statistics = new QueueStatistics();
+  readonly consumers = new Set<QueueConsumer>();
+  private readonly turn: Turn;
+  private readonly log: QueueLog | null;
+  private readonly persist: Persist;
+  private readonly ready = new Ready();
+  private readonly order = new TurnOrder();
+  private readonly pending = new Pending();
+  /** The last position given. */
+  private lastPosition: Position = 0;
+  /** What stands at or below was perhaps delivered before a crash. */
+  private redeliveredUpTo: Position = 0;
+  private unsettled = 0;
+  private unsettledBytesCount = 0;
+  private exclusiveConsumer: QueueConsumer | null = null;
+  private dispatchAsked = false;
+  private failed = false;
+  deleted = false;
+  /** Called when the last consumer went (auto-delete). */
+  onUnused: (() => void) | null = null;
+
+  constructor(turn: Turn, persist: Persist, properties: QueueProperties, log: QueueLog | null) {
+    this.turn = turn;
+    this.persist = persist;
+    this.properties = properties;
+    this.name = properties.name;
+    this.incarnation = properties.incarnation;
+    this.log = log;
+    this.logs = log !== null;
+    if (log === null) return;
+    log.onCommitted = (upTo) => this.pending.committed(upTo);
+    log.onFailed = () => this.fail();
+  }
+
+  /** Takes what recovery found, before anything is enqueued or attached. */
+  recover(found: RecoveredQueue): void {
+    for (const { position, message } of found.messages) {
+      this.ready.push(position, message);
+      this.lastPosition = position;
+    }
+    // What is published from now on was not delivered before, whatever the crash left open.
+    this.redeliveredUpTo = Math.min(found.deliveredUpTo, this.lastPosition);
+  }
+
+  // ---- publish -------------------------------------------------------------------------------------------------
+
+  enqueue(message: Message, slot: ConfirmSlot | null): void {
+    this.statistics.published++;
+    const log = this.log;
+    let position: Position;
+    if (log === null) {
+      position = this.lastPosition + 1;
+      slot?.committed();
+    } else if (message.persistent) {
+      if (this.failed) {
+        slot?.refused('store-failed');
+        return;
+      }
+      position = log.publish(message);
+      this.persist.touch();
+      if (slot !== null) this.pending.push(position, slot);
+    } else {
+      position = log.skip();
+      slot?.committed();
+    }
+    this.lastPosition = position;
+    if (this.ready.isEmpty) {
+      const consumer = this.order.take();
+      if (consumer !== null) {
+        this.deliver(consumer, position, message, false);
+        return;
+      }
+    }
+    message.keep();
+    this.ready.push(position, message);
+  }
+
+  // ---- deliver -------------------------------------------------------------------------------------------------
+
+  /** Delivers what waits to who can take it. */
+  private dispatch(): void {
+    const ready = this.ready;
+    while (!ready.isEmpty) {
+      const consumer = this.order.take();
+      if (consumer === null) return;
+      const position = ready.headPosition;
+      const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
+      this.deliver(consumer, position, ready.shift(), redelivered);
+    }
+  }
+
+  private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
+    const statistics = this.statistics;
+    if (redelivered) statistics.redelivered++;
+    if (!consumer.spec.acknowledges) {
+      statistics.deliveredSettled++;
+      const more = consumer.sink.deliver(consumer, message, redelivered, null);
+      this.gone(position, message, true);
+      if (!more) consumer.pause();
+      return;
+    }
+    message.keep();
+    statistics.delivered++;
+    const delivery = this.handOut(consumer, position, message, redelivered);
+    if (!consumer.sink.deliver(consumer, message, redelivered, delivery)) consumer.pause();
+  }
+
+  private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): Delivery {
+    const delivery = new Delivery(consumer, position, message, redelivered);
+    this.unsettled++;
+    this.unsettledBytesCount += message.bodyBytes;
+    consumer.hold(delivery);
+    return delivery;
+  }
+
+  /**
+   * basic.get: the oldest message, or null. With a `holder` the message is held until settled; without one it is settled.
+   * `messageCount` of the answer is `readyCount` afterwards.
+   */
+  get(holder: QueueConsumer | null): { message: Message; redelivered: boolean; delivery: Delivery | null } | null {
+    if (this.ready.isEmpty) {
+      this.statistics.getEmpty++;
+      return null;
+    }
+    const position = this.ready.headPosition;
+    const redelivered = this.ready.headReturned || position <= this.redeliveredUpTo;
+    const message = this.ready.shift();
+    if (redelivered) this.statistics.redelivered++;
+    if (holder === null) {
+      this.statistics.gotSettled++;
+      this.gone(position, message, true);
+      return { message, redelivered, delivery: null };
+    }
+    this.statistics.got++;
+    return { message, redelivered, delivery: this.handOut(holder, position, message, redelivered) };
+  }
+
+  // ---- settle --------------------------------------------------------------------------------------------------
+
+  /** A verdict on a delivery; a second one on the same does nothing. */
+  settle(delivery: Delivery, outcome: Outcome): void {
+    if (delivery.settled) return;
+    const { consumer, position, message } = delivery;
+    consumer.letGo(delivery);
+    this.unsettled--;
+    this.unsettledBytesCount -= message.bodyBytes;
+    if (this.deleted) return;
+    if (outcome === 'release') {
+      this.statistics.requeued++;
+      this.ready.giveBack(position, message);
+      this.askDispatch();
+      return;
+    }
+    this.statistics.settled++;
+    this.gone(position, message, outcome === 'accept');
+  }
+
+  /** The message is out of this queue for good. */
+  private gone(position: Position, message: Message, accepted: boolean): void {
+    const log = this.log;
+    if (log === null || !message.persistent) return;
+    log.settle(position, position);
+    this.persist.touch();
+    // Rejected or dropped messages were promised to nobody yet, so their confirm waits for the sync as if they stayed.
+    if (accepted && position > log.committed && !this.pending.isEmpty) this.pending.accepted(position);
+  }
+
+  // ---- consumers -----------------------------------------------------------------------------------------------
+
+  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws 403 when exclusiveness forbids it. */
+  attach(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
+    if (this.exclusiveConsumer !== null || (spec.exclusive && this.consumers.size > 0)) {
+      throw brokerError('exclusiveConsumer', { queue: this.name, vhost: this.properties.vhost });
+    }
+    const consumer = new QueueConsumer(this, spec, sink);
+    this.consumers.add(consumer);
+    if (spec.exclusive) this.exclusiveConsumer = consumer;
+    return consumer;
+  }
+
+  /** Somebody who takes messages with `get` and holds them; not among the consumers and never in the turn order. */
+  holder(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
+    const holder = new QueueConsumer(this, spec, sink);
+    holder.stop();
+    return holder;
+  }
+
+  /** Called by `QueueConsumer.stop`. */
+  removeConsumer(consumer: QueueConsumer): void {
+    if (!this.consumers.delete(consumer)) return;
+    if (this.exclusiveConsumer === consumer) this.exclusiveConsumer = null;
+    if (this.consumers.size === 0) this.onUnused?.();
+  }
+
+  /** Called by a consumer that can take messages again. */
+  activate(consumer: QueueConsumer): void {
+    this.order.join(consumer);
+    // While somebody waits for the turn's end to get what was given back, order is kept by waiting with him.
+    if (!this.ready.isEmpty && !this.dispatchAsked) this.dispatch();
+  }
+
+  deactivate(consumer: QueueConsumer): void {
+    this.order.leave(consumer);
+  }
+
+  /** What is given back within a turn goes out in its order at the turn's end, not one by one as it comes. */
+  private askDispatch(): void {
+    if (this.dispatchAsked) return;
+    this.dispatchAsked = true;
+    this.turn.add(PHASE_DECIDE, this);
+  }
+
+  endOfTurn(): void {
+    this.dispatchAsked = false;
+    if (!this.deleted) this.dispatch();
+  }
+
+  // ---- administration ------------------------------------------------------------------------------------------
+
+  /** Drops what waits; what consumers hold stays theirs. Returns how many. */
+  purge(): number {
+    const count = this.ready.length;
+    while (!this.ready.isEmpty) {
+      const position = this.ready.headPosition;
+      this.gone(position, this.ready.shift(), false);
+    }
+    this.statistics.purged += count;
+    return count;
+  }
+
+  /** The queue ends: consumers are told, what they hold is void, confirms that wait are given (there is nothing left to lose). */
+  delete(): void {
+    if (this.deleted) return;
+    this.deleted = true;
+    this.onUnused = null;
+    const consumers = [...this.consumers];
+    this.consumers.clear();
+    for (const consumer of consumers) {
+      this.order.leave(consumer);
+      consumer.abandon();
+    }
+    while (!this.ready.isEmpty) this.ready.shift();
+    this.pending.committed(Number.POSITIVE_INFINITY);
+    for (const consumer of consumers) consumer.sink.detached(consumer, 'queue-deleted');
+  }
+
+  /** The log cannot promise any more: what waits for a confirm is refused, and so is what comes. */
+  private fail(): void {
+    this.failed = true;
+    this.pending.refuseAll('store-failed');
+  }
+
+  get readyCount(): number {
+    return this.ready.length;
+  }
+
+  get readyBytes(): number {
+    return this.ready.bytes;
+  }
+
+  get unsettledCount(): number {
+    return this.unsettled;
+  }
+
+  get unsettledBytes(): number {
+    return this.unsettledBytesCount;
+  }
+
+  get hasExclusiveConsumer(): boolean {
+    return this.exclusiveConsumer !== null;
+  }
+
+  /** Messages at or below were delivered; recorded at a clean stop. */
+  get deliveredUpTo(): Position {
+    const fresh = this.ready.freshPosition;
+    return fresh === 0 ? this.lastPosition : Math.max(this.redeliveredUpTo, fresh - 1);
+  }
+}

@@ -1,8 +1,14 @@
-import type { Queue } from '../queue/queue.js';
+import type { QueueHandle } from '../queue/queue-handle.js';
 
 /** Where an address leads: the queues, each once. Shared and never changed; a new one is made when a binding changes. */
 export interface Route {
-  readonly queues: readonly Queue[];
-  /** True when at least one queue logs persistent messages, so that their confirms may have to wait. */
-  readonly durable: boolean;
+  readonly queues: readonly QueueHandle[];
+  /** True when at least one queue logs persistent messages, so that their confirms have to wait. */
+  readonly logs: boolean;
+}
+
+export const emptyRoute: Route = { queues: [], logs: false };
+
+export function routeTo(queues: readonly QueueHandle[]): Route {
+  return queues.length === 0 ? emptyRoute : { queues, logs: queues.some((queue) => queue.logs) };
 }

@@ -1,0 +1,164 @@
+import type { Log, Platform } from '@chapar/platform';
+import { type Authorizer, Permissions } from './access.js';
+import { Dialects } from './dialect.js';
+import { Actor } from './door/actor.js';
+import { brokerError } from './errors.js';
+import type { ConnectionView } from './inspect.js';
+import { type Later, then } from './later.js';
+import { Limits, type NodeLimits } from './limits.js';
+import type { Authenticator, LogStore, MetadataStore, Principal, UserDirectory } from './ports.js';
+import { Records } from './records.js';
+import { vhostKey } from './topology/records.js';
+import { removeExchange, removeQueue } from './topology/remove.js';
+import { Topology } from './topology/topology.js';
+import type { VirtualHostProperties } from './topology/virtual-host.js';
+import { Turn } from './turn.js';
+
+/** How this node names itself to clients and in the API. */
+export interface NodeIdentity {
+  readonly node: string;
+  readonly clusterName: string;
+  /** What clients are told as `product`, `version` and `rabbitmq_version`. */
+  readonly product: string;
+  readonly productVersion: string;
+  /** Our own version. */
+  readonly version: string;
+}
+
+export interface BrokerParts {
+  readonly platform: Platform;
+  readonly metadata: MetadataStore;
+  readonly logs: LogStore;
+  readonly users: UserDirectory;
+  readonly authenticator: Authenticator;
+  /** Null: the permissions in metadata alone. */
+  readonly authorizer: Authorizer | null;
+  readonly identity: NodeIdentity;
+  readonly limits: NodeLimits;
+}
+
+/** One node's broker without its doors: what they are given, and what the composer opens and closes. */
+export class Broker {
+  readonly platform: Platform;
+  readonly identity: NodeIdentity;
+  readonly log: Log;
+  readonly turn: Turn;
+  readonly dialects = new Dialects();
+  readonly users: UserDirectory;
+  readonly authenticator: Authenticator;
+  readonly permissions: Permissions;
+  readonly authorizer: Authorizer;
+  readonly records: Records;
+  readonly topology: Topology;
+  readonly limits: Limits;
+  readonly startedAtMs: number;
+  /** Every open connection of every door that has logged in. */
+  readonly connections = new Set<ConnectionView>();
+  private readonly metadata: MetadataStore;
+  private readonly logs: LogStore;
+
+  constructor(parts: BrokerParts) {
+    const { platform, metadata, logs } = parts;
+    this.platform = platform;
+    this.identity = parts.identity;
+    this.log = platform.log.of('core');
+    this.turn = new Turn(platform.clock);
+    this.metadata = metadata;
+    this.logs = logs;
+    this.users = parts.users;
+    this.authenticator = parts.authenticator;
+    this.permissions = new Permissions(metadata);
+    this.authorizer = parts.authorizer ?? this.permissions;
+    this.records = new Records(metadata);
+    this.limits = new Limits(parts.limits, this.records, parts.users, this.connections);
+    const { turn, dialects, log } = this;
+    this.topology = new Topology({ metadata, logs, turn, dialects, random: platform.random, log });
+    this.topology.onVirtualHostDeleted = ({ name }) => {
+      this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
+    };
+    this.topology.onQueueUnused = (vhost, queue) => {
+      this.inBackground(() => removeQueue(this.topology, vhost, queue, { ifUnused: false, ifEmpty: false }));
+    };
+    this.topology.onExchangeUnused = (vhost, exchange) => {
+      this.inBackground(() => removeExchange(this.topology, vhost, exchange, { ifUnused: false }));
+    };
+    this.startedAtMs = platform.clock.wallMs();
+  }
+
+  /** Recovers logs and metadata; a fresh data directory gets the virtual host `/`. Doors listen after this. */
+  async open(): Promise<void> {
+    const recovered = await this.logs.recover();
+    const { entries } = await this.metadata.load('vhosts/');
+    if (entries.length === 0) await this.putVirtualHost('/', defaultVirtualHost);
+    await this.permissions.open();
+    await this.records.open();
+    await this.topology.open(recovered);
+  }
+
+  /** Ends what the doors left: exclusive queues are gone with their connections; logs and metadata are synced and closed. */
+  async close(): Promise<void> {
+    for (const vhost of this.topology.vhosts.values()) {
+      for (const queue of vhost.queues.values()) {
+        if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo);
+      }
+    }
+    this.turn.flush();
+    await this.logs.close();
+    await this.metadata.close();
+  }
+
+  /** Somebody who has logged in enters a virtual host (530 when there is none or no permission). `owner`: the connection. */
+  enter(principal: Principal, vhostName: string, owner: object): Later<Actor> {
+    const vhost = this.topology.vhosts.get(vhostName);
+    if (vhost === undefined) throw brokerError('vhostNotFound', { vhost: vhostName });
+    return then(this.authorizer.vhost(principal, vhostName), (allowed) => {
+      if (!allowed) throw brokerError('vhostRefused', { vhost: vhostName, user: principal.user });
+      this.limits.assertConnection(vhostName, principal.user);
+      const { topology, authorizer, limits } = this;
+      return new Actor({ topology, authorizer, queuesMax: (name) => limits.queuesMax(name) }, principal, vhost, owner);
+    });
+  }
+
+  async putVirtualHost(name: string, properties: VirtualHostProperties): Promise<void> {
+    await this.metadata.change([], [{ key: vhostKey(name), value: { ...properties } }]);
+  }
+
+  /** Deletes the virtual host with all that is in it; its connections are closed. False when there was none. */
+  async deleteVirtualHost(name: string): Promise<boolean> {
+    if (!this.topology.vhosts.has(name)) return false;
+    const part = `/${encodeURIComponent(name)}/`;
+    const keys: string[] = [];
+    const kinds = ['exchanges', 'queues', 'bindings', 'permissions', 'topic-permissions', 'policies'];
+    for (const kind of [...kinds, 'operator-policies', 'vhost-limits']) {
+      const { entries } = await this.metadata.load(`${kind}${part}`);
+      keys.push(...entries.map((entry) => entry.key));
+    }
+    // The virtual host first: what is in it goes with it, and the rest is tidying.
+    await this.metadata.change([], [{ key: vhostKey(name), value: undefined }]);
+    if (keys.length > 0)
+      await this.metadata.change(
+        [],
+        keys.map((key) => ({ key, value: undefined })),
+      );
+    return true;
+  }
+
+  /** Closes the connections that `which` names. Returns how many. */
+  closeWhere(which: (connection: ConnectionView) => boolean, reason: string): number {
+    const chosen = [...this.connections].filter(which);
+    for (const connection of chosen) connection.close(reason);
+    return chosen.length;
+  }
+
+  private inBackground(work: () => Later<void>): void {
+    Promise.resolve()
+      .then(work)
+      .catch((error: unknown) => this.log.error({ error }, 'what nobody uses any more could not be deleted'));
+  }
+}
+
+const defaultVirtualHost: VirtualHostProperties = {
+  description: 'Default virtual host',
+  tags: [],
+  defaultQueueType: 'classic',
+};

@@ -1,0 +1,98 @@
+import type { Address } from '../address.js';
+import { brokerError } from '../errors.js';
+import { type Later, then } from '../later.js';
+import type { Message } from '../message.js';
+import type { Exchange } from '../routing/exchange.js';
+import type { Route } from '../routing/route.js';
+import type { Turn } from '../turn.js';
+import type { Actor } from './actor.js';
+import { ConfirmSlot } from './confirm-slot.js';
+import { type ConfirmSink, Confirms, type PublishTag } from './confirms.js';
+
+/** An address that this actor may publish to, as was checked at the versions it names. Doors keep them: a hit costs two comparisons. */
+export interface Target {
+  readonly address: Address;
+  readonly exchange: Exchange;
+  readonly topologyVersion: number;
+  readonly accessVersion: number;
+}
+
+/** Numbers of what a publisher did, for people who look. */
+export interface PublisherStatistics {
+  published: number;
+  confirmed: number;
+  returned: number;
+}
+
+/** One stream of publishes, in order: a channel, a link, a session. Never awaits. */
+export class Publisher {
+  readonly actor: Actor;
+  readonly confirms: Confirms;
+  readonly statistics: PublisherStatistics = { published: 0, confirmed: 0, returned: 0 };
+  private readonly sink: ConfirmSink;
+
+  constructor(actor: Actor, turn: Turn, sink: ConfirmSink) {
+    this.actor = actor;
+    this.sink = sink;
+    this.confirms = new Confirms(turn, sink);
+  }
+
+  /** Checks that the exchange is there, takes messages from outside, and that the actor may write to it (403, 404). */
+  target(exchangeName: string, routingKey: string): Later<Target> {
+    const { actor } = this;
+    const { vhost } = actor;
+    const accessVersion = actor.accessVersion;
+    return then(actor.require('write', 'exchange', exchangeName), () => {
+      const exchange = actor.findExchange(exchangeName);
+      if (exchange.properties.internal) {
+        throw brokerError('internalExchange', { exchange: exchangeName, vhost: vhost.name });
+      }
+      const topologyVersion = vhost.version;
+      const address = vhost.address(exchangeName, routingKey);
+      return then(actor.requireTopic('write', exchange, routingKey), () => {
+        return { address, exchange, topologyVersion, accessVersion };
+      });
+    });
+  }
+
+  /** True while what was checked for the target still holds. */
+  isCurrent(target: Target): boolean {
+    return target.topologyVersion === this.actor.vhost.version && target.accessVersion === this.actor.accessVersion;
+  }
+
+  /** Routes and enqueues; with `confirms`, the message takes the next tag and its verdict follows at the end of a turn. */
+  publish(target: Target, message: Message, mandatory: boolean, confirms: boolean): void {
+    target.exchange.publishedIn++;
+    this.enqueue(this.actor.vhost.route(target.address, message), message, mandatory, confirms);
+  }
+
+  /** The same for a message with further addresses (CC, BCC). */
+  publishMany(targets: readonly Target[], message: Message, mandatory: boolean, confirms: boolean): void {
+    const addresses = targets.map((target) => target.address);
+    targets[0]!.exchange.publishedIn++;
+    this.enqueue(this.actor.vhost.routeMany(addresses, message), message, mandatory, confirms);
+  }
+
+  private enqueue(route: Route, message: Message, mandatory: boolean, confirms: boolean): void {
+    this.statistics.published++;
+    const { queues } = route;
+    if (queues.length === 0 && mandatory) {
+      this.statistics.returned++;
+      this.sink.returned(message, message.address, 'no-route');
+    }
+    if (!confirms) {
+      for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, null);
+      return;
+    }
+    this.statistics.confirmed++;
+    const tag: PublishTag = this.confirms.begin();
+    if (!route.logs || !message.persistent) {
+      for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, null);
+      this.confirms.confirm(tag);
+      return;
+    }
+    this.confirms.await(tag);
+    const slot = new ConfirmSlot(this.confirms, tag, queues.length);
+    for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, slot);
+  }
+}

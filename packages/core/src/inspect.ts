@@ -1,0 +1,69 @@
+import type { Endpoint, TlsSession } from '@chapar/platform';
+import type { Arguments } from './arguments.js';
+import type { Principal } from './ports.js';
+import type { Queue } from './queue/queue.js';
+
+/**
+ * What administrators see of peers, whatever their protocol. Doors implement these on their own nouns, so that nothing is copied
+ * until somebody looks.
+ */
+export interface ConnectionView {
+  /** `127.0.0.1:51234 -> 127.0.0.1:5672`, unique on this node. */
+  readonly name: string;
+  /** `AMQP 0-9-1` and the like. */
+  readonly protocol: string;
+  readonly principal: Principal;
+  readonly vhost: string;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly tls: TlsSession | null;
+  readonly clientProperties: Arguments;
+  /** A name the client gave itself; empty without one. */
+  readonly userProvidedName: string;
+  readonly authMechanism: string;
+  /** Milliseconds since 1970. */
+  readonly connectedAtMs: number;
+  readonly state: 'running' | 'blocked' | 'blocking' | 'flow' | 'closing';
+  readonly channelsMax: number;
+  readonly frameBytesMax: number;
+  readonly heartbeatSeconds: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly unsentBytes: number;
+  readonly channels: Iterable<ChannelView>;
+  readonly channelCount: number;
+  /** Ends the connection, telling the peer this reason. */
+  close(reason: string): void;
+}
+
+export interface ChannelView {
+  readonly number: number;
+  readonly connection: ConnectionView;
+  readonly confirms: boolean;
+  readonly transactional: boolean;
+  /** Deliveries held. */
+  readonly unacknowledgedCount: number;
+  readonly unconfirmedCount: number;
+  readonly uncommittedCount: number;
+  readonly acksUncommittedCount: number;
+  readonly prefetchCount: number;
+  readonly globalPrefetchCount: number;
+  readonly consumers: Iterable<ConsumerView>;
+  readonly consumerCount: number;
+  readonly publishedCount: number;
+  readonly confirmedCount: number;
+  readonly returnedCount: number;
+  readonly deliveredCount: number;
+  readonly acknowledgedCount: number;
+}
+
+export interface ConsumerView {
+  readonly tag: string;
+  readonly queue: Queue;
+  readonly acknowledges: boolean;
+  readonly exclusive: boolean;
+  readonly prefetchCount: number;
+  readonly priority: number;
+  readonly arguments: Arguments;
+  readonly isActive: boolean;
+}

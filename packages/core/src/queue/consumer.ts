@@ -1,0 +1,152 @@
+import type { Arguments } from '../arguments.js';
+import type { Position } from '../ports.js';
+import type { Delivery, DeliverySink, Outcome } from './delivery.js';
+import type { Queue } from './queue.js';
+import type { Window } from './window.js';
+
+/** What a door says of a consumer that it attaches. */
+export interface ConsumerSpec {
+  /** The protocol's name for it, for people who look. */
+  readonly tag: string;
+  /** False: settled by being sent. */
+  readonly acknowledges: boolean;
+  readonly exclusive: boolean;
+  /** Higher ones are served first while they have credit. */
+  readonly priority: number;
+  readonly arguments: Arguments;
+  /** Credit shared with other consumers, null for none. */
+  readonly window: Window | null;
+}
+
+/**
+ * A consumer of one queue: its credit and what it holds. It stands in its queue's turn order exactly while it can take a message
+ * (`active`); everything that changes that goes through `wake` and `sleep`.
+ */
+export class QueueConsumer {
+  readonly queue: Queue;
+  readonly sink: DeliverySink;
+  readonly spec: ConsumerSpec;
+  private credit = 0;
+  private paused = false;
+  private stopped = false;
+  /** Owned by the turn order. */
+  active = false;
+  nextActive: QueueConsumer = this;
+  previousActive: QueueConsumer = this;
+  private firstHeld: Delivery | null = null;
+  private lastHeld: Delivery | null = null;
+  heldCount = 0;
+
+  constructor(queue: Queue, spec: ConsumerSpec, sink: DeliverySink) {
+    this.queue = queue;
+    this.spec = spec;
+    this.sink = sink;
+  }
+
+  /** More deliveries may be sent (fewer, when negative). Infinity lifts the limit. */
+  grant(credit: number): void {
+    this.credit += credit;
+    if (this.credit > 0) this.wake();
+    else this.sleep();
+  }
+
+  /** Sets the credit that is left, whatever it was. */
+  setCredit(credit: number): void {
+    this.credit = credit;
+    if (credit > 0) this.wake();
+    else this.sleep();
+  }
+
+  settle(delivery: Delivery, outcome: Outcome): void {
+    this.queue.settle(delivery, outcome);
+  }
+
+  /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. */
+  stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.sleep();
+    this.queue.removeConsumer(this);
+  }
+
+  /** The peer is gone: no more deliveries, and what it holds is ready again, in its place and flagged. */
+  detach(): void {
+    this.stop();
+    for (let held = this.firstHeld; held !== null; held = this.firstHeld) this.queue.settle(held, 'release');
+  }
+
+  /** The pipe that was full has room. */
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.wake();
+  }
+
+  /** Whether it is in the turn order because it could take a message. For people who look. */
+  get isActive(): boolean {
+    return !this.stopped;
+  }
+
+  /** Joins the turn order where nothing stands against it, and takes what waits. */
+  wake(): void {
+    if (this.active || this.stopped || this.paused || this.credit <= 0) return;
+    this.queue.activate(this);
+  }
+
+  private sleep(): void {
+    if (this.active) this.queue.deactivate(this);
+  }
+
+  // ---- called by the queue -------------------------------------------------------------------------------------
+
+  /** True when it can take one now; otherwise it left the turn order and waits for its window. */
+  mayTake(): boolean {
+    const window = this.spec.window;
+    if (window === null || window.isOpen) return true;
+    this.sleep();
+    window.waitFor(this);
+    return false;
+  }
+
+  /** It was given a message to hold. */
+  hold(delivery: Delivery): void {
+    delivery.previous = this.lastHeld;
+    if (this.lastHeld === null) this.firstHeld = delivery;
+    else this.lastHeld.next = delivery;
+    this.lastHeld = delivery;
+    this.heldCount++;
+    this.spec.window?.take();
+    if (--this.credit <= 0) this.sleep();
+  }
+
+  /** What it held was settled. */
+  letGo(delivery: Delivery): void {
+    delivery.settled = true;
+    if (delivery.previous === null) this.firstHeld = delivery.next;
+    else delivery.previous.next = delivery.next;
+    if (delivery.next === null) this.lastHeld = delivery.previous;
+    else delivery.next.previous = delivery.previous;
+    delivery.previous = delivery.next = null;
+    this.heldCount--;
+  }
+
+  /** The pipe is full. */
+  pause(): void {
+    this.paused = true;
+    this.sleep();
+  }
+
+  /** The queue is going: forgets what is held; settling it later does nothing. */
+  abandon(): void {
+    this.stopped = true;
+    this.active = false;
+    for (let held = this.firstHeld; held !== null; held = held.next) held.settled = true;
+    this.firstHeld = this.lastHeld = null;
+    this.heldCount = 0;
+  }
+
+  /** Position of the oldest it holds; 0: none. */
+  get oldestHeld(): Position {
+    return this.firstHeld?.position ?? 0;
+  }
+}

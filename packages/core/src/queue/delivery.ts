@@ -1,0 +1,41 @@
+import type { Message } from '../message.js';
+import type { Position } from '../ports.js';
+import type { QueueConsumer } from './consumer.js';
+
+/**
+ * A message in a consumer's hands, until it is settled. Made only for consumers that acknowledge. The door keeps it under its own
+ * delivery tag and hands it back with the verdict; the links belong to the consumer's list of what it holds.
+ */
+export class Delivery {
+  readonly consumer: QueueConsumer;
+  readonly position: Position;
+  readonly message: Message;
+  readonly redelivered: boolean;
+  settled = false;
+  previous: Delivery | null = null;
+  next: Delivery | null = null;
+
+  constructor(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean) {
+    this.consumer = consumer;
+    this.position = position;
+    this.message = message;
+    this.redelivered = redelivered;
+  }
+}
+
+/** A consumer's verdict on a delivery; AMQP 1.0's outcomes cover ack, nack, requeue and MQTT's acknowledgements. */
+export type Outcome = 'accept' | 'release' | 'reject';
+
+/** Why a consumer was detached by the queue's side. */
+export type DetachReason = 'queue-deleted' | 'node-down';
+
+/** The door's side of a consumer. */
+export interface DeliverySink {
+  /**
+   * Encodes the message for the peer, at once. `delivery` is null when the consumer does not acknowledge. Never calls back into the
+   * queue. Returns false when the peer's pipe is full: nothing more is delivered until `QueueConsumer.resume`.
+   */
+  deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
+  /** The queue let the consumer go (it was deleted); what it held is void. */
+  detached(consumer: QueueConsumer, why: DetachReason): void;
+}

@@ -1,0 +1,16 @@
+/** What happened in a queue since it was declared or the broker started: plain numbers, sampled by whoever wants rates. */
+export class QueueStatistics {
+  published = 0;
+  /** Pushed to consumers that acknowledge. */
+  delivered = 0;
+  /** Pushed to consumers that do not. */
+  deliveredSettled = 0;
+  got = 0;
+  gotSettled = 0;
+  getEmpty = 0;
+  redelivered = 0;
+  /** Accepted or rejected for good. */
+  settled = 0;
+  requeued = 0;
+  purged = 0;
+}

@@ -1,0 +1,114 @@
+import type { Arguments } from '../arguments.js';
+import { brokerError } from '../errors.js';
+import { type Later, then } from '../later.js';
+import { type Guard, GuardFailedError, type JsonValue } from '../ports.js';
+import { type Binding, bindingKey, type Destination } from '../routing/binding.js';
+import type { Exchange } from '../routing/exchange.js';
+import { metadataFailed } from './declare.js';
+import { bindingRecordKey, exchangeKey, queueKey } from './records.js';
+import type { Topology } from './topology.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/** What a binding is made or found by. */
+export interface BindingRequest {
+  readonly source: string;
+  readonly kind: 'queue' | 'exchange';
+  readonly destination: string;
+  readonly routingKey: string;
+  readonly arguments: Arguments;
+}
+
+/** queue.bind and exchange.bind. Binding twice is one binding. */
+export function bind(topology: Topology, vhost: VirtualHost, request: BindingRequest): Later<void> {
+  const source = findSource(vhost, request);
+  const destination = findDestination(vhost, request);
+  const { kind, routingKey, arguments: args } = request;
+  const fault = source.type.invalidBinding?.(args) ?? null;
+  if (fault !== null) {
+    throw brokerError('invalidArgument', { kind: 'exchange', name: source.name, vhost: vhost.name, ...fault });
+  }
+  if (source.bindings.has(bindingKey(kind, destination.name, routingKey, args))) return;
+  const destinationIncarnation = incarnationIfStored(destination);
+  if (!source.properties.durable || destinationIncarnation === null) {
+    topology.addBinding(vhost, source, destination, routingKey, args, false);
+    return;
+  }
+  const record = {
+    sourceIncarnation: source.properties.incarnation,
+    destinationIncarnation,
+    routingKey,
+    arguments: args,
+  };
+  const key = bindingRecordKey(vhost.name, source.name, kind, destination.name, routingKey, args);
+  return change(topology, vhost, source, guards(vhost, source, destination), key, record);
+}
+
+/** queue.unbind and exchange.unbind. A binding that is not there is no error, nor is an end that is not there. */
+export function unbind(topology: Topology, vhost: VirtualHost, request: BindingRequest): Later<void> {
+  const { kind, destination, routingKey, arguments: args } = request;
+  if (request.source === '') throw brokerError('defaultExchange', {});
+  const binding = vhost.exchanges.get(request.source)?.bindings.get(bindingKey(kind, destination, routingKey, args));
+  return binding === undefined ? undefined : removeBinding(topology, vhost, binding);
+}
+
+export function removeBinding(topology: Topology, vhost: VirtualHost, binding: Binding): Later<void> {
+  const { source, destination, routingKey, arguments: args } = binding;
+  if (!binding.durable) return topology.dropBinding(vhost, binding);
+  const key = bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args);
+  return then(change(topology, vhost, source, [], key, undefined), () => undefined);
+}
+
+function findSource(vhost: VirtualHost, { source }: BindingRequest): Exchange {
+  if (source === '') throw brokerError('defaultExchange', {});
+  const exchange = vhost.exchanges.get(source);
+  if (exchange === undefined) throw brokerError('exchangeNotFound', { exchange: source, vhost: vhost.name });
+  return exchange;
+}
+
+function findDestination(vhost: VirtualHost, { kind, destination: name }: BindingRequest): Destination {
+  if (kind === 'queue') {
+    const queue = vhost.queues.get(name);
+    if (queue === undefined) throw brokerError('queueNotFound', { queue: name, vhost: vhost.name });
+    return { kind, name, queue };
+  }
+  if (name === '') throw brokerError('defaultExchange', {});
+  const exchange = vhost.exchanges.get(name);
+  if (exchange === undefined) throw brokerError('exchangeNotFound', { exchange: name, vhost: vhost.name });
+  return { kind, name, exchange };
+}
+
+/** Null when the destination does not survive a restart, and so neither does a binding to it. */
+function incarnationIfStored(destination: Destination): string | null {
+  if (destination.kind === 'queue') return destination.queue.logs ? destination.queue.incarnation : null;
+  const { durable, incarnation } = destination.exchange.properties;
+  return durable ? incarnation : null;
+}
+
+/** Both ends must still be there when the binding is written; the pre-declared ones have no record. */
+function guards(vhost: VirtualHost, source: Exchange, destination: Destination): Guard[] {
+  const keys: string[] = [];
+  if (!isPredeclared(source)) keys.push(exchangeKey(vhost.name, source.name));
+  if (destination.kind === 'queue') keys.push(queueKey(vhost.name, destination.name));
+  else if (!isPredeclared(destination.exchange)) keys.push(exchangeKey(vhost.name, destination.name));
+  return keys.map((key) => ({ key, revision: 'present' }));
+}
+
+const isPredeclared = (exchange: Exchange): boolean => exchange.properties.incarnation === exchange.name;
+
+async function change(
+  topology: Topology,
+  vhost: VirtualHost,
+  source: Exchange,
+  when: Guard[],
+  key: string,
+  record: JsonValue | undefined,
+): Promise<void> {
+  try {
+    await topology.parts.metadata.change(when, [{ key, value: record }]);
+  } catch (error) {
+    if (error instanceof GuardFailedError) {
+      throw brokerError('exchangeNotFound', { exchange: source.name, vhost: vhost.name });
+    }
+    throw metadataFailed('exchange', source.name, vhost, error);
+  }
+}

@@ -1,0 +1,228 @@
+import { type Arguments, equalArguments, equalValues, shownValue } from '../arguments.js';
+import { type BrokerError, brokerError } from '../errors.js';
+import type { Later } from '../later.js';
+import { GuardFailedError, type JsonValue, type Write } from '../ports.js';
+import type { Queue } from '../queue/queue.js';
+import type { Exchange } from '../routing/exchange.js';
+import { exchangeTypes } from '../routing/exchange-types.js';
+import { comparedQueueArguments, faultyQueueArgument } from './queue-arguments.js';
+import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey } from './records.js';
+import type { Topology } from './topology.js';
+import type { VirtualHost } from './virtual-host.js';
+
+export interface QueueDeclaration {
+  readonly name: string;
+  /** The broker made the name (`serverNamed`), which may therefore begin with `amq.`. */
+  readonly serverNamed: boolean;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The connection that the queue is exclusive to; null: not exclusive. */
+  readonly owner: object | null;
+  readonly arguments: Arguments;
+}
+
+export interface ExchangeDeclaration {
+  readonly name: string;
+  readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly internal: boolean;
+  readonly arguments: Arguments;
+}
+
+/** Declares are few at a time; a name that somebody else is declaring is waited for, then judged as existing. */
+const underWay = new WeakMap<VirtualHost, Map<string, Promise<unknown>>>();
+
+// ---- queues -----------------------------------------------------------------------------------------------------
+
+/** queue.declare: finds an equivalent queue or makes one. `limit`: queues that the virtual host may have. */
+export function declareQueue(
+  topology: Topology,
+  vhost: VirtualHost,
+  declaration: QueueDeclaration,
+  limit = Number.POSITIVE_INFINITY,
+): Later<Queue> {
+  const { name } = declaration;
+  const existing = vhost.queues.get(name);
+  if (existing !== undefined) {
+    assertOwner(existing, declaration.owner, true);
+    assertSameQueue(existing, declaration);
+    return existing;
+  }
+  if (name.startsWith('amq.') && !declaration.serverNamed) throw brokerError('reservedName', { kind: 'queue', name });
+  assertQueueArguments(vhost, name, declaration);
+  const busy = underWay.get(vhost)?.get(queueKey(vhost.name, name));
+  if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, declaration, limit));
+  if (vhost.queues.size >= limit) throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
+  const incarnation = topology.parts.random.uuid();
+  const { durable, autoDelete, owner, arguments: args } = declaration;
+  if (!durable || owner !== null) {
+    return topology.addQueue(vhost, {
+      name,
+      vhost: vhost.name,
+      durable,
+      autoDelete,
+      owner,
+      arguments: args,
+      incarnation,
+    });
+  }
+  const record: QueueRecord = { incarnation, autoDelete, arguments: args };
+  return store(topology, vhost, 'queue', name, queueKey(vhost.name, name), record).then(() => {
+    const made = vhost.queues.get(name);
+    if (made?.properties.incarnation === incarnation) return made;
+    return declareQueue(topology, vhost, declaration, limit);
+  });
+}
+
+/** A peer other than the owner must not touch an exclusive queue; `strict`: and the owner must not find a shared one. */
+export function assertOwner(queue: Queue, asker: object | null, strict = false): void {
+  const { owner, name, vhost } = queue.properties;
+  if (owner === asker || (owner === null && !strict)) return;
+  throw brokerError('resourceLocked', { queue: name, vhost });
+}
+
+function assertQueueArguments(vhost: VirtualHost, name: string, declaration: QueueDeclaration): void {
+  const fault = faultyQueueArgument(declaration.arguments);
+  if (fault !== null) throw brokerError('invalidArgument', { kind: 'queue', name, vhost: vhost.name, ...fault });
+  const type = declaration.arguments['x-queue-type'];
+  if (type === undefined || type === 'classic') return;
+  const refuse = (reason: string) =>
+    brokerError('unsupportedQueueType', { type: String(type), queue: name, vhost: vhost.name, reason });
+  if (type !== 'quorum') throw refuse(type === 'stream' ? 'streams are not built yet' : 'it is not known');
+  const wrong = (argument: string, reason: string) =>
+    brokerError('invalidArgument', { argument, kind: 'queue', name, vhost: vhost.name, reason });
+  if (!declaration.durable) throw wrong('durable', 'a quorum queue is durable');
+  if (declaration.owner !== null) throw wrong('exclusive', 'a quorum queue cannot be exclusive');
+}
+
+function assertSameQueue(queue: Queue, declared: QueueDeclaration): void {
+  const current = queue.properties;
+  const compare = (argument: string, received: JsonValue | undefined, is: JsonValue | undefined): void => {
+    if (!equalValues(received, is)) throw inequivalent('queue', current.name, current.vhost, argument, received, is);
+  };
+  compare('durable', declared.durable, current.durable);
+  compare('auto_delete', declared.autoDelete, current.autoDelete);
+  for (const name of comparedQueueArguments) {
+    if (name === 'x-queue-type') compare(name, typeOf(declared.arguments), typeOf(current.arguments));
+    else compare(name, declared.arguments[name], current.arguments[name]);
+  }
+}
+
+const typeOf = (args: Arguments): JsonValue => args['x-queue-type'] ?? 'classic';
+
+/** A name for a queue that was declared without one. */
+export function serverName(topology: Topology): string {
+  return `amq.gen-${topology.parts.random.bytes(16).toString('base64url')}`;
+}
+
+// ---- exchanges --------------------------------------------------------------------------------------------------
+
+/** exchange.declare: finds an equivalent exchange or makes one. */
+export function declareExchange(
+  topology: Topology,
+  vhost: VirtualHost,
+  declaration: ExchangeDeclaration,
+): Later<Exchange> {
+  const { name, type, durable, autoDelete, internal, arguments: args } = declaration;
+  if (name === '') throw brokerError('defaultExchange', {});
+  if (!exchangeTypes.has(type)) throw brokerError('unknownExchangeType', { type });
+  const existing = vhost.exchanges.get(name);
+  if (existing !== undefined) {
+    assertSameExchange(existing, declaration);
+    return existing;
+  }
+  if (name.startsWith('amq.')) throw brokerError('reservedName', { kind: 'exchange', name });
+  const alternate = args['alternate-exchange'];
+  if (alternate !== undefined && typeof alternate !== 'string') {
+    const reason = `expected a string, got ${shownValue(alternate)}`;
+    throw brokerError('invalidArgument', {
+      argument: 'alternate-exchange',
+      kind: 'exchange',
+      name,
+      vhost: vhost.name,
+      reason,
+    });
+  }
+  const busy = underWay.get(vhost)?.get(exchangeKey(vhost.name, name));
+  if (busy !== undefined) return busy.then(() => declareExchange(topology, vhost, declaration));
+  const incarnation = topology.parts.random.uuid();
+  if (!durable) {
+    return topology.addExchange(vhost, type, {
+      name,
+      vhost: vhost.name,
+      durable,
+      autoDelete,
+      internal,
+      arguments: args,
+      incarnation,
+    })!;
+  }
+  const record: ExchangeRecord = { incarnation, type, autoDelete, internal, arguments: args };
+  return store(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), record).then(
+    () => vhost.exchanges.get(name) ?? declareExchange(topology, vhost, declaration),
+  );
+}
+
+function assertSameExchange(exchange: Exchange, declared: ExchangeDeclaration): void {
+  const current = exchange.properties;
+  const compare = (argument: string, received: JsonValue | undefined, is: JsonValue | undefined): void => {
+    if (equalValues(received, is)) return;
+    throw inequivalent('exchange', current.name, current.vhost, argument, received, is);
+  };
+  compare('type', declared.type, exchange.type.name);
+  compare('durable', declared.durable, current.durable);
+  compare('auto_delete', declared.autoDelete, current.autoDelete);
+  compare('internal', declared.internal, current.internal);
+  for (const name of ['alternate-exchange']) compare(name, declared.arguments[name], current.arguments[name]);
+  if (exchange.type.comparesArguments && !equalArguments(declared.arguments, current.arguments)) {
+    throw inequivalent('exchange', current.name, current.vhost, 'arguments', declared.arguments, current.arguments);
+  }
+}
+
+// ---- both -------------------------------------------------------------------------------------------------------
+
+function inequivalent(
+  kind: string,
+  name: string,
+  vhost: string,
+  argument: string,
+  received: JsonValue | undefined,
+  current: JsonValue | undefined,
+): BrokerError {
+  const shown = { received: shownValue(received), current: shownValue(current) };
+  return brokerError('inequivalent', { argument, kind, name, vhost, ...shown });
+}
+
+/** Writes a record that must be new. Somebody else's being there first is no error: the caller looks again. */
+async function store(
+  topology: Topology,
+  vhost: VirtualHost,
+  kind: string,
+  name: string,
+  key: string,
+  record: object,
+): Promise<void> {
+  let names = underWay.get(vhost);
+  if (names === undefined) underWay.set(vhost, (names = new Map()));
+  const write: Write = { key, value: record as JsonValue & object };
+  const change = topology.parts.metadata.change([{ key, revision: 'absent' }], [write]);
+  // Those who wait only want to know that it is over.
+  names.set(key, change.then(ignore, ignore));
+  try {
+    await change;
+  } catch (error) {
+    if (error instanceof GuardFailedError) return;
+    throw metadataFailed(kind, name, vhost, error);
+  } finally {
+    names.delete(key);
+  }
+}
+
+const ignore = (): void => undefined;
+
+/** The store's failure as the peer sees it. */
+export function metadataFailed(kind: string, name: string, vhost: VirtualHost, error: unknown): BrokerError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return brokerError('metadataUnavailable', { kind, name, vhost: vhost.name, reason });
+}

@@ -1,0 +1,286 @@
+import { createHash } from 'node:crypto';
+import type { Log, Random } from '@chapar/platform';
+import { type Arguments, canonical, noArguments } from '../arguments.js';
+import type { Dialects } from '../dialect.js';
+import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
+import { metadataKeyParts } from '../ports.js';
+import { Persist } from '../queue/persist.js';
+import { Queue, type QueueProperties } from '../queue/queue.js';
+import type { Binding, Destination } from '../routing/binding.js';
+import { bindingKey } from '../routing/binding.js';
+import { Exchange, type ExchangeProperties } from '../routing/exchange.js';
+import { exchangeTypes } from '../routing/exchange-types.js';
+import type { Turn } from '../turn.js';
+import { argumentsNotHonouredYet } from './queue-arguments.js';
+import {
+  type BindingRecord,
+  bindingRecordKey,
+  type ExchangeRecord,
+  type QueueRecord,
+  type VirtualHostRecord,
+} from './records.js';
+import { VirtualHost } from './virtual-host.js';
+
+/** The exchanges that every virtual host has. They need no record: their incarnation is their name. */
+const predeclared: readonly (readonly [name: string, type: string, internal: boolean])[] = [
+  ['', 'direct', false],
+  ['amq.direct', 'direct', false],
+  ['amq.fanout', 'fanout', false],
+  ['amq.topic', 'topic', false],
+  ['amq.headers', 'headers', false],
+  ['amq.match', 'headers', false],
+  ['amq.rabbitmq.trace', 'topic', true],
+];
+
+export interface TopologyParts {
+  readonly metadata: MetadataStore;
+  readonly logs: LogStore;
+  readonly turn: Turn;
+  readonly dialects: Dialects;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Virtual hosts, exchanges, queues and bindings as this node sees them. What is durable changes by metadata events only, the rest at
+ * once; both end in the same few methods here. Operations with their rules stand beside this (`declare`, `bind`, `remove`).
+ */
+export class Topology {
+  readonly vhosts = new Map<string, VirtualHost>();
+  readonly parts: TopologyParts;
+  /** Called when a virtual host went, after its queues did. */
+  onVirtualHostDeleted: ((vhost: VirtualHost) => void) | null = null;
+  /** Called when an exchange that deletes itself lost its last binding, or a queue its last consumer. */
+  onExchangeUnused: ((vhost: VirtualHost, exchange: Exchange) => void) | null = null;
+  onQueueUnused: ((vhost: VirtualHost, queue: Queue) => void) | null = null;
+  private readonly persist: Persist;
+  private readonly recovered = new Map<string, RecoveredQueue>();
+  private readonly saidNotHonoured = new Set<string>();
+
+  constructor(parts: TopologyParts) {
+    this.parts = parts;
+    this.persist = new Persist(parts.turn, parts.logs);
+  }
+
+  /** Builds what metadata holds, with the messages that recovery found, and follows its changes from there. */
+  async open(recovered: readonly RecoveredQueue[]): Promise<void> {
+    for (const queue of recovered) this.recovered.set(queue.incarnation, queue);
+    for (const prefix of ['vhosts/', 'exchanges/', 'queues/', 'bindings/']) {
+      const { revision, entries } = await this.parts.metadata.load(prefix);
+      this.apply(entries);
+      this.parts.metadata.watch(prefix, revision, (events) => this.apply(events));
+    }
+    for (const [incarnation, { messages }] of this.recovered) {
+      this.parts.log.warn({ incarnation, messages: messages.length }, 'messages of a deleted queue were dropped');
+      this.parts.logs.remove(incarnation);
+    }
+    this.recovered.clear();
+  }
+
+  // ---- metadata events -----------------------------------------------------------------------------------------
+
+  private apply(events: readonly MetadataEvent[]): void {
+    for (const event of events) {
+      const [kind, vhostName, ...rest] = metadataKeyParts(event.key) as [string, string, ...string[]];
+      if (kind === 'vhosts') {
+        this.applyVirtualHost(vhostName, event.value as VirtualHostRecord | undefined);
+        continue;
+      }
+      const vhost = this.vhosts.get(vhostName);
+      if (vhost === undefined) continue;
+      if (kind === 'exchanges') this.applyExchange(vhost, rest[0]!, event.value as ExchangeRecord | undefined);
+      else if (kind === 'queues') this.applyQueue(vhost, rest[0]!, event.value as QueueRecord | undefined);
+      else this.applyBinding(vhost, rest, event.value as BindingRecord | undefined);
+    }
+  }
+
+  private applyVirtualHost(name: string, record: VirtualHostRecord | undefined): void {
+    const existing = this.vhosts.get(name);
+    if (record === undefined) {
+      if (existing !== undefined) this.dropVirtualHost(existing);
+      return;
+    }
+    if (existing !== undefined) {
+      existing.properties = record;
+      return;
+    }
+    const vhost = new VirtualHost(name, record, this.parts.dialects);
+    this.vhosts.set(name, vhost);
+    for (const [exchange, type, internal] of predeclared) {
+      this.addExchange(vhost, type, {
+        name: exchange,
+        vhost: name,
+        durable: true,
+        autoDelete: false,
+        internal,
+        arguments: noArguments,
+        incarnation: exchange,
+      });
+    }
+  }
+
+  private applyExchange(vhost: VirtualHost, name: string, record: ExchangeRecord | undefined): void {
+    const existing = vhost.exchanges.get(name);
+    if (existing !== undefined) this.dropExchange(vhost, existing);
+    if (record === undefined) return;
+    const { type, ...properties } = record;
+    this.addExchange(vhost, type, { ...properties, name, vhost: vhost.name, durable: true });
+  }
+
+  private applyQueue(vhost: VirtualHost, name: string, record: QueueRecord | undefined): void {
+    const existing = vhost.queues.get(name);
+    if (existing !== undefined) this.dropQueue(vhost, existing);
+    if (record === undefined) return;
+    this.addQueue(vhost, { ...record, name, vhost: vhost.name, durable: true, owner: null });
+  }
+
+  private applyBinding(vhost: VirtualHost, rest: string[], record: BindingRecord | undefined): void {
+    const [sourceName, kind, destinationName, identity] = rest as [string, 'queue' | 'exchange', string, string];
+    const source = vhost.exchanges.get(sourceName);
+    if (source === undefined) return;
+    const [routingKey, args] = JSON.parse(identity) as [string, Arguments];
+    const existing = source.bindings.get(bindingKey(kind, destinationName, routingKey, args));
+    if (record === undefined) {
+      if (existing !== undefined) this.dropBinding(vhost, existing);
+      return;
+    }
+    if (existing !== undefined || source.properties.incarnation !== record.sourceIncarnation) return;
+    const destination = findDestination(vhost, kind, destinationName, record.destinationIncarnation);
+    if (destination === null) return;
+    this.addBinding(vhost, source, destination, routingKey, record.arguments, true);
+  }
+
+  // ---- what exists ---------------------------------------------------------------------------------------------
+
+  addExchange(vhost: VirtualHost, typeName: string, properties: ExchangeProperties): Exchange | null {
+    const type = exchangeTypes.get(typeName);
+    if (type === undefined) {
+      this.parts.log.error(
+        { exchange: properties.name, type: typeName },
+        'an exchange of a type that this version does not know was left out',
+      );
+      return null;
+    }
+    const exchange = new Exchange(properties, type);
+    vhost.exchanges.set(exchange.name, exchange);
+    vhost.version++;
+    return exchange;
+  }
+
+  dropExchange(vhost: VirtualHost, exchange: Exchange): void {
+    if (!vhost.exchanges.delete(exchange.name)) return;
+    vhost.version++;
+    for (const binding of [...exchange.inbound]) this.dropBinding(vhost, binding);
+    for (const binding of [...exchange.bindings.values()]) this.forgetBinding(vhost, binding);
+  }
+
+  addQueue(vhost: VirtualHost, properties: QueueProperties): Queue {
+    const { turn, logs } = this.parts;
+    const queue = new Queue(
+      turn,
+      this.persist,
+      properties,
+      properties.durable && properties.owner === null ? logs.log(properties.incarnation) : null,
+    );
+    const recovered = this.recovered.get(properties.incarnation);
+    if (recovered !== undefined) {
+      this.recovered.delete(properties.incarnation);
+      queue.recover(recovered);
+    }
+    if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
+    vhost.queues.set(queue.name, queue);
+    vhost.version++;
+    this.sayNotHonoured(properties.arguments);
+    return queue;
+  }
+
+  dropQueue(vhost: VirtualHost, queue: Queue): void {
+    if (vhost.queues.get(queue.name) !== queue) return;
+    vhost.queues.delete(queue.name);
+    vhost.version++;
+    for (const binding of [...(vhost.queueBindings.get(queue) ?? [])]) this.dropBinding(vhost, binding);
+    queue.delete();
+    if (queue.logs) this.parts.logs.remove(queue.properties.incarnation);
+  }
+
+  addBinding(
+    vhost: VirtualHost,
+    source: Exchange,
+    destination: Destination,
+    routingKey: string,
+    args: Arguments,
+    durable: boolean,
+  ): void {
+    const propertiesKey = bindingPropertiesKey(routingKey, args);
+    const binding: Binding = { source, destination, routingKey, arguments: args, durable, propertiesKey };
+    source.add(binding);
+    if (destination.kind === 'queue') {
+      const known = vhost.queueBindings.get(destination.queue);
+      if (known === undefined) vhost.queueBindings.set(destination.queue, new Set([binding]));
+      else known.add(binding);
+    }
+    vhost.version++;
+  }
+
+  /** Removes a binding, and its source when that deletes itself and this was its last. */
+  dropBinding(vhost: VirtualHost, binding: Binding): void {
+    this.forgetBinding(vhost, binding);
+    const { source } = binding;
+    if (source.properties.autoDelete && source.bindings.size === 0) this.onExchangeUnused?.(vhost, source);
+  }
+
+  private forgetBinding(vhost: VirtualHost, binding: Binding): void {
+    binding.source.remove(binding);
+    vhost.version++;
+    if (binding.destination.kind !== 'queue') return;
+    const known = vhost.queueBindings.get(binding.destination.queue);
+    if (known?.delete(binding) && known.size === 0) vhost.queueBindings.delete(binding.destination.queue);
+  }
+
+  private dropVirtualHost(vhost: VirtualHost): void {
+    vhost.deleted = true;
+    this.vhosts.delete(vhost.name);
+    for (const queue of [...vhost.queues.values()]) this.dropQueue(vhost, queue);
+    vhost.exchanges.clear();
+    vhost.version++;
+    this.onVirtualHostDeleted?.(vhost);
+  }
+
+  private sayNotHonoured(args: Arguments): void {
+    for (const name of argumentsNotHonouredYet(args)) {
+      if (this.saidNotHonoured.has(name)) continue;
+      this.saidNotHonoured.add(name);
+      this.parts.log.warn({ argument: name }, `queue argument ${name} is kept but has no effect in this version`);
+    }
+  }
+}
+
+/** Metadata keys of the stored bindings at an exchange or queue, to be deleted with it. */
+export function storedBindingKeys(vhost: VirtualHost, bindings: Iterable<Binding>): string[] {
+  return [...bindings]
+    .filter((binding) => binding.durable)
+    .map(({ source, destination, routingKey, arguments: args }) =>
+      bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args),
+    );
+}
+
+function findDestination(
+  vhost: VirtualHost,
+  kind: 'queue' | 'exchange',
+  name: string,
+  incarnation: string,
+): Destination | null {
+  if (kind === 'queue') {
+    const queue = vhost.queues.get(name);
+    return queue?.properties.incarnation === incarnation ? { kind, name, queue } : null;
+  }
+  const exchange = vhost.exchanges.get(name);
+  return exchange?.properties.incarnation === incarnation ? { kind, name, exchange } : null;
+}
+
+/** `~` for no key and no arguments, the key alone, or key~hash: stable, and free of characters that URLs mind once encoded. */
+function bindingPropertiesKey(routingKey: string, args: Arguments): string {
+  if (Object.keys(args).length === 0) return routingKey === '' ? '~' : routingKey;
+  const hash = createHash('sha256').update(canonical(args)).digest('base64url').slice(0, 22);
+  return `${routingKey}~${hash}`;
+}

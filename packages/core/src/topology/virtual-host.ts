@@ -1,0 +1,135 @@
+import { Address } from '../address.js';
+import { type Arguments, noArguments } from '../arguments.js';
+import type { Dialects } from '../dialect.js';
+import type { Message } from '../message.js';
+import type { DirectQueue } from '../queue/direct-queue.js';
+import type { Queue } from '../queue/queue.js';
+import type { QueueHandle } from '../queue/queue-handle.js';
+import type { Binding } from '../routing/binding.js';
+import type { Exchange } from '../routing/exchange.js';
+import { emptyRoute, type Route, routeTo } from '../routing/route.js';
+
+/** Addresses remembered per virtual host; an MQTT world has millions of keys, so the memory is bounded and dropped whole. */
+const addressesMax = 65_536;
+
+/** What an administrator says of a virtual host. */
+export interface VirtualHostProperties {
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly defaultQueueType: string;
+}
+
+/**
+ * A namespace of exchanges and queues, and the way from an address to queues. Everything that changes routing raises `version`, which
+ * voids all remembered routes at once: publishes compare one number.
+ */
+export class VirtualHost {
+  readonly name: string;
+  properties: VirtualHostProperties;
+  readonly exchanges = new Map<string, Exchange>();
+  readonly queues = new Map<string, Queue>();
+  /** Buffer-less ends (direct reply-to), by routing key of the default exchange. */
+  readonly directQueues = new Map<string, DirectQueue>();
+  /** Bindings by the queue that they lead to. */
+  readonly queueBindings = new Map<QueueHandle, Set<Binding>>();
+  version = 1;
+  deleted = false;
+  private readonly dialects: Dialects;
+  private readonly addresses = new Map<string, Map<string, Address>>();
+  private addressCount = 0;
+
+  constructor(name: string, properties: VirtualHostProperties, dialects: Dialects) {
+    this.name = name;
+    this.properties = properties;
+    this.dialects = dialects;
+  }
+
+  /** The one Address of these names. Throws RangeError above 255 bytes of UTF-8. */
+  address(exchange: string, routingKey: string): Address {
+    let byKey = this.addresses.get(exchange);
+    let address = byKey?.get(routingKey);
+    if (address !== undefined) return address;
+    if (this.addressCount >= addressesMax) {
+      this.addresses.clear();
+      this.addressCount = 0;
+      byKey = undefined;
+    }
+    address = new Address(exchange, routingKey);
+    if (byKey === undefined) this.addresses.set(exchange, (byKey = new Map()));
+    byKey.set(routingKey, address);
+    this.addressCount++;
+    return address;
+  }
+
+  /** Where this message goes. The exchange exists (the publisher has looked). */
+  route(address: Address, message: Message): Route {
+    if (address.routeVersion === this.version && address.route !== null) return address.route;
+    if (address.exchange === '') return this.routeByName(address);
+    const walk = new Walk(this, address.routingKey, () => this.dialects.headers(message));
+    const route = walk.from(this.exchanges.get(address.exchange));
+    if (!walk.usedHeaders) {
+      address.route = route;
+      address.routeVersion = this.version;
+    }
+    return route;
+  }
+
+  private routeByName(address: Address): Route {
+    const queue = this.queues.get(address.routingKey) ?? this.directQueues.get(address.routingKey);
+    const route = queue === undefined ? emptyRoute : routeTo([queue]);
+    address.route = route;
+    address.routeVersion = this.version;
+    return route;
+  }
+
+  /** Where a message with several keys goes (CC and BCC): each queue once. */
+  routeMany(addresses: readonly Address[], message: Message): Route {
+    const queues = new Set<QueueHandle>();
+    for (const address of addresses) for (const queue of this.route(address, message).queues) queues.add(queue);
+    return routeTo([...queues]);
+  }
+}
+
+/** One message's way through exchanges bound to exchanges and alternates: each exchange once, so that cycles end. */
+class Walk {
+  private readonly vhost: VirtualHost;
+  private readonly routingKey: string;
+  private readonly readHeaders: () => Arguments;
+  private headers: Arguments | null = null;
+  private readonly seen = new Set<Exchange>();
+  private readonly queues = new Set<QueueHandle>();
+  usedHeaders = false;
+
+  constructor(vhost: VirtualHost, routingKey: string, readHeaders: () => Arguments) {
+    this.vhost = vhost;
+    this.routingKey = routingKey;
+    this.readHeaders = readHeaders;
+  }
+
+  from(exchange: Exchange | undefined): Route {
+    const waiting = exchange === undefined ? [] : [exchange];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) this.visit(next, waiting);
+    return routeTo([...this.queues]);
+  }
+
+  private visit(exchange: Exchange, waiting: Exchange[]): void {
+    if (this.seen.has(exchange)) return;
+    this.seen.add(exchange);
+    let matched = false;
+    exchange.route(this.routingKey, this.headersFor(exchange), ({ destination }) => {
+      matched = true;
+      if (destination.kind === 'queue') this.queues.add(destination.queue);
+      else waiting.push(destination.exchange);
+    });
+    if (matched || exchange.alternate === undefined) return;
+    const alternate = this.vhost.exchanges.get(exchange.alternate);
+    if (alternate !== undefined) waiting.push(alternate);
+  }
+
+  private headersFor(exchange: Exchange): Arguments {
+    if (!exchange.type.usesHeaders) return noArguments;
+    this.usedHeaders = true;
+    this.headers ??= this.readHeaders();
+    return this.headers;
+  }
+}

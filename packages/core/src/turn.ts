@@ -1,0 +1,47 @@
+import type { Clock } from '@chapar/platform';
+
+/** Work that is done once at the end of a turn of the event loop, however often it was asked for. */
+export interface Flushable {
+  /** Called once per `Turn.add`; may add others, also of its own phase. */
+  endOfTurn(): void;
+}
+
+/**
+ * The order of things at the end of a turn: queues decide (dispatch what was given back), then the log takes what was gathered, then
+ * confirms are told, then connections write. Each phase sees what the earlier ones did, so a turn costs one write per socket.
+ */
+export const PHASE_DECIDE = 0;
+export const PHASE_PERSIST = 1;
+export const PHASE_CONFIRM = 2;
+export const PHASE_WRITE = 3;
+const phases = 4;
+
+/** One flush per turn of the event loop: the only batching there is, with no window to tune. */
+export class Turn {
+  private readonly clock: Clock;
+  private readonly gathered: Flushable[][] = Array.from({ length: phases }, () => []);
+  private scheduled = false;
+  private readonly run = (): void => this.flush();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  /** The caller remembers that it was added until its `endOfTurn` is called. */
+  add(phase: number, work: Flushable): void {
+    this.gathered[phase]!.push(work);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.clock.endOfTurn(this.run);
+  }
+
+  /** Runs everything gathered, also what is added meanwhile to this or a later phase; what goes to an earlier phase waits a turn. */
+  flush(): void {
+    this.scheduled = false;
+    for (let phase = 0; phase < phases; phase++) {
+      const work = this.gathered[phase]!;
+      for (let i = 0; i < work.length; i++) work[i]!.endOfTurn();
+      work.length = 0;
+    }
+  }
+}
