@@ -3,7 +3,7 @@ export * from './errors.js';
 export * from './field-equality.js';
 export * from './field-value.js';
 export * from './frames.js';
-export { METHOD, type MethodName } from './method-table.js';
+export { METHOD, METHODS, type MethodName } from './method-table.js';
 export * from './methods.js';
 export * from './properties.js';
 export * from './property-edit.js';

@@ -172,7 +172,7 @@ function outcome(act: () => unknown): string {
     act();
     return 'accepted';
   } catch (error) {
-    return error instanceof CodecError ? error.message : `thrown: ${error}`;
+    return error instanceof CodecError ? 'refused' : `thrown: ${error}`;
   }
 }
 
