@@ -72,7 +72,7 @@ export function warnings(row, outcome) {
   const found = [];
   for (const [name, results] of Object.entries(outcome)) {
     const busiest = Math.max(0, ...results.map((result) => result.generatorCpuShare ?? 0));
-    if (busiest > 0.9)
+    if (busiest > 0.9 && !row.generatorMayBeBusy)
       found.push(`${row.name}, ${name}: the generator used ${(busiest * 100).toFixed(0)} % of its core`);
     for (const key of ['missing', 'gaps', 'reordered', 'nacked', 'blocked'])
       for (const result of results) if (result[key]) found.push(`${row.name}, ${name}: ${key} ${result[key]}`);

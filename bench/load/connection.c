@@ -44,7 +44,8 @@ static void bind_source(int fd, int last) {
   /* Without this option every bound socket would reserve its port for all destinations. */
   int on = 1;
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&source, sizeof source) != 0) die("cannot use 127.0.0.%d as source: %s", last, strerror(errno));
+  if (bind(fd, (struct sockaddr *)&source, sizeof source) != 0)
+    die("cannot use 127.0.0.%d as source: %s", last, strerror(errno));
 }
 
 void connection_start(struct connection *c, const struct options *options, size_t in_capacity, int source_last) {

@@ -18,6 +18,7 @@ static const char USAGE[] =
     "  --ack-every N                 acknowledge every N:th delivery, with multiple (1 = each)\n"
     "  --persistent --durable        delivery mode 2; durable exchange and queues\n"
     "  --rate N                      messages per second of all producers together (0 = flat out)\n"
+    "  --spin                        with --rate: poll instead of sleeping, exact to the microsecond, costs a core\n"
     "  --seconds S --warmup S        measured window, and what runs before it (5 1)\n"
     "  --backlog-only                publish only, no consumers\n"
     "  --connections-idle N          open N connections, hold them --seconds, print the broker's RSS for each\n"
@@ -60,7 +61,8 @@ static void add_pids(struct process_roots *roots, const char *list) {
 
 enum choice {
   HOST = 256, PORT, USER, PASSWORD, VHOST, SIZE, PRODUCERS, CONSUMERS, QUEUES, EXCHANGE, CONFIRM, PREFETCH, ACK_EVERY,
-  PERSISTENT, DURABLE, RATE, SECONDS, WARMUP, BACKLOG_ONLY, CONNECTIONS_IDLE, BROKER_PID, JSON, SINK, SINK_RELAY, HELP
+  PERSISTENT, DURABLE, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY,
+  CONNECTIONS_IDLE, BROKER_PID, JSON, SINK, SINK_RELAY, HELP
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -68,7 +70,8 @@ static const struct option LONG_OPTIONS[] = {
     {"vhost", 1, 0, VHOST}, {"size", 1, 0, SIZE}, {"producers", 1, 0, PRODUCERS}, {"consumers", 1, 0, CONSUMERS},
     {"queues", 1, 0, QUEUES}, {"exchange", 1, 0, EXCHANGE}, {"confirm", 1, 0, CONFIRM}, {"prefetch", 1, 0, PREFETCH},
     {"ack-every", 1, 0, ACK_EVERY}, {"persistent", 0, 0, PERSISTENT}, {"durable", 0, 0, DURABLE},
-    {"rate", 1, 0, RATE}, {"seconds", 1, 0, SECONDS}, {"warmup", 1, 0, WARMUP}, {"backlog-only", 0, 0, BACKLOG_ONLY},
+    {"rate", 1, 0, RATE}, {"spin", 0, 0, SPIN}, {"seconds", 1, 0, SECONDS}, {"warmup", 1, 0, WARMUP},
+    {"backlog-only", 0, 0, BACKLOG_ONLY},
     {"connections-idle", 1, 0, CONNECTIONS_IDLE}, {"broker-pid", 1, 0, BROKER_PID}, {"json", 0, 0, JSON},
     {"sink", 1, 0, SINK}, {"sink-relay", 0, 0, SINK_RELAY}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
 
@@ -90,6 +93,7 @@ static void apply(struct options *options, int choice, const char *name, const c
     case PERSISTENT: options->persistent = true; break;
     case DURABLE: options->durable = true; break;
     case RATE: options->rate_per_second = number(name, text, 0, 1e8); break;
+    case SPIN: options->spin = true; break;
     case SECONDS: options->seconds = number(name, text, 0.1, 3600); break;
     case WARMUP: options->warmup_seconds = number(name, text, 0, 600); break;
     case BACKLOG_ONLY: options->backlog_only = true; break;

@@ -26,6 +26,7 @@ struct options {
   bool persistent;
   bool durable;
   double rate_per_second; /* of all producers together; 0 = flat out */
+  bool spin;              /* never sleeps while it has a schedule */
   double seconds;
   double warmup_seconds;
   bool backlog_only;

@@ -136,7 +136,8 @@ static void confirm_one(struct publisher *p, uint64_t tag, uint64_t now) {
 static void confirm(struct publisher *p, const struct frame *frame, uint64_t now) {
   uint64_t tag = get_u64(frame->payload + 4);
   bool multiple = frame->payload[12] & 1;
-  if (!p->pending_ns || tag > p->encoded || tag == 0) die("the broker confirmed message %llu, which was not sent", (unsigned long long)tag);
+  if (!p->pending_ns || tag > p->encoded || tag == 0)
+    die("the broker confirmed message %llu, which was not sent", (unsigned long long)tag);
   uint64_t before = p->confirmed;
   for (uint64_t t = multiple ? p->confirmed_below + 1 : tag; t <= tag; t++)
     if (t > p->confirmed_below) confirm_one(p, t, now);
@@ -161,14 +162,15 @@ static void on_method(struct publisher *p, const struct frame *frame, uint64_t n
 void publisher_read(struct publisher *p) {
   if (p->closed || !connection_fill(&p->connection)) return;
   uint64_t now = now_ns();
+  struct connection *c = &p->connection;
   struct frame frame;
   size_t used = 0;
-  for (long length; !p->closed && (length = frame_read(p->connection.in + used, p->connection.in_length - used, &frame)) != 0;) {
-    if (length < 0) die("a producer received something that is not a frame");
+  for (long taken; !p->closed && (taken = frame_read(c->in + used, c->in_length - used, &frame)) != 0;) {
+    if (taken < 0) die("a producer received something that is not a frame");
     if (frame.type == FRAME_METHOD) on_method(p, &frame, now);
-    used += (size_t)length;
+    used += (size_t)taken;
   }
-  connection_consume(&p->connection, used);
+  connection_consume(c, used);
 }
 
 void publisher_finish(struct publisher *p) {

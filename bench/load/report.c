@@ -22,7 +22,8 @@ static int64_t missing(const struct traffic_result *result) {
 static void text_latency(const char *name, const struct histogram *h) {
   if (h->count == 0) return;
   printf("%-16s", name);
-  for (int i = 0; i < 4; i++) printf("%s %.1f us  ", PERCENTILE_NAMES[i], (double)histogram_percentile(h, PERCENTILES[i]) / 1e3);
+  for (int i = 0; i < 4; i++)
+    printf("%s %.1f us  ", PERCENTILE_NAMES[i], (double)histogram_percentile(h, PERCENTILES[i]) / 1e3);
   printf("max %.1f us  (%" PRIu64 ")\n", (double)h->max_ns / 1e3, h->count);
 }
 
@@ -40,10 +41,11 @@ static void text_traffic(const struct options *options, const struct traffic_res
            (double)result->broker_end.peak_bytes / 1048576, result->peak_is_of_window ? "" : " (since its start)");
   printf("generator       %.0f %% of a core\n", 100 * result->own_cpu_seconds / s);
   if (result->nacked + result->returned + result->blocked > 0)
-    printf("nacked %" PRIu64 ", returned %" PRIu64 ", blocked %" PRIu64 " times\n", result->nacked, result->returned, result->blocked);
+    printf("nacked %" PRIu64 ", returned %" PRIu64 ", blocked %" PRIu64 " times\n", result->nacked,
+           result->returned, result->blocked);
   if (missing(result) != 0 || result->gaps + result->reordered > 0)
-    printf("WRONG           missing %" PRId64 ", sequence gaps %" PRIu64 ", out of order %" PRIu64 "%s\n", missing(result),
-           result->gaps, result->reordered, result->drained ? "" : " (not drained in time)");
+    printf("WRONG           missing %" PRId64 ", sequence gaps %" PRIu64 ", out of order %" PRIu64 "%s\n",
+           missing(result), result->gaps, result->reordered, result->drained ? "" : " (not drained in time)");
 }
 
 static void json_latency(const char *name, const struct histogram *h) {
@@ -58,13 +60,15 @@ static void json_traffic(const struct options *options, const struct traffic_res
          (double)result->published / s, (double)result->consumed / s, (double)result->confirmed / s);
   printf(",\"publishedTotal\":%" PRIu64 ",\"consumedTotal\":%" PRIu64 ",\"missing\":%" PRId64 ",\"drained\":%s",
          result->published_total, result->consumed_total, missing(result), result->drained ? "true" : "false");
-  printf(",\"gaps\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"nacked\":%" PRIu64 ",\"returned\":%" PRIu64 ",\"blocked\":%" PRIu64,
-         result->gaps, result->reordered, result->nacked, result->returned, result->blocked);
+  printf(",\"gaps\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"nacked\":%" PRIu64, result->gaps, result->reordered,
+         result->nacked);
+  printf(",\"returned\":%" PRIu64 ",\"blocked\":%" PRIu64, result->returned, result->blocked);
   json_latency("latencyNs", &result->latency);
   json_latency("confirmLatencyNs", &result->confirm_latency);
   json_latency("sendLagNs", &result->send_lag);
   if (options->broker.count > 0)
-    printf(",\"broker\":{\"cpuSeconds\":%.3f,\"cpuSecondsPerMillion\":%.4f,\"rssBytes\":%" PRIu64 ",\"peakRssBytes\":%" PRIu64 "}",
+    printf(",\"broker\":{\"cpuSeconds\":%.3f,\"cpuSecondsPerMillion\":%.4f,\"rssBytes\":%" PRIu64
+           ",\"peakRssBytes\":%" PRIu64 "}",
            broker_cpu_seconds(result), 1e6 * broker_cpu_seconds(result) / (double)messages(options, result),
            result->broker_end.rss_bytes, result->broker_end.peak_bytes);
   printf(",\"generatorCpuShare\":%.3f}\n", result->own_cpu_seconds / s);
@@ -86,6 +90,6 @@ void report_idle(const struct options *options, const struct idle_result *result
   }
   printf("idle            %d connections, opened in %.2f s\n", result->connections, result->open_seconds);
   if (options->broker.count > 0)
-    printf("broker          RSS %.1f -> %.1f MiB: %.1f KiB for each connection\n", (double)result->before.rss_bytes / 1048576,
-           (double)result->after.rss_bytes / 1048576, each / 1024);
+    printf("broker          RSS %.1f -> %.1f MiB: %.1f KiB for each connection\n",
+           (double)result->before.rss_bytes / 1048576, (double)result->after.rss_bytes / 1048576, each / 1024);
 }

@@ -65,9 +65,10 @@ static uint32_t consumer_events(const struct consumer *c) {
 static void watch(struct traffic *t, int operation, int number) {
   int producers = t->options->producers;
   struct epoll_event event = {.data.u32 = (uint32_t)number};
-  bool producer = number < producers;
-  event.events = producer ? publisher_events(&t->publishers[number]) : consumer_events(&t->consumers[number - producers]);
-  int fd = producer ? t->publishers[number].connection.fd : t->consumers[number - producers].connection.fd;
+  const struct publisher *p = number < producers ? &t->publishers[number] : NULL;
+  const struct consumer *c = p ? NULL : &t->consumers[number - producers];
+  event.events = p ? publisher_events(p) : consumer_events(c);
+  int fd = p ? p->connection.fd : c->connection.fd;
   if (epoll_ctl(t->epoll, operation, fd, &event) != 0) die("epoll_ctl: %d", errno);
 }
 
@@ -121,7 +122,8 @@ static uint64_t next_due_ns(const struct traffic *t) {
   for (int i = 0; i < t->options->producers; i++) {
     const struct publisher *p = &t->publishers[i];
     /* One that waits for its socket or for a confirm is woken by that. */
-    bool held = p->want_write || p->closing || (p->pending_ns && p->encoded - p->confirmed >= t->options->confirm_window);
+    bool window_full = p->pending_ns && p->encoded - p->confirmed >= t->options->confirm_window;
+    bool held = p->want_write || p->closing || window_full;
     if (!held && publisher_next_due_ns(p) < due) due = publisher_next_due_ns(p);
   }
   return due;
@@ -136,6 +138,7 @@ static void run_until(struct traffic *t, uint64_t end_ns) {
         if (publisher_next_due_ns(&t->publishers[i]) <= now && !t->publishers[i].want_write) pump(t, i, now);
       due = next_due_ns(t);
     }
+    if (scheduled && t->options->spin) due = now;
     turn(t, due < end_ns ? due : end_ns);
   }
 }
