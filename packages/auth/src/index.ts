@@ -1,1 +1,3 @@
-export {};
+export * from './default-user.js';
+export { algorithms, fieldAlgorithm, scryptAlgorithm } from './hash.js';
+export * from './internal.js';
