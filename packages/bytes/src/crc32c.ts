@@ -12,25 +12,33 @@ export function crc32c(buf: Uint8Array, start = 0, end: number = buf.length, see
   const t = TABLES;
   let crc = ~seed;
   let at = start;
-  for (const last = end - 8; at <= last; at += 8) {
+  for (const last = end - 16; at <= last; at += 16) {
     const low = crc ^ (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16) | (buf[at + 3]! << 24));
     crc =
-      t[0x700 | (low & 0xff)]! ^
-      t[0x600 | ((low >>> 8) & 0xff)]! ^
-      t[0x500 | ((low >>> 16) & 0xff)]! ^
-      t[0x400 | (low >>> 24)]! ^
-      t[0x300 | buf[at + 4]!]! ^
-      t[0x200 | buf[at + 5]!]! ^
-      t[0x100 | buf[at + 6]!]! ^
-      t[buf[at + 7]!]!;
+      t[0xf00 | (low & 0xff)]! ^
+      t[0xe00 | ((low >>> 8) & 0xff)]! ^
+      t[0xd00 | ((low >>> 16) & 0xff)]! ^
+      t[0xc00 | (low >>> 24)]! ^
+      t[0xb00 | buf[at + 4]!]! ^
+      t[0xa00 | buf[at + 5]!]! ^
+      t[0x900 | buf[at + 6]!]! ^
+      t[0x800 | buf[at + 7]!]! ^
+      t[0x700 | buf[at + 8]!]! ^
+      t[0x600 | buf[at + 9]!]! ^
+      t[0x500 | buf[at + 10]!]! ^
+      t[0x400 | buf[at + 11]!]! ^
+      t[0x300 | buf[at + 12]!]! ^
+      t[0x200 | buf[at + 13]!]! ^
+      t[0x100 | buf[at + 14]!]! ^
+      t[buf[at + 15]!]!;
   }
   for (; at < end; at++) crc = t[(crc ^ buf[at]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 
-/** Table k, at k * 256, holds the effect of a byte that k more bytes follow: eight bytes in one step. */
+/** Table k, at k * 256, holds the effect of a byte that k more bytes follow: sixteen bytes in one step. */
 function sliceTables(): Int32Array {
-  const tables = new Int32Array(8 * 256);
+  const tables = new Int32Array(16 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;

@@ -8,4 +8,5 @@ export * from './methods.js';
 export * from './properties.js';
 export * from './property-edit.js';
 export * from './property-scan.js';
-export * from './table.js';
+export { decodeTable, encodeTable, readTable, TABLE_DEPTH_MAX, writeTable } from './table.js';
+export * from './table-scan.js';

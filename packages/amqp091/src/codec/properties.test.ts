@@ -5,7 +5,8 @@ import { fieldTable } from './field-value.js';
 import { type BasicProperties, decodeProperties, encodeProperties, HEADERS_FLAG, PROPERTIES } from './properties.js';
 import { type PropertyChanges, rewriteProperties } from './property-edit.js';
 import { PropertyScan, scanProperties } from './property-scan.js';
-import { decodeTable, editTable, encodeTable } from './table.js';
+import { decodeTable, encodeTable } from './table.js';
+import { editTable } from './table-scan.js';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 20 });
 const headers = fc.dictionary(text, fc.oneof(fc.integer(), text, fc.constant(null), fc.array(text))).map(fieldTable);

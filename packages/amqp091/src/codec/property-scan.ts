@@ -17,7 +17,7 @@ import {
   TYPE_FLAG,
   USER_ID_FLAG,
 } from './properties.js';
-import { checkTable } from './table.js';
+import { checkTable } from './table-scan.js';
 
 /**
  * Where `scanProperties` puts what it finds; made once, filled again and again. Positions are those of the scanned

@@ -12,15 +12,8 @@ import {
   fieldTable,
   Timestamp,
 } from './field-value.js';
-import {
-  checkTable,
-  decodeTable,
-  editTable,
-  encodeTable,
-  findTableValue,
-  readTable,
-  TABLE_DEPTH_MAX,
-} from './table.js';
+import { decodeTable, encodeTable, readTable, TABLE_DEPTH_MAX } from './table.js';
+import { checkTable, editTable, findTableValue } from './table-scan.js';
 
 const key = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }),

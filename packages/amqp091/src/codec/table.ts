@@ -32,54 +32,6 @@ export function writeTable(writer: CodecWriter, table: FieldTable): void {
   writeNested(writer, () => writeEntries(writer, table, 1));
 }
 
-/**
- * The value of `key` in the encoded entries `buf[start..end)`, without decoding the others; undefined when it is not
- * there. Throws CodecError (syntax) where the entries are malformed.
- */
-export function findTableValue(buf: Buffer, start: number, end: number, key: string): FieldValue | undefined {
-  const reader = new CodecReader(buf, start, end, 'syntax');
-  const wanted = Buffer.from(key);
-  let found = -1;
-  while (reader.position < end) {
-    const length = reader.u8();
-    const at = reader.advance(length);
-    if (length === wanted.length && wanted.compare(buf, at, at + length) === 0) found = reader.position;
-    skipValue(reader, 1);
-  }
-  if (found < 0) return undefined;
-  reader.position = found;
-  return readValue(reader, 1);
-}
-
-/** Walks the encoded entries `buf[start..end)` and throws CodecError (syntax) where they are malformed. */
-export function checkTable(buf: Buffer, start: number, end: number): void {
-  skipEntries(new CodecReader(buf, start, end, 'syntax'), 1);
-}
-
-/**
- * The encoded entries `buf[start..end)` without the keys `remove` and those of `set`, followed by `set`. All others
- * stay byte for byte, so that no type changes on the way.
- */
-export function editTable(
-  buf: Buffer,
-  start: number,
-  end: number,
-  remove: readonly string[],
-  set?: FieldTable,
-): Buffer {
-  const dropped = new Set([...remove, ...(set === undefined ? [] : Object.keys(set))]);
-  const reader = new CodecReader(buf, start, end, 'syntax');
-  const writer = new CodecWriter(end - start + 64);
-  while (reader.position < end) {
-    const from = reader.position;
-    const key = reader.shortString();
-    skipValue(reader, 1);
-    if (!dropped.has(key)) writer.append(buf.subarray(from, reader.position));
-  }
-  if (set !== undefined) writeEntries(writer, set, 1);
-  return writer.bytes();
-}
-
 function readEntries(reader: ByteReader, depth: number): FieldTable {
   const table: FieldTable = Object.create(null);
   while (reader.remaining > 0) {
@@ -107,7 +59,8 @@ function nested<T>(reader: ByteReader, depth: number, read: (reader: ByteReader,
   return result;
 }
 
-function readValue(reader: ByteReader, depth: number): FieldValue {
+/** Reads one type letter and its value; `depth` counts the tables around it. */
+export function readValue(reader: ByteReader, depth: number): FieldValue {
   const type = reader.u8();
   switch (type) {
     case 0x53: // S
@@ -168,41 +121,8 @@ function floating(value: number): number | Float {
   return Number.isInteger(value) ? new Float(value) : value;
 }
 
-function skipEntries(reader: ByteReader, depth: number): void {
-  while (reader.remaining > 0) {
-    reader.skip(reader.u8());
-    skipValue(reader, depth);
-  }
-}
-
-function skipElements(reader: ByteReader, depth: number): void {
-  while (reader.remaining > 0) skipValue(reader, depth);
-}
-
-function skipValue(reader: ByteReader, depth: number): void {
-  const type = reader.u8();
-  const width = WIDTHS[type]!;
-  if (width >= 0) reader.skip(width);
-  else if (type === 0x53 || type === 0x78) reader.skip(reader.u32());
-  else if (type === 0x46) nested(reader, depth + 1, skipEntries);
-  else if (type === 0x41) nested(reader, depth + 1, skipElements);
-  else readRareValue(reader, type);
-}
-
-/** Bytes of the values of a fixed width, by type letter; -1 for all other letters. */
-const WIDTHS = new Int8Array(256).fill(-1);
-for (const [letters, width] of [
-  ['V', 0],
-  ['tbB', 1],
-  ['su', 2],
-  ['Iif', 4],
-  ['D', 5],
-  ['lLdT', 8],
-] as const) {
-  for (const letter of letters) WIDTHS[letter.charCodeAt(0)] = width;
-}
-
-function writeEntries(writer: CodecWriter, table: FieldTable, depth: number): void {
+/** Writes entries without a length before them. */
+export function writeEntries(writer: CodecWriter, table: FieldTable, depth = 1): void {
   for (const key of Object.keys(table)) {
     writer.shortString(key);
     writeValue(writer, table[key]!, depth);
