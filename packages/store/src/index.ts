@@ -1,1 +1,2 @@
-export {};
+export * from './format-error.js';
+export * from './open.js';

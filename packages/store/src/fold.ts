@@ -1,0 +1,113 @@
+import type { Incarnation, Position } from '@chapar/core';
+import {
+  ENTRY_DELIVERED,
+  ENTRY_PUBLISH,
+  ENTRY_QUEUE_OPEN,
+  ENTRY_QUEUE_REMOVE,
+  ENTRY_SETTLE,
+  ENTRY_START,
+  ENTRY_STOP,
+} from './entry.js';
+import { UnknownEntryError } from './format-error.js';
+import type { Generation } from './generation.js';
+import { publishIsKnown, publishPosition, publishQueueNumber } from './publish-entry.js';
+import { entryQueueNumber, readDelivered, readQueueOpen, readSettle } from './queue-entries.js';
+import type { WalQueueLog } from './queue-log.js';
+
+/** What the entries of the log, taken one after another, say about the queues. */
+export class Fold {
+  readonly byNumber = new Map<number, WalQueueLog>();
+  /** Largest queue number seen, also of removed queues: numbers are never used twice. */
+  numberMax = 0;
+  /** Delivered marks of a clean stop that nothing followed; a mark of an earlier life says nothing about this one. */
+  readonly delivered = new Map<WalQueueLog, Position>();
+  private stopped = false;
+  private readonly open: (number: number, incarnation: Incarnation) => WalQueueLog;
+
+  constructor(open: (number: number, incarnation: Incarnation) => WalQueueLog) {
+    this.open = open;
+  }
+
+  get isCleanStop(): boolean {
+    return this.stopped;
+  }
+
+  /** Takes one healthy entry; false when it names a queue whose opening is missing. */
+  apply(buf: Buffer, at: number, end: number, offset: number, generation: Generation): boolean {
+    const kind = buf[at + 8]!;
+    this.stopped = kind === ENTRY_STOP;
+    switch (kind) {
+      case ENTRY_PUBLISH:
+        return this.publish(buf, at, end, offset, generation);
+      case ENTRY_SETTLE:
+        return this.settle(buf, at, end);
+      case ENTRY_QUEUE_OPEN:
+        return this.queueOpen(buf, at, end, generation);
+      case ENTRY_QUEUE_REMOVE:
+        return this.queueRemove(entryQueueNumber(buf, at));
+      case ENTRY_DELIVERED:
+        return this.deliveredUpTo(buf, at);
+      case ENTRY_START:
+        this.delivered.clear();
+        return true;
+      case ENTRY_STOP:
+        return true;
+      default:
+        throw new UnknownEntryError(generation.path, offset, `an entry of kind ${kind}`);
+    }
+  }
+
+  private publish(buf: Buffer, at: number, end: number, offset: number, generation: Generation): boolean {
+    if (!publishIsKnown(buf, at)) throw new UnknownEntryError(generation.path, offset, 'a message with unknown flags');
+    const log = this.byNumber.get(publishQueueNumber(buf, at));
+    if (log === undefined) return false;
+    const position = publishPosition(buf, at);
+    log.next = Math.max(log.next, position + 1);
+    log.live.add(position, end - at, generation);
+    return true;
+  }
+
+  private settle(buf: Buffer, at: number, end: number): boolean {
+    const log = this.byNumber.get(entryQueueNumber(buf, at));
+    if (log === undefined) return false;
+    readSettle(buf, at, end, (first, last) => {
+      log.next = Math.max(log.next, last + 1);
+      log.live.remove(first, last);
+    });
+    return true;
+  }
+
+  private queueOpen(buf: Buffer, at: number, end: number, generation: Generation): boolean {
+    const number = entryQueueNumber(buf, at);
+    const { incarnation, next } = readQueueOpen(buf, at, end);
+    let log = this.byNumber.get(number);
+    if (log === undefined) {
+      log = this.open(number, incarnation);
+      this.byNumber.set(number, log);
+    }
+    this.numberMax = Math.max(this.numberMax, number);
+    log.next = Math.max(log.next, next);
+    log.openedIn = generation.number;
+    return true;
+  }
+
+  private queueRemove(number: number): boolean {
+    const log = this.byNumber.get(number);
+    this.numberMax = Math.max(this.numberMax, number);
+    // Unknown when the file with its messages is gone already: then there is nothing to forget.
+    if (log === undefined) return true;
+    log.live.clear();
+    this.byNumber.delete(number);
+    this.delivered.delete(log);
+    return true;
+  }
+
+  private deliveredUpTo(buf: Buffer, at: number): boolean {
+    const log = this.byNumber.get(entryQueueNumber(buf, at));
+    if (log === undefined) return false;
+    const upTo = readDelivered(buf, at);
+    log.next = Math.max(log.next, upTo + 1);
+    this.delivered.set(log, upTo);
+    return true;
+  }
+}

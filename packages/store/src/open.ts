@@ -1,0 +1,58 @@
+import { dirname, join } from 'node:path';
+import type { LogStore, MetadataStore } from '@chapar/core';
+import type { Disk, Platform } from '@chapar/platform';
+import { openIdentity } from './identity.js';
+import { EmbeddedMetadata, type MetadataSettings } from './metadata.js';
+import { Wal, type WalSettings } from './wal.js';
+
+export interface StoreOptions extends Partial<WalSettings>, Partial<MetadataSettings> {
+  readonly platform: Pick<Platform, 'clock' | 'disk' | 'log' | 'random'>;
+  /** Absolute path; created when absent. */
+  readonly dataDir: string;
+}
+
+/** A node's embedded store. */
+export interface Store {
+  readonly metadata: MetadataStore;
+  /** `recover` has not been called yet. */
+  readonly logs: LogStore;
+  /** Of the data directory, a UUID. */
+  readonly dataId: string;
+  /** Syncs and closes both and gives the directory back. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a data directory, which belongs to this process until `close`. Throws DirectoryLockedError, NewerFormatError,
+ * ForeignFileError, DamagedFileError and the disk's errors.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dataDir, platform } = options;
+  const { disk, random, clock } = platform;
+  const log = platform.log.of('store');
+  await makeDurableDirectory(disk, dataDir);
+  const lock = await disk.lock(dataDir);
+  try {
+    const { dataId } = await openIdentity(disk, random, dataDir);
+    const walDirectory = join(dataDir, 'wal');
+    const metadataDirectory = join(dataDir, 'metadata');
+    await makeDurableDirectory(disk, walDirectory);
+    await makeDurableDirectory(disk, metadataDirectory);
+    const metadata = await EmbeddedMetadata.open({ ...options, disk, log, dataId, directory: metadataDirectory });
+    const logs = new Wal({ ...options, disk, clock, log, dataId, directory: walDirectory });
+    const close = async () => {
+      await logs.close();
+      await metadata.close();
+      await lock.release();
+    };
+    return { metadata, logs, dataId, close };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function makeDurableDirectory(disk: Disk, directory: string): Promise<void> {
+  await disk.makeDirectory(directory);
+  await disk.syncDirectory(dirname(directory));
+}

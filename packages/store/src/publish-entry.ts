@@ -1,0 +1,143 @@
+import { ByteReader } from '@chapar/bytes';
+import { Address, copyBytes, type DialectId, Message, type Position } from '@chapar/core';
+import { beginEntry, ENTRY_PUBLISH } from './entry.js';
+import { writeU32, writeU64 } from './group.js';
+
+const FLAGS_AT = 9;
+const DIALECT_AT = 10;
+const PRIORITY_AT = 11;
+const QUEUE_AT = 12;
+const POSITION_AT = 16;
+const PROPERTIES_BYTES_AT = 24;
+const FIXED_BYTES = 28;
+
+const FLAG_PERSISTENT = 1;
+const FLAG_PRIORITY = 2;
+const FLAG_EXPIRATION = 4;
+const FLAGS_KNOWN = FLAG_PERSISTENT | FLAG_PRIORITY | FLAG_EXPIRATION;
+
+/** Bytes of the entry before the body. */
+export function publishHeadBytes(message: Message): number {
+  const properties = message.propertiesEnd - message.propertiesStart;
+  return FIXED_BYTES + (message.expirationMs < 0 ? 0 : 8) + message.address.wire.length + properties;
+}
+
+/** Writes everything before the body at `at` and returns where the body begins. The checksum comes later, with the body. */
+export function writePublishHead(
+  buf: Buffer,
+  at: number,
+  entryBytes: number,
+  queueNumber: number,
+  position: Position,
+  message: Message,
+): number {
+  beginEntry(buf, at, entryBytes, ENTRY_PUBLISH);
+  const expires = message.expirationMs >= 0;
+  buf[at + FLAGS_AT] =
+    (message.persistent ? FLAG_PERSISTENT : 0) |
+    (message.priority >= 0 ? FLAG_PRIORITY : 0) |
+    (expires ? FLAG_EXPIRATION : 0);
+  buf[at + DIALECT_AT] = message.dialect;
+  buf[at + PRIORITY_AT] = Math.max(message.priority, 0);
+  writeU32(buf, at + QUEUE_AT, queueNumber);
+  writeU64(buf, at + POSITION_AT, position);
+  writeU32(buf, at + PROPERTIES_BYTES_AT, message.propertiesEnd - message.propertiesStart);
+  let end = at + FIXED_BYTES;
+  if (expires) {
+    writeU64(buf, end, message.expirationMs);
+    end += 8;
+  }
+  const wire = message.address.wire;
+  copyBytes(wire, 0, wire.length, buf, end);
+  end += wire.length;
+  copyBytes(message.bytes, message.propertiesStart, message.propertiesEnd, buf, end);
+  return end + message.propertiesEnd - message.propertiesStart;
+}
+
+export function writeBody(buf: Buffer, at: number, message: Message): void {
+  if (message.parts === null) {
+    copyBytes(message.bytes, message.bodyStart, message.bodyEnd, buf, at);
+    return;
+  }
+  let end = at;
+  for (const part of message.parts) {
+    copyBytes(part, 0, part.length, buf, end);
+    end += part.length;
+  }
+}
+
+/** Queue number of the publish entry at `at`, without reading the rest. */
+export function publishQueueNumber(buf: Buffer, at: number): number {
+  return buf.readUInt32BE(at + QUEUE_AT);
+}
+
+export function publishPosition(buf: Buffer, at: number): Position {
+  return buf.readUInt32BE(at + POSITION_AT) * 0x1_0000_0000 + buf.readUInt32BE(at + POSITION_AT + 4);
+}
+
+/** Whether every flag of the entry is one that this code understands. */
+export function publishIsKnown(buf: Buffer, at: number): boolean {
+  return (buf[at + FLAGS_AT]! & ~FLAGS_KNOWN) === 0;
+}
+
+/** Messages larger than this get a buffer of their own; smaller ones are packed by Message.keep. Bytes. */
+const packedBytesMax = 4096;
+
+/** Rebuilds messages from publish entries; addresses are shared between messages of the same names. */
+export class MessageReader {
+  private readonly addresses = new Map<string, Address>();
+
+  /** The message of the healthy publish entry at [at, end); it owns its bytes. */
+  read(buf: Buffer, at: number, end: number): Message {
+    const flags = buf[at + FLAGS_AT]!;
+    const propertiesBytes = buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
+    const reader = new ByteReader(buf, at + FIXED_BYTES, end);
+    const expirationMs = (flags & FLAG_EXPIRATION) === 0 ? -1 : reader.u64();
+    const address = this.address(reader);
+    let bytes = buf;
+    let start = reader.position;
+    if (end - start > packedBytesMax) {
+      bytes = Buffer.from(buf.subarray(start, end));
+      start = 0;
+    }
+    const bodyStart = start + propertiesBytes;
+    const bodyEnd = start + end - reader.position;
+    const message = new Message(
+      address,
+      buf[at + DIALECT_AT] as DialectId,
+      (flags & FLAG_PERSISTENT) !== 0,
+      (flags & FLAG_PRIORITY) === 0 ? -1 : buf[at + PRIORITY_AT]!,
+      expirationMs,
+      bytes,
+      start,
+      bodyStart,
+      bodyStart,
+      bodyEnd,
+      null,
+      bodyEnd - bodyStart,
+    );
+    message.keep();
+    return message;
+  }
+
+  private address(reader: ByteReader): Address {
+    const from = reader.position;
+    const exchangeBytes = reader.u8();
+    const exchangeAt = reader.advance(exchangeBytes);
+    const routingKeyBytes = reader.u8();
+    const routingKeyAt = reader.advance(routingKeyBytes);
+    const key = reader.buffer.toString('latin1', from, reader.position);
+    let address = this.addresses.get(key);
+    if (address === undefined) {
+      address = new Address(
+        reader.buffer.toString('utf8', exchangeAt, exchangeAt + exchangeBytes),
+        reader.buffer.toString('utf8', routingKeyAt, routingKeyAt + routingKeyBytes),
+      );
+      this.addresses.set(key, address);
+    }
+    return address;
+  }
+}
+
+/** Shortest publish entry that can be read at all; a shorter one was written wrongly. Bytes. */
+export const PUBLISH_BYTES_MIN = FIXED_BYTES + 2;

@@ -1,0 +1,112 @@
+import { readVarint, varintLength, writeVarint } from '@chapar/bytes';
+import type { Incarnation, Position } from '@chapar/core';
+import {
+  beginEntry,
+  ENTRY_DELIVERED,
+  ENTRY_HEADER_BYTES,
+  ENTRY_QUEUE_OPEN,
+  ENTRY_QUEUE_REMOVE,
+  ENTRY_SETTLE,
+} from './entry.js';
+import { readU64, writeU32, writeU64 } from './group.js';
+
+// The entries about queues that are not messages: kind, then the queue's number, then what is drawn in docs/FORMAT.md.
+
+const QUEUE_AT = ENTRY_HEADER_BYTES;
+const REST_AT = QUEUE_AT + 4;
+
+export const QUEUE_REMOVE_BYTES = REST_AT;
+export const DELIVERED_BYTES = REST_AT + 8;
+
+/** Number of the queue that the entry at `at` (settle, queue-open, queue-remove, delivered) is about. */
+export function entryQueueNumber(buf: Buffer, at: number): number {
+  return buf.readUInt32BE(at + QUEUE_AT);
+}
+
+export function queueOpenBytes(incarnation: Incarnation): number {
+  return REST_AT + 8 + Buffer.byteLength(incarnation);
+}
+
+/** `number` stands for `incarnation` from here on in this file; its next entry will have at least position `next`. */
+export function writeQueueOpen(
+  buf: Buffer,
+  at: number,
+  number: number,
+  incarnation: Incarnation,
+  next: Position,
+): void {
+  beginEntry(buf, at, queueOpenBytes(incarnation), ENTRY_QUEUE_OPEN);
+  writeU32(buf, at + QUEUE_AT, number);
+  writeU64(buf, at + REST_AT, next);
+  buf.write(incarnation, at + REST_AT + 8, 'utf8');
+}
+
+export function readQueueOpen(buf: Buffer, at: number, end: number): { incarnation: Incarnation; next: Position } {
+  return { incarnation: buf.toString('utf8', at + REST_AT + 8, end), next: readU64(buf, at + REST_AT) };
+}
+
+export function writeQueueRemove(buf: Buffer, at: number, number: number): void {
+  beginEntry(buf, at, QUEUE_REMOVE_BYTES, ENTRY_QUEUE_REMOVE);
+  writeU32(buf, at + QUEUE_AT, number);
+}
+
+export function writeDelivered(buf: Buffer, at: number, number: number, upTo: Position): void {
+  beginEntry(buf, at, DELIVERED_BYTES, ENTRY_DELIVERED);
+  writeU32(buf, at + QUEUE_AT, number);
+  writeU64(buf, at + REST_AT, upTo);
+}
+
+export function readDelivered(buf: Buffer, at: number): Position {
+  return readU64(buf, at + REST_AT);
+}
+
+/** Bytes of a settle entry for ranges [from, to) of the pairs, which ascend and do not touch. */
+export function settleBytes(firsts: Float64Array, lasts: Float64Array, from: number, to: number): number {
+  let bytes = REST_AT;
+  let edge = 0;
+  for (let i = from; i < to; i++) {
+    bytes += varintLength(firsts[i]! - edge) + varintLength(lasts[i]! - firsts[i]!);
+    edge = lasts[i]!;
+  }
+  return bytes;
+}
+
+/** Each range as two varints: how far it begins behind the end of the one before it, and how many positions follow its first. */
+export function writeSettle(
+  buf: Buffer,
+  at: number,
+  entryBytes: number,
+  number: number,
+  firsts: Float64Array,
+  lasts: Float64Array,
+  from: number,
+  to: number,
+): void {
+  beginEntry(buf, at, entryBytes, ENTRY_SETTLE);
+  writeU32(buf, at + QUEUE_AT, number);
+  let end = at + REST_AT;
+  let edge = 0;
+  for (let i = from; i < to; i++) {
+    end = writeVarint(buf, end, firsts[i]! - edge);
+    end = writeVarint(buf, end, lasts[i]! - firsts[i]!);
+    edge = lasts[i]!;
+  }
+}
+
+export function readSettle(
+  buf: Buffer,
+  at: number,
+  end: number,
+  settled: (first: Position, last: Position) => void,
+): void {
+  let position = at + REST_AT;
+  let edge = 0;
+  while (position < end) {
+    const gap = readVarint(buf, position, end);
+    position += varintLength(gap);
+    const more = readVarint(buf, position, end);
+    position += varintLength(more);
+    settled(edge + gap, edge + gap + more);
+    edge += gap + more;
+  }
+}

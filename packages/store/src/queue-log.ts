@@ -1,0 +1,112 @@
+import type { Incarnation, Message, Position, QueueLog } from '@chapar/core';
+import type { Generations } from './generation.js';
+import { LiveEntries } from './live.js';
+
+/** What a queue's log asks of the write-ahead log that it is a part of. */
+export interface QueueLogWriter {
+  append(log: WalQueueLog, position: Position, message: Message): void;
+  /** The log has settlements to write; called once until they are taken. */
+  settling(log: WalQueueLog): void;
+}
+
+/** One queue's entries in the node's write-ahead log. */
+export class WalQueueLog implements QueueLog {
+  readonly incarnation: Incarnation;
+  /** Stands for the incarnation in the files. Never used twice in a data directory. */
+  readonly number: number;
+  committed: Position = 0;
+  onCommitted: ((committed: Position) => void) | null = null;
+  onFailed: ((error: Error) => void) | null = null;
+  /** The position that the next entry gets. */
+  next: Position = 1;
+  /** Up to here, entries are in the group that is being written. */
+  sealed: Position = 0;
+  /** Has a publish in the group that gathers. */
+  isTouched = false;
+  /** Removed, or the write-ahead log has failed: nothing is written any more. */
+  isDetached = false;
+  /** Number of the newest file that says which incarnation `number` stands for; 0: none. */
+  openedIn = 0;
+  /** As told for a clean stop; -1: nothing was told. */
+  deliveredUpTo: Position = -1;
+  readonly live: LiveEntries;
+  /** Settled and not yet in a group: first and last position of each range, in turn. */
+  private ranges: number[] = [];
+  private readonly writer: QueueLogWriter;
+
+  constructor(writer: QueueLogWriter, generations: Generations, number: number, incarnation: Incarnation) {
+    this.writer = writer;
+    this.number = number;
+    this.incarnation = incarnation;
+    this.live = new LiveEntries(generations);
+  }
+
+  publish(message: Message): Position {
+    const position = this.next++;
+    this.writer.append(this, position, message);
+    return position;
+  }
+
+  skip(): Position {
+    const position = this.next++;
+    // A hole has nothing to wait for but what stands before it.
+    if (this.committed === position - 1) this.committed = position;
+    return position;
+  }
+
+  settle(first: Position, last: Position): void {
+    const ranges = this.ranges;
+    const end = ranges.length - 1;
+    const isAdjacent = end > 0 && ranges[end] === first - 1;
+    // What was never logged needs no settlement, but it may close the gap between two.
+    if ((this.live.remove(first, last) === 0 && !isAdjacent) || this.isDetached) return;
+    if (isAdjacent) {
+      ranges[end] = last;
+      return;
+    }
+    ranges.push(first, last);
+    if (ranges.length === 2) this.writer.settling(this);
+  }
+
+  /** Takes the settlements that gathered, as ascending ranges that do not touch each other. */
+  takeSettled(): SettledRanges {
+    const count = this.ranges.length / 2;
+    const firsts = new Float64Array(count);
+    const lasts = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      firsts[i] = this.ranges[2 * i]!;
+      lasts[i] = this.ranges[2 * i + 1]!;
+    }
+    this.ranges.length = 0;
+    // The union of ranges stays the same when both ends are sorted on their own.
+    firsts.sort();
+    lasts.sort();
+    return { firsts, lasts, count: merge(firsts, lasts, count) };
+  }
+
+  detach(): void {
+    this.isDetached = true;
+    this.ranges.length = 0;
+  }
+}
+
+export interface SettledRanges {
+  readonly firsts: Float64Array;
+  readonly lasts: Float64Array;
+  readonly count: number;
+}
+
+/** Joins ranges that touch, in place; returns how many are left. */
+function merge(firsts: Float64Array, lasts: Float64Array, count: number): number {
+  let kept = 0;
+  for (let i = 1; i < count; i++) {
+    if (firsts[i]! <= lasts[kept]! + 1) {
+      lasts[kept] = Math.max(lasts[kept]!, lasts[i]!);
+    } else {
+      kept++;
+      firsts[kept] = firsts[i]!;
+      lasts[kept] = lasts[i]!;
+    }
+  }
+  return count === 0 ? 0 : kept + 1;
+}

@@ -1,0 +1,127 @@
+import type { Clock, Disk, Log } from '@chapar/platform';
+import { ENTRY_PUBLISH } from './entry.js';
+import type { Generation } from './generation.js';
+import { walkEntries } from './log-file.js';
+import { publishPosition, publishQueueNumber } from './publish-entry.js';
+import { keepAside } from './recovery.js';
+import type { Wal } from './wal.js';
+
+/** Live entries are copied in steps of this many bytes; between two steps a group with whatever else gathered is synced. */
+const stepBytes = 1024 * 1024;
+/** Files beyond those that size alone explains, such as the short ones of many restarts. */
+const spareFilesMax = 16;
+const retryMs = 60_000;
+
+export interface ReclaimOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly directory: string;
+}
+
+/**
+ * Gives space back by emptying the oldest file: what lives in it is appended to the newest, as if it came again, then the file goes.
+ * Only ever the oldest, because a settlement may stand in any file behind its message: with the first file gone, no entry about its
+ * messages can matter any more. The copies keep their positions, so the fold puts them where they were; a crash in between leaves a
+ * message twice, which the fold takes as once. A removal waits until everything appended before it is synced: a message may have
+ * been settled here because it went somewhere else (dead-lettered), and must not vanish from both places.
+ */
+export class Reclaim {
+  private readonly wal: Wal;
+  private readonly options: ReclaimOptions;
+  private running: Promise<void> | null = null;
+  private isStopping = false;
+  private notBeforeMs = 0;
+
+  constructor(wal: Wal, options: ReclaimOptions) {
+    this.wal = wal;
+    this.options = options;
+  }
+
+  /** Cheap enough to be asked after every group. */
+  consider(): void {
+    if (this.running !== null || this.isStopping || this.wal.hasFailed || !this.isDue()) return;
+    if (this.options.clock.monotonicMs() < this.notBeforeMs) return;
+    this.running = this.run();
+  }
+
+  /** Ends after the step under way; what was copied so far does no harm. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.running;
+  }
+
+  private isDue(): boolean {
+    const { generations, settings } = this.wal;
+    const oldest = generations.oldest;
+    if (oldest === undefined || generations.size < 2 || this.wal.isInUse(oldest)) return false;
+    if (oldest.liveCount === 0) return true;
+    const { bytes, liveBytes } = generations.measure();
+    const bytesMax = Math.max(settings.bytesMin, settings.liveFactor * liveBytes);
+    return bytes > bytesMax || generations.size > spareFilesMax + bytesMax / settings.fileBytesMax;
+  }
+
+  private async run(): Promise<void> {
+    try {
+      while (this.isDue() && !this.isStopping && !this.wal.hasFailed) await this.emptyOldest();
+    } catch (error) {
+      // The log's own failure has been reported where it happened.
+      if (!this.wal.hasFailed) {
+        this.options.log.error(
+          { error },
+          'space of the write-ahead log could not be given back; tried again in a minute',
+        );
+      }
+      this.notBeforeMs = this.options.clock.monotonicMs() + retryMs;
+    }
+    this.running = null;
+  }
+
+  private async emptyOldest(): Promise<void> {
+    const { disk, directory } = this.options;
+    const generation = this.wal.generations.oldest!;
+    if (generation.liveCount > 0) await this.copyLive(generation);
+    if (this.isStopping || this.wal.hasFailed) return;
+    if (generation.liveCount > 0) await this.giveUp(generation);
+    this.wal.carryQueues(generation);
+    await this.wal.sync();
+    this.wal.generations.delete(generation);
+    await generation.file.close();
+    await disk.remove(generation.path);
+    // One after the other: the next file must not be gone while this one is still there.
+    await disk.syncDirectory(directory);
+  }
+
+  private async copyLive(generation: Generation): Promise<void> {
+    let copied = 0;
+    await walkEntries(generation, generation.writtenBytes, {
+      visit: (buf, at, end) => {
+        if (buf[at + 8] !== ENTRY_PUBLISH) return;
+        const log = this.wal.queueOfNumber(publishQueueNumber(buf, at));
+        const position = publishPosition(buf, at);
+        if (log?.live.generationOf(position) !== generation.number) return;
+        this.wal.copy(log, position, buf, at, end - at);
+        copied += end - at;
+      },
+      judge: async () => 'damage',
+      goOn: async () => {
+        if (copied >= stepBytes) {
+          await this.wal.sync();
+          copied = 0;
+        }
+        return !this.isStopping && !this.wal.hasFailed;
+      },
+    });
+  }
+
+  /** What lives in the file cannot be read any more: said aloud, and the file kept aside. It is still served from memory. */
+  private async giveUp(generation: Generation): Promise<void> {
+    let lost = 0;
+    for (const log of this.wal.queueLogs()) lost += log.live.forget(generation.number);
+    const aside = await keepAside(this.options.disk, this.options.directory, generation.path);
+    this.options.log.error(
+      { file: generation.path, aside, messages: lost },
+      'messages in the write-ahead log cannot be read back; they are served until the next restart only, and the file was kept aside',
+    );
+  }
+}

@@ -1,0 +1,215 @@
+import { join } from 'node:path';
+import type { RecoveredMessage } from '@chapar/core';
+import type { Clock, Disk, DiskFile, Log } from '@chapar/platform';
+import { ENTRY_PUBLISH } from './entry.js';
+import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSalt } from './file-header.js';
+import type { Fold } from './fold.js';
+import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
+import type { GroupHeader } from './group.js';
+import { type FoundFile, walkEntries, wasPromised } from './log-file.js';
+import { MessageReader, publishPosition, publishQueueNumber } from './publish-entry.js';
+import type { WalQueueLog } from './queue-log.js';
+
+/** Something that had been synced and cannot be read. */
+export interface Damage {
+  readonly path: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+export interface RecoverySource {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Holds the files of the write-ahead log and nothing else. */
+  readonly directory: string;
+  readonly dataId: string;
+}
+
+interface FoundGeneration extends FoundFile {
+  readonly headerIsHealthy: boolean;
+}
+
+const progressMs = 1000;
+
+/**
+ * Reads the write-ahead log of a directory: once to fold it, once more to fetch the messages that turned out to be live. A tail that
+ * was never promised is cut; damage to what was promised is reported and its file kept aside while the rest is served. What is read
+ * is synced before it counts, because the process that wrote it may have died between its write and its sync.
+ */
+export class Recovery {
+  readonly damages: Damage[] = [];
+  /** Largest number of a file that was seen; the next file takes a larger one. */
+  numberMax = 0;
+  private readonly source: RecoverySource;
+  private readonly fold: Fold;
+  private readonly generations: Generations;
+  private files: FoundGeneration[] = [];
+  private nextProgressMs: number;
+  private readNumber = 0;
+
+  constructor(source: RecoverySource, fold: Fold, generations: Generations) {
+    this.source = source;
+    this.fold = fold;
+    this.generations = generations;
+    this.nextProgressMs = source.clock.monotonicMs() + progressMs;
+  }
+
+  /** Folds all files into the queues' logs; throws the disk's errors and those of format-error.ts. */
+  async read(): Promise<void> {
+    await this.openFiles();
+    for (const [index, found] of this.files.entries()) await this.readFile(found, this.files.slice(index + 1), index);
+    await this.keepDamagedAside();
+  }
+
+  /** The live messages of every queue, by position. Call after `read`. */
+  async messages(): Promise<Map<WalQueueLog, RecoveredMessage[]>> {
+    const messages = new Map<WalQueueLog, RecoveredMessage[]>();
+    const reader = new MessageReader();
+    for (const generation of this.generations.values()) {
+      if (generation.liveCount === 0) continue;
+      await this.visitAgain(generation, (buf, at, end) => {
+        if (buf[at + 8] !== ENTRY_PUBLISH) return;
+        const log = this.fold.byNumber.get(publishQueueNumber(buf, at));
+        const position = publishPosition(buf, at);
+        if (log === undefined || log.live.generationOf(position) !== generation.number) return;
+        let found = messages.get(log);
+        if (found === undefined) messages.set(log, (found = []));
+        found.push({ position, message: reader.read(buf, at, end) });
+      });
+      this.progress('messages read', generation.path);
+    }
+    for (const [log, found] of messages) messages.set(log, inOrder(found));
+    return messages;
+  }
+
+  private visitAgain(generation: Generation, visit: (buf: Buffer, at: number, end: number) => void): Promise<number> {
+    const found = this.files.find((file) => file.number === generation.number)!;
+    return walkEntries(found, generation.writtenBytes, { visit, judge: async () => 'damage' });
+  }
+
+  private async openFiles(): Promise<void> {
+    const { disk, directory, dataId } = this.source;
+    const numbers: number[] = [];
+    for (const name of await disk.list(directory)) {
+      const number = generationOfFileName(name);
+      if (number !== null) numbers.push(number);
+    }
+    numbers.sort((a, b) => a - b);
+    for (const number of numbers) {
+      const path = join(directory, generationFileName(number));
+      const file = await disk.open(path, { create: false });
+      const expected = encodeFileHeader('wal', number, dataId);
+      const headerIsHealthy = checkFileHeader(await file.read(0, FILE_HEADER_BYTES), expected, path);
+      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy });
+      this.numberMax = number;
+    }
+  }
+
+  private async readFile(found: FoundGeneration, later: readonly FoundFile[], index: number): Promise<void> {
+    const generation = new Generation(found.number, found.path, found.file, found.salt);
+    let groups = 0;
+    this.generations.add(generation);
+    const endBytes = await walkEntries(found, found.file.bytesAtOpen, {
+      visit: (buf, at, end, offset) => {
+        if (this.fold.apply(buf, at, end, offset, generation)) return;
+        this.damaged(found.path, offset, 'an entry names a queue whose opening is lost');
+      },
+      visitGroup: (header) => {
+        if (groups++ === 0) this.checkPredecessor(found, header, index);
+      },
+      judge: async (flaw) => {
+        if (!(await wasPromised(found, later, flaw.groupOffset))) return 'tail';
+        this.damaged(found.path, flaw.offset, 'bytes that had been synced cannot be read back');
+        return 'damage';
+      },
+    });
+    if (!found.headerIsHealthy && groups > 0) this.damaged(found.path, 0, 'the header of the file is damaged');
+    this.progress('entries read', found.path);
+    const hasNothing = groups === 0 && !this.damages.some((damage) => damage.path === found.path);
+    if (hasNothing) return this.removeEmpty(generation);
+    this.readNumber = found.number;
+    await this.cut(found, generation, endBytes);
+  }
+
+  /** A file names the place that was synced before its first group: a file that is missing in between shows. */
+  private checkPredecessor(found: FoundFile, header: GroupHeader, index: number): void {
+    const named = header.synced.generation;
+    if (index === 0 || named === found.number || named <= this.readNumber) return;
+    this.damaged(join(this.source.directory, generationFileName(named)), 0, 'the file is missing');
+  }
+
+  private async cut(found: FoundFile, generation: Generation, endBytes: number): Promise<void> {
+    const torn = found.file.bytesAtOpen - endBytes;
+    if (torn > 0) {
+      this.source.log.info(
+        { file: found.path, offset: endBytes, bytes: torn },
+        'the last writes before the stop had not been synced and were cut off; nothing that was confirmed is in them',
+      );
+      await found.file.truncate(endBytes);
+    }
+    await syncFile(found.file);
+    generation.writtenBytes = Math.max(endBytes, FILE_HEADER_BYTES);
+    generation.syncedBytes = generation.writtenBytes;
+  }
+
+  /** Prepared and never used, or torn while it was created. */
+  private async removeEmpty(generation: Generation): Promise<void> {
+    this.generations.delete(generation);
+    await generation.file.close();
+    await this.source.disk.remove(generation.path);
+    await this.source.disk.syncDirectory(this.source.directory);
+  }
+
+  private damaged(path: string, offset: number, what: string): void {
+    this.damages.push({ path, offset, what });
+    this.source.log.error({ file: path, offset }, `damage in the write-ahead log: ${what}`);
+  }
+
+  private async keepDamagedAside(): Promise<void> {
+    const { disk, directory, log } = this.source;
+    const damaged = new Set(this.damages.map((damage) => damage.path));
+    for (const found of this.files) {
+      if (!damaged.has(found.path)) continue;
+      const aside = await keepAside(disk, directory, found.path);
+      log.error(
+        { file: found.path, aside },
+        'a copy of the damaged file was kept aside; what is healthy in it is served',
+      );
+    }
+  }
+
+  private progress(what: string, path: string): void {
+    const now = this.source.clock.monotonicMs();
+    if (now < this.nextProgressMs) return;
+    this.nextProgressMs = now + progressMs;
+    const done = this.files.findIndex((file) => file.path === path) + 1;
+    this.source.log.info({ files: this.files.length, done }, `recovering the write-ahead log: ${what}`);
+  }
+}
+
+/** Copies a damaged file to `damaged/` beside it, for whoever wants to look at it; returns where. */
+export async function keepAside(disk: Disk, directory: string, path: string): Promise<string> {
+  const asideDirectory = join(directory, 'damaged');
+  await disk.makeDirectory(asideDirectory);
+  await disk.syncDirectory(directory);
+  const aside = join(asideDirectory, path.slice(path.lastIndexOf('/') + 1));
+  await disk.replaceFile(aside, await disk.readFile(path));
+  return aside;
+}
+
+export function syncFile(file: DiskFile): Promise<void> {
+  return new Promise((resolve, reject) => file.sync((error) => (error === null ? resolve() : reject(error))));
+}
+
+/** By position, each once: a message that was copied forward may stand behind later ones, or twice in one file. */
+function inOrder(messages: RecoveredMessage[]): RecoveredMessage[] {
+  let isInOrder = true;
+  for (let i = 1; i < messages.length && isInOrder; i++) {
+    isInOrder = messages[i - 1]!.position < messages[i]!.position;
+  }
+  if (isInOrder) return messages;
+  messages.sort((a, b) => a.position - b.position);
+  return messages.filter((found, i) => i === 0 || messages[i - 1]!.position !== found.position);
+}
