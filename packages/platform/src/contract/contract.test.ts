@@ -1,8 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Endpoint, Wire } from '../network.js';
+import * as tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import type { Endpoint, TlsFiles, TlsSession, Wire } from '../network.js';
+import { tlsSessionOf } from '../node/certificate.js';
 import { NodeClock } from '../node/clock.js';
 import { NodeDisk } from '../node/disk.js';
 import { NodeNetwork } from '../node/network.js';
@@ -39,40 +42,67 @@ for (const delayMs of [0, 5]) {
   });
 }
 
-networkContract('Node', async () => {
-  const sockets: Socket[] = [];
-  return {
-    network: new NodeNetwork(),
-    connect: async (to) => {
-      const wire = await connectNode(to, sockets);
-      return wire;
-    },
-    until: async (condition) => {
-      const deadlineMs = performance.now() + 10_000;
-      while (!condition()) {
-        if (performance.now() > deadlineMs) throw new Error('it never happened');
-        await sleep(1);
-      }
-    },
-    quiet: () => sleep(30),
-    dispose: async () => {
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-});
+const fixture = (file: string) => fileURLToPath(new URL(`../node/fixtures/${file}`, import.meta.url));
+const files: TlsFiles = {
+  certFile: fixture('server.pem'),
+  keyFile: fixture('server.key.pem'),
+  clientCertificate: 'none',
+};
 
-function connectNode(to: Endpoint, sockets: Socket[]): Promise<Wire> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port: to.port, host: to.address, allowHalfOpen: true, highWaterMark: 1 } as never);
-    sockets.push(socket);
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.off('error', reject);
-      const local = addressOf(socket.localAddress, socket.localPort)!;
-      const remote = addressOf(socket.remoteAddress, socket.remotePort)!;
-      resolve(new NodeWire(socket, local, remote, null));
-    });
+for (const tlsFiles of [null, files]) {
+  networkContract(tlsFiles === null ? 'Node' : 'Node, TLS', async () => {
+    const wires: Wire[] = [];
+    return {
+      network: new NodeNetwork(),
+      tls: tlsFiles,
+      connect: async (to) => {
+        const wire = await (tlsFiles === null ? connectPlain(to) : connectTls(to));
+        wires.push(wire);
+        return wire;
+      },
+      until: async (condition) => {
+        const deadlineMs = performance.now() + 10_000;
+        while (!condition()) {
+          if (performance.now() > deadlineMs) throw new Error('it never happened');
+          await sleep(1);
+        }
+      },
+      quiet: () => sleep(30),
+      dispose: async () => {
+        for (const wire of wires) wire.destroy();
+      },
+    };
   });
+}
+
+// One byte, for the reasons that network.ts gives.
+const options = { allowHalfOpen: true, highWaterMark: 1 };
+
+function connectPlain(to: Endpoint): Promise<Wire> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect({ ...options, port: to.port, host: to.address } as TcpNetConnectOpts, () => {
+      socket.off('error', reject);
+      resolve(wireOf(socket, null));
+    }).once('error', reject);
+  });
+}
+
+async function connectTls(to: Endpoint): Promise<Wire> {
+  const ca = await readFile(fixture('ca.pem'));
+  return new Promise((resolve, reject) => {
+    const place = { port: to.port, host: to.address, servername: 'localhost', ca };
+    const socket = tls.connect({ ...options, ...place } as tls.ConnectionOptions, () => {
+      socket.off('error', reject);
+      resolve(wireOf(socket, tlsSessionOf(socket)));
+    });
+    socket.once('error', reject);
+  });
+}
+
+function wireOf(socket: Socket, session: TlsSession | null): Wire {
+  const local = addressOf(socket.localAddress, socket.localPort)!;
+  const remote = addressOf(socket.remoteAddress, socket.remotePort)!;
+  return new NodeWire(socket, local, remote, session);
 }
 
 const cuts: { chunks: ChunkCut; delayMs: { min: number; max: number } }[] = [
@@ -85,6 +115,7 @@ for (const { chunks, delayMs } of cuts) {
     Object.assign(sim.world.fabric, { chunks, delayMs });
     return {
       network: sim.network,
+      tls: null,
       connect: async (to) => sim.network.connect({ port: to.port }),
       until: async (condition) => {
         for (let i = 0; i < 100 && !condition(); i++) await sim.clock.advance(1_000);

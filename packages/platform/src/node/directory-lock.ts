@@ -18,17 +18,17 @@ const lockName = /^lock\.([1-9]\d{0,14})$/;
 /** The holder touches its file this often, for those who cannot see its process (another container or machine). */
 const touchIntervalMs = 1_000;
 /** Such a holder counts as dead when its file was not touched for this long while somebody watched. */
-const silentMsMax = 5_000;
+const silentMsDefault = 5_000;
 
-/** Takes the directory; throws DirectoryLockedError, or node's error when the directory cannot be written. */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+/** Takes the directory, after `silentMs` of silence from a holder that cannot be seen; throws DirectoryLockedError, or node's error when the directory cannot be written. */
+export async function lockDirectory(directory: string, silentMs: number = silentMsDefault): Promise<DirectoryLock> {
   const me = await self(randomUUID());
   const draft = join(directory, `lock.draft-${me.nonce}`);
   await writeFile(draft, JSON.stringify(me), { mode: 0o640 });
   try {
     for (;;) {
       const highest = await highestLock(directory);
-      if (highest > 0) await refuseIfHeld(directory, highest);
+      if (highest > 0) await refuseIfHeld(directory, highest, silentMs);
       const mine = highest + 1;
       if (!(await createOnce(draft, lockPath(directory, mine)))) continue;
       if ((await highestLock(directory)) === mine) {
@@ -69,13 +69,13 @@ class HeldLock implements DirectoryLock {
   }
 }
 
-async function refuseIfHeld(directory: string, number: number): Promise<void> {
+async function refuseIfHeld(directory: string, number: number, silentMs: number): Promise<void> {
   const path = lockPath(directory, number);
   const holder = await readHolder(path);
   if (holder === null || holder.released) return;
   const alive = await isAlive(holder);
   if (alive === false) return;
-  if (alive === null && (await isSilent(path))) return;
+  if (alive === null && (await isSilent(path, silentMs))) return;
   throw new DirectoryLockedError(directory, holder.pid);
 }
 
@@ -90,9 +90,9 @@ async function readHolder(path: string): Promise<LockHolder | null> {
 }
 
 /** Watches a holder whose process we cannot see. Compares the file with itself, so the machines' clocks need not agree. */
-async function isSilent(path: string): Promise<boolean> {
+async function isSilent(path: string, silentMs: number): Promise<boolean> {
   const first = await touchedMs(path);
-  const deadlineMs = performance.now() + silentMsMax;
+  const deadlineMs = performance.now() + silentMs;
   while (performance.now() < deadlineMs) {
     await new Promise((resume) => setTimeout(resume, 250));
     if ((await touchedMs(path)) !== first) return false;

@@ -106,6 +106,10 @@ function acceptSocket(socket: net.Socket, secure: tls.TLSSocket | null, accept: 
 }
 
 async function secureContextOptions(files: TlsFiles): Promise<tls.SecureContextOptions> {
+  // Without a CA of ours node would trust every public one to name our users.
+  if (files.clientCertificate !== 'none' && files.caFile === undefined) {
+    throw new Error(`client certificates are ${files.clientCertificate}, but there is no CA file to verify them with`);
+  }
   const cert = await readFile(files.certFile);
   const key = await readFile(files.keyFile);
   const ca = files.caFile === undefined ? {} : { ca: await readFile(files.caFile) };
