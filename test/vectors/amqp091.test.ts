@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type BasicProperties,
   CodecError,
+  checkTable,
   decodeMethod,
   decodeProperties,
   decodeTable,
@@ -80,9 +81,11 @@ describe('tables', () => {
     const bytes = Buffer.from(hex, 'hex');
     if ('error' in wanted) {
       expect(() => decodeTable(bytes), wanted.error).toThrow(CodecError);
+      expect(() => checkTable(bytes, 0, bytes.length), wanted.error).toThrow(CodecError);
     } else {
       const value = revive(wanted.value) as FieldTable;
       expect(decodeTable(bytes)).toEqual(value);
+      expect(() => checkTable(bytes, 0, bytes.length)).not.toThrow();
       expect(decodeTable(encodeTable(value))).toEqual(value);
     }
     decodeAtEveryCut(hex);

@@ -92,7 +92,7 @@ function scanHeaders(buf: Buffer, at: number, end: number, out: PropertyScan): n
 function scanRest(buf: Buffer, from: number, end: number, flags: number, out: PropertyScan): number {
   let at = from;
   if ((flags & MESSAGE_ID_FLAG) !== 0) at = afterString(buf, at, end);
-  if ((flags & TIMESTAMP_FLAG) !== 0 && (at += 8) > end) throw cut(at - 8, end);
+  if ((flags & TIMESTAMP_FLAG) !== 0) at += 8;
   if ((flags & TYPE_FLAG) !== 0) at = afterString(buf, at, end);
   if ((flags & USER_ID_FLAG) !== 0) {
     out.userIdStart = at + 1;
