@@ -1,7 +1,16 @@
 import { Command, CommanderError } from 'commander';
 import type { Compose } from './broker.js';
+import { CommandError } from './cli/command-error.js';
 import { addConfigCommands } from './cli/config.js';
+import { addDeclareCommands } from './cli/declare.js';
+import { addDefinitionCommands } from './cli/definitions.js';
+import { addDeleteCommands } from './cli/delete.js';
+import { addListCommand } from './cli/list.js';
+import { addMessageCommands } from './cli/messages.js';
+import { addPermissionCommands } from './cli/permissions.js';
 import { addStartCommand } from './cli/start.js';
+import { addStatusCommand } from './cli/status.js';
+import { addUserCommands } from './cli/user.js';
 import { ConfigurationError } from './config/problem.js';
 import { version } from './version.js';
 
@@ -14,7 +23,15 @@ export async function main(args: readonly string[], compose?: Compose): Promise<
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
   addStartCommand(program, compose);
+  addStatusCommand(program);
   addConfigCommands(program);
+  addListCommand(program);
+  addDeclareCommands(program);
+  addDeleteCommands(program);
+  addMessageCommands(program);
+  addUserCommands(program);
+  addPermissionCommands(program);
+  addDefinitionCommands(program);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -25,6 +42,10 @@ export async function main(args: readonly string[], compose?: Compose): Promise<
 /** Prints what commander has not printed. 2: the command line or the configuration is at fault; 1: anything else. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommandError) {
+    process.stderr.write(`chapar: ${error.message}${error.wayOut === '' ? '' : `\n${error.wayOut}`}\n`);
+    return error.exitCode;
+  }
   if (error instanceof ConfigurationError) {
     process.stderr.write(`The configuration cannot be used:\n${error.message}\n`);
     return 2;
