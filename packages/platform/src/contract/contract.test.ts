@@ -9,7 +9,7 @@ import { tlsSessionOf } from '../node/certificate.js';
 import { NodeClock } from '../node/clock.js';
 import { NodeDisk } from '../node/disk.js';
 import { NodeNetwork } from '../node/network.js';
-import { addressOf, NodeWire } from '../node/wire.js';
+import { addressOf, NodeTlsWire, NodeWire } from '../node/wire.js';
 import type { ChunkCut } from '../sim/fabric.js';
 import { createSimPlatform } from '../sim/platform.js';
 import { clockContract } from './clock.contract.js';
@@ -75,15 +75,19 @@ for (const tlsFiles of [null, files]) {
   });
 }
 
-// One byte, for the reasons that network.ts gives.
-const options = { allowHalfOpen: true, highWaterMark: 1 };
+// One byte, for the reasons that network.ts gives; where a server cannot set it, its client must do without as well.
+const options = { allowHalfOpen: true };
+const highWaterMark = 1;
 
 function connectPlain(to: Endpoint): Promise<Wire> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ ...options, port: to.port, host: to.address } as TcpNetConnectOpts, () => {
-      socket.off('error', reject);
-      resolve(wireOf(socket, null));
-    }).once('error', reject);
+    const socket: Socket = connect(
+      { ...options, highWaterMark, port: to.port, host: to.address } as TcpNetConnectOpts,
+      () => {
+        socket.off('error', reject);
+        resolve(wireOf(socket, null));
+      },
+    ).once('error', reject);
   });
 }
 
@@ -102,7 +106,7 @@ async function connectTls(to: Endpoint): Promise<Wire> {
 function wireOf(socket: Socket, session: TlsSession | null): Wire {
   const local = addressOf(socket.localAddress, socket.localPort)!;
   const remote = addressOf(socket.remoteAddress, socket.remotePort)!;
-  return new NodeWire(socket, local, remote, session);
+  return new (session === null ? NodeWire : NodeTlsWire)(socket, local, remote, session);
 }
 
 const cuts: { chunks: ChunkCut; delayMs: { min: number; max: number } }[] = [

@@ -164,6 +164,19 @@ export function networkContract(name: string, make: () => Promise<NetworkUnderTe
       expect(client.wire.unsentBytes).toBe(0);
     });
 
+    it.each(['client', 'server'] as const)('tells drained if and only if something stayed behind: %s', async (end) => {
+      const both = await pair();
+      const [near, far] = end === 'client' ? [both.client, both.server] : [both.server, both.client];
+      let drained = 0;
+      for (let i = 1; i <= 5; i++) {
+        near.wire.write(Buffer.from('little'), null);
+        if (near.wire.unsentBytes > 0) drained++;
+        await under.until(() => far.bytes === i * 6);
+        await under.quiet();
+      }
+      expect(near.count('drained')).toBe(drained);
+    });
+
     it('brings nothing after pause, also when paused from within, and loses nothing', async () => {
       const { client, server } = await pair();
       server.onChunk = () => server.wire.pause();
@@ -196,8 +209,10 @@ export function networkContract(name: string, make: () => Promise<NetworkUnderTe
       await under.until(() => client.count('closed') === 1 && server.count('closed') === 1);
       expect(client.text).toBe('answer');
       expect([client.error, server.error]).toEqual([null, null]);
-      expect(client.calls.slice(-2)).toEqual(['ended', 'closed']);
-      expect(server.calls.slice(-2)).toEqual(['ended', 'closed']);
+      for (const { calls } of [client, server]) {
+        expect(calls.filter((call) => call !== 'drained').slice(-2)).toEqual(['ended', 'closed']);
+        expect(calls.at(-1)).toBe('closed');
+      }
     });
 
     it('sends what is written before an end, however slow the peer is', async () => {

@@ -3,7 +3,7 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Endpoint, Listener, ListenOptions, Network, TlsFiles, Wire } from '../network.js';
 import { peerRefusal, tlsSessionOf } from './certificate.js';
-import { addressOf, NodeWire } from './wire.js';
+import { addressOf, NodeTlsWire, NodeWire } from './wire.js';
 
 type Accept = (wire: Wire) => void;
 type Refused = (remote: Endpoint | null, error: Error) => void;
@@ -11,7 +11,7 @@ type Refused = (remote: Endpoint | null, error: Error) => void;
 const handshakeTimeoutMsDefault = 10_000;
 
 /**
- * One byte, which the server hands to each socket for both directions.
+ * One byte, which the server hands to each plain socket for both directions (node:tls has no such option; see NodeTlsWire).
  * Writing: a write counts as "wait for drain" as soon as anything stays behind in the process; the broker bounds its
  * outboxes by `unsentBytes`, so the stream's own bound must never be the one that decides.
  * Reading: a paused socket stops reading after the chunk that is under way, instead of collecting more.
@@ -72,7 +72,6 @@ async function tlsServer(
     allowHalfOpen: true,
     noDelay: true,
     pauseOnConnect: true,
-    highWaterMark,
     handshakeTimeout: options.handshakeTimeoutMs ?? handshakeTimeoutMsDefault,
     requestCert: files.clientCertificate !== 'none',
     // Judged below instead, where the reason can be told: node itself reports "socket hang up" for every refusal.
@@ -102,7 +101,8 @@ function acceptSocket(socket: net.Socket, secure: tls.TLSSocket | null, accept: 
     socket.destroy();
     return;
   }
-  accept(new NodeWire(socket, local, remote, secure === null ? null : tlsSessionOf(secure)));
+  if (secure === null) accept(new NodeWire(socket, local, remote, null));
+  else accept(new NodeTlsWire(socket, local, remote, tlsSessionOf(secure)));
 }
 
 async function secureContextOptions(files: TlsFiles): Promise<tls.SecureContextOptions> {

@@ -26,9 +26,9 @@ export class NodeWire implements Wire {
   readonly remote: Endpoint;
   readonly tls: TlsSession | null;
   receivedBytes = 0;
-  private readonly socket: Socket;
+  protected readonly socket: Socket;
   private sink: WireSink | null = null;
-  private acceptedBytes = 0;
+  protected acceptedBytes = 0;
   private error: Error | null = null;
   /** Something stayed behind in the process at the end of a write; `drained` is owed. */
   private isWaiting = false;
@@ -94,7 +94,7 @@ export class NodeWire implements Wire {
     else this.late.push(written);
   }
 
-  private hand(bytes: Buffer, written: (() => void) | null): void {
+  protected hand(bytes: Buffer, written: (() => void) | null): void {
     this.acceptedBytes += bytes.length;
     if (written === null) this.socket.write(bytes);
     else this.socket.write(bytes, written);
@@ -144,6 +144,25 @@ export class NodeWire implements Wire {
     for (const written of this.late) written();
     this.late = noneLate;
     this.sink?.closed(this.error);
+  }
+}
+
+/**
+ * A socket of node:tls. Its server offers no way to lower the bound below which node keeps 'drain' to itself, and its
+ * writes stay behind for a moment even when there is room; so each write's callback looks whether it was the last.
+ */
+export class NodeTlsWire extends NodeWire {
+  private readonly unanswered: ((() => void) | null)[] = [];
+  /** One function per wire, not per write. */
+  private readonly answered = () => {
+    this.unanswered.shift()?.();
+    if (!this.socket.destroyed && this.socket.writableLength === 0) this.drained();
+  };
+
+  protected override hand(bytes: Buffer, written: (() => void) | null): void {
+    this.acceptedBytes += bytes.length;
+    this.unanswered.push(written);
+    this.socket.write(bytes, this.answered);
   }
 }
 
