@@ -19,8 +19,8 @@ export class Fold {
   readonly byNumber = new Map<number, WalQueueLog>();
   /** Largest queue number seen, also of removed queues: numbers are never used twice. */
   numberMax = 0;
-  /** Delivered marks of a clean stop that nothing followed; a mark of an earlier life says nothing about this one. */
-  readonly delivered = new Map<WalQueueLog, Position>();
+  /** Marks of a clean stop; those of an earlier life say nothing about this one. */
+  private readonly delivered = new Map<WalQueueLog, Position>();
   private stopped = false;
   private readonly open: (number: number, incarnation: Incarnation) => WalQueueLog;
 
@@ -28,8 +28,9 @@ export class Fold {
     this.open = open;
   }
 
-  get isCleanStop(): boolean {
-    return this.stopped;
+  /** How far the queue had been delivered at a clean stop that nothing followed; Infinity after any other end. */
+  deliveredUpTo(log: WalQueueLog): Position {
+    return (this.stopped ? this.delivered.get(log) : undefined) ?? Number.POSITIVE_INFINITY;
   }
 
   /** Takes one healthy entry; false when it names a queue whose opening is missing. */
@@ -46,7 +47,7 @@ export class Fold {
       case ENTRY_QUEUE_REMOVE:
         return this.queueRemove(entryQueueNumber(buf, at));
       case ENTRY_DELIVERED:
-        return this.deliveredUpTo(buf, at);
+        return this.takeDelivered(buf, at);
       case ENTRY_START:
         this.delivered.clear();
         return true;
@@ -102,7 +103,7 @@ export class Fold {
     return true;
   }
 
-  private deliveredUpTo(buf: Buffer, at: number): boolean {
+  private takeDelivered(buf: Buffer, at: number): boolean {
     const log = this.byNumber.get(entryQueueNumber(buf, at));
     if (log === undefined) return false;
     const upTo = readDelivered(buf, at);

@@ -42,7 +42,7 @@ export class Gathering {
   /** Logs with a publish in this group. */
   readonly touched: WalQueueLog[] = [];
   /** Somebody was promised that this group reaches the disk at once. */
-  urgent = false;
+  isUrgent = false;
   readonly waiters: SyncWaiter[] = [];
   private readonly pool: SlabPool;
   private readonly slabs: Buffer[] = [];
@@ -162,7 +162,7 @@ export class Gathering {
     this.partStart = 0;
     this.used = 0;
     this.bytes = 0;
-    this.urgent = false;
+    this.isUrgent = false;
   }
 
   /** Where the next `bytes` bytes go in `slab`. */

@@ -50,6 +50,12 @@ export class Generations {
     return this.byNumber.values().next().value;
   }
 
+  get newest(): Generation | undefined {
+    let newest: Generation | undefined;
+    for (const generation of this.byNumber.values()) newest = generation;
+    return newest;
+  }
+
   /** Bytes of all files together, and those of live entries. */
   measure(): { bytes: number; liveBytes: number } {
     let bytes = 0;

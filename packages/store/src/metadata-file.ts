@@ -8,7 +8,8 @@ import { GROUP_HEADER_BYTES, writeGroupHeader } from './group.js';
 import { walkEntries, wasPromised } from './log-file.js';
 import { encodeSnapshot, entryRevision, readChange, readSnapshot } from './metadata-entries.js';
 import { MetadataState } from './metadata-state.js';
-import { keepAside, syncFile } from './recovery.js';
+import { keepAside } from './recovery.js';
+import { syncFile, writeAgain, writeFile } from './wal-files.js';
 
 const FILE_NAME = 'metadata.log';
 const advice =
@@ -56,9 +57,7 @@ export class MetadataFile {
   /** Writes encoded entries behind everything else; they are on the disk when it resolves. */
   async append(entries: readonly Buffer[]): Promise<void> {
     const group = [this.groupHeader(entries, this.bytes), ...entries];
-    await new Promise<void>((resolve, reject) => {
-      this.file.writev(group, this.bytes, (error) => (error === null ? resolve() : reject(error)));
-    });
+    await writeFile(this.file, group, this.bytes);
     await syncFile(this.file);
     for (const part of group) this.bytes += part.length;
   }
@@ -93,7 +92,11 @@ export class MetadataFile {
 
   private async read(state: MetadataState, log: Log): Promise<number> {
     const found = { number: this.generation, path: this.path, file: this.file, salt: this.salt };
+    let lastGroupOffset = 0;
     const endBytes = await walkEntries(found, this.file.bytesAtOpen, {
+      visitGroup: (header) => {
+        lastGroupOffset = header.offset;
+      },
       visit: (buf, at, end, offset) => this.visit(state, buf, at, end, offset),
       judge: async (flaw) => {
         const isFirst = flaw.groupOffset === FILE_HEADER_BYTES;
@@ -108,7 +111,8 @@ export class MetadataFile {
       );
       await this.file.truncate(endBytes);
     }
-    await syncFile(this.file);
+    // Every other group was synced before the next one was written.
+    await writeAgain(this.file, lastGroupOffset, endBytes);
     return endBytes;
   }
 

@@ -5,10 +5,12 @@ import { openIdentity } from './identity.js';
 import { EmbeddedMetadata, type MetadataSettings } from './metadata.js';
 import { Wal, type WalSettings } from './wal.js';
 
-export interface StoreOptions extends Partial<WalSettings>, Partial<MetadataSettings> {
+export interface StoreOptions {
   readonly platform: Pick<Platform, 'clock' | 'disk' | 'log' | 'random'>;
   /** Absolute path; created when absent. */
   readonly dataDir: string;
+  readonly wal?: Partial<WalSettings>;
+  readonly metadata?: Partial<MetadataSettings>;
 }
 
 /** A node's embedded store. */
@@ -38,8 +40,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const metadataDirectory = join(dataDir, 'metadata');
     await makeDurableDirectory(disk, walDirectory);
     await makeDurableDirectory(disk, metadataDirectory);
-    const metadata = await EmbeddedMetadata.open({ ...options, disk, log, dataId, directory: metadataDirectory });
-    const logs = new Wal({ ...options, disk, clock, log, dataId, directory: walDirectory });
+    const metadata = await EmbeddedMetadata.open({
+      ...options.metadata,
+      disk,
+      log,
+      dataId,
+      directory: metadataDirectory,
+    });
+    const logs = new Wal({ disk, clock, log, dataId, directory: walDirectory }, options.wal);
     const close = async () => {
       await logs.close();
       await metadata.close();

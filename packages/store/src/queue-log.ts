@@ -9,6 +9,8 @@ export interface QueueLogWriter {
   settling(log: WalQueueLog): void;
 }
 
+const gapMax = 16;
+
 /** One queue's entries in the node's write-ahead log. */
 export class WalQueueLog implements QueueLog {
   readonly incarnation: Incarnation;
@@ -55,17 +57,30 @@ export class WalQueueLog implements QueueLog {
   }
 
   settle(first: Position, last: Position): void {
+    // What was never logged needs no settlement.
+    if (this.live.remove(first, last) === 0 || this.isDetached) return;
     const ranges = this.ranges;
     const end = ranges.length - 1;
-    const isAdjacent = end > 0 && ranges[end] === first - 1;
-    // What was never logged needs no settlement, but it may close the gap between two.
-    if ((this.live.remove(first, last) === 0 && !isAdjacent) || this.isDetached) return;
-    if (isAdjacent) {
+    if (end > 0 && this.isGap(ranges[end]! + 1, first)) {
       ranges[end] = last;
       return;
     }
     ranges.push(first, last);
     if (ranges.length === 2) this.writer.settling(this);
+  }
+
+  /** Whether nothing lives in [from, to), so that one range may span it: transient messages between persistent ones leave holes. */
+  private isGap(from: Position, to: Position): boolean {
+    if (to < from || to - from > gapMax) return false;
+    for (let position = from; position < to; position++) if (this.live.generationOf(position) !== 0) return false;
+    return true;
+  }
+
+  /** The group with what was sealed is on the disk. */
+  commit(): void {
+    // Holes behind what was written wait for nothing, unless a message before them does.
+    this.committed = this.isTouched ? this.sealed : this.next - 1;
+    this.onCommitted?.(this.committed);
   }
 
   /** Takes the settlements that gathered, as ascending ranges that do not touch each other. */

@@ -1,23 +1,16 @@
-import type { Clock, Disk, Log } from '@chapar/platform';
 import { ENTRY_PUBLISH } from './entry.js';
 import type { Generation } from './generation.js';
 import { walkEntries } from './log-file.js';
 import { publishPosition, publishQueueNumber } from './publish-entry.js';
 import { keepAside } from './recovery.js';
 import type { Wal } from './wal.js';
+import type { WalPlace } from './wal-files.js';
 
 /** Live entries are copied in steps of this many bytes; between two steps a group with whatever else gathered is synced. */
 const stepBytes = 1024 * 1024;
 /** Files beyond those that size alone explains, such as the short ones of many restarts. */
 const spareFilesMax = 16;
 const retryMs = 60_000;
-
-export interface ReclaimOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly directory: string;
-}
 
 /**
  * Gives space back by emptying the oldest file: what lives in it is appended to the newest, as if it came again, then the file goes.
@@ -28,20 +21,20 @@ export interface ReclaimOptions {
  */
 export class Reclaim {
   private readonly wal: Wal;
-  private readonly options: ReclaimOptions;
+  private readonly place: WalPlace;
   private running: Promise<void> | null = null;
   private isStopping = false;
   private notBeforeMs = 0;
 
-  constructor(wal: Wal, options: ReclaimOptions) {
+  constructor(wal: Wal, place: WalPlace) {
     this.wal = wal;
-    this.options = options;
+    this.place = place;
   }
 
   /** Cheap enough to be asked after every group. */
   consider(): void {
     if (this.running !== null || this.isStopping || this.wal.hasFailed || !this.isDue()) return;
-    if (this.options.clock.monotonicMs() < this.notBeforeMs) return;
+    if (this.place.clock.monotonicMs() < this.notBeforeMs) return;
     this.running = this.run();
   }
 
@@ -52,7 +45,8 @@ export class Reclaim {
   }
 
   private isDue(): boolean {
-    const { generations, settings } = this.wal;
+    const { settings } = this.wal;
+    const { generations } = this.wal.files;
     const oldest = generations.oldest;
     if (oldest === undefined || generations.size < 2 || this.wal.isInUse(oldest)) return false;
     if (oldest.liveCount === 0) return true;
@@ -67,25 +61,25 @@ export class Reclaim {
     } catch (error) {
       // The log's own failure has been reported where it happened.
       if (!this.wal.hasFailed) {
-        this.options.log.error(
+        this.place.log.error(
           { error },
           'space of the write-ahead log could not be given back; tried again in a minute',
         );
       }
-      this.notBeforeMs = this.options.clock.monotonicMs() + retryMs;
+      this.notBeforeMs = this.place.clock.monotonicMs() + retryMs;
     }
     this.running = null;
   }
 
   private async emptyOldest(): Promise<void> {
-    const { disk, directory } = this.options;
-    const generation = this.wal.generations.oldest!;
+    const { disk, directory } = this.place;
+    const generation = this.wal.files.generations.oldest!;
     if (generation.liveCount > 0) await this.copyLive(generation);
     if (this.isStopping || this.wal.hasFailed) return;
     if (generation.liveCount > 0) await this.giveUp(generation);
     this.wal.carryQueues(generation);
     await this.wal.sync();
-    this.wal.generations.delete(generation);
+    this.wal.files.generations.delete(generation);
     await generation.file.close();
     await disk.remove(generation.path);
     // One after the other: the next file must not be gone while this one is still there.
@@ -118,8 +112,8 @@ export class Reclaim {
   private async giveUp(generation: Generation): Promise<void> {
     let lost = 0;
     for (const log of this.wal.queueLogs()) lost += log.live.forget(generation.number);
-    const aside = await keepAside(this.options.disk, this.options.directory, generation.path);
-    this.options.log.error(
+    const aside = await keepAside(this.place.disk, this.place.directory, generation.path);
+    this.place.log.error(
       { file: generation.path, aside, messages: lost },
       'messages in the write-ahead log cannot be read back; they are served until the next restart only, and the file was kept aside',
     );

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import type { RecoveredMessage } from '@chapar/core';
-import type { Clock, Disk, DiskFile, Log } from '@chapar/platform';
+import type { Disk } from '@chapar/platform';
 import { ENTRY_PUBLISH } from './entry.js';
 import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSalt } from './file-header.js';
 import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
-import type { GroupHeader } from './group.js';
+import type { GroupHeader, LogPlace } from './group.js';
 import { type FoundFile, walkEntries, wasPromised } from './log-file.js';
 import { MessageReader, publishPosition, publishQueueNumber } from './publish-entry.js';
 import type { WalQueueLog } from './queue-log.js';
+import { type WalPlace, writeAgain } from './wal-files.js';
 
 /** Something that had been synced and cannot be read. */
 export interface Damage {
@@ -16,15 +17,6 @@ export interface Damage {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly what: string;
-}
-
-export interface RecoverySource {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Holds the files of the write-ahead log and nothing else. */
-  readonly directory: string;
-  readonly dataId: string;
 }
 
 interface FoundGeneration extends FoundFile {
@@ -42,24 +34,27 @@ export class Recovery {
   readonly damages: Damage[] = [];
   /** Largest number of a file that was seen; the next file takes a larger one. */
   numberMax = 0;
-  private readonly source: RecoverySource;
+  private readonly place: WalPlace;
   private readonly fold: Fold;
   private readonly generations: Generations;
   private files: FoundGeneration[] = [];
   private nextProgressMs: number;
+  /** The last file with something in it, and the place up to which its groups say that everything is on the disk. */
   private readNumber = 0;
+  private promised: LogPlace = { generation: 0, offset: 0 };
 
-  constructor(source: RecoverySource, fold: Fold, generations: Generations) {
-    this.source = source;
+  constructor(place: WalPlace, fold: Fold, generations: Generations) {
+    this.place = place;
     this.fold = fold;
     this.generations = generations;
-    this.nextProgressMs = source.clock.monotonicMs() + progressMs;
+    this.nextProgressMs = place.clock.monotonicMs() + progressMs;
   }
 
   /** Folds all files into the queues' logs; throws the disk's errors and those of format-error.ts. */
   async read(): Promise<void> {
     await this.openFiles();
     for (const [index, found] of this.files.entries()) await this.readFile(found, this.files.slice(index + 1), index);
+    await this.makeDurable();
     await this.keepDamagedAside();
   }
 
@@ -90,7 +85,7 @@ export class Recovery {
   }
 
   private async openFiles(): Promise<void> {
-    const { disk, directory, dataId } = this.source;
+    const { disk, directory, dataId } = this.place;
     const numbers: number[] = [];
     for (const name of await disk.list(directory)) {
       const number = generationOfFileName(name);
@@ -118,6 +113,7 @@ export class Recovery {
       },
       visitGroup: (header) => {
         if (groups++ === 0) this.checkPredecessor(found, header, index);
+        this.promised = header.synced;
       },
       judge: async (flaw) => {
         if (!(await wasPromised(found, later, flaw.groupOffset))) return 'tail';
@@ -137,38 +133,46 @@ export class Recovery {
   private checkPredecessor(found: FoundFile, header: GroupHeader, index: number): void {
     const named = header.synced.generation;
     if (index === 0 || named === found.number || named <= this.readNumber) return;
-    this.damaged(join(this.source.directory, generationFileName(named)), 0, 'the file is missing');
+    this.damaged(join(this.place.directory, generationFileName(named)), 0, 'the file is missing');
   }
 
   private async cut(found: FoundFile, generation: Generation, endBytes: number): Promise<void> {
     const torn = found.file.bytesAtOpen - endBytes;
     if (torn > 0) {
-      this.source.log.info(
+      this.place.log.info(
         { file: found.path, offset: endBytes, bytes: torn },
         'the last writes before the stop had not been synced and were cut off; nothing that was confirmed is in them',
       );
       await found.file.truncate(endBytes);
     }
-    await syncFile(found.file);
     generation.writtenBytes = Math.max(endBytes, FILE_HEADER_BYTES);
     generation.syncedBytes = generation.writtenBytes;
+  }
+
+  /** Only the end of the last file can be in doubt: every other file was synced before its successor got its first group. */
+  private async makeDurable(): Promise<void> {
+    const last = this.generations.newest;
+    if (last === undefined) return;
+    const { generation, offset } = this.promised;
+    await writeAgain(last.file, generation === last.number ? offset : 0, last.writtenBytes);
+    await this.place.disk.syncDirectory(this.place.directory);
   }
 
   /** Prepared and never used, or torn while it was created. */
   private async removeEmpty(generation: Generation): Promise<void> {
     this.generations.delete(generation);
     await generation.file.close();
-    await this.source.disk.remove(generation.path);
-    await this.source.disk.syncDirectory(this.source.directory);
+    await this.place.disk.remove(generation.path);
+    await this.place.disk.syncDirectory(this.place.directory);
   }
 
   private damaged(path: string, offset: number, what: string): void {
     this.damages.push({ path, offset, what });
-    this.source.log.error({ file: path, offset }, `damage in the write-ahead log: ${what}`);
+    this.place.log.error({ file: path, offset }, `damage in the write-ahead log: ${what}`);
   }
 
   private async keepDamagedAside(): Promise<void> {
-    const { disk, directory, log } = this.source;
+    const { disk, directory, log } = this.place;
     const damaged = new Set(this.damages.map((damage) => damage.path));
     for (const found of this.files) {
       if (!damaged.has(found.path)) continue;
@@ -181,11 +185,11 @@ export class Recovery {
   }
 
   private progress(what: string, path: string): void {
-    const now = this.source.clock.monotonicMs();
+    const now = this.place.clock.monotonicMs();
     if (now < this.nextProgressMs) return;
     this.nextProgressMs = now + progressMs;
     const done = this.files.findIndex((file) => file.path === path) + 1;
-    this.source.log.info({ files: this.files.length, done }, `recovering the write-ahead log: ${what}`);
+    this.place.log.info({ files: this.files.length, done }, `recovering the write-ahead log: ${what}`);
   }
 }
 
@@ -197,10 +201,6 @@ export async function keepAside(disk: Disk, directory: string, path: string): Pr
   const aside = join(asideDirectory, path.slice(path.lastIndexOf('/') + 1));
   await disk.replaceFile(aside, await disk.readFile(path));
   return aside;
-}
-
-export function syncFile(file: DiskFile): Promise<void> {
-  return new Promise((resolve, reject) => file.sync((error) => (error === null ? resolve() : reject(error))));
 }
 
 /** By position, each once: a message that was copied forward may stand behind later ones, or twice in one file. */

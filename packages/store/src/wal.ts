@@ -1,16 +1,13 @@
-import { join } from 'node:path';
 import type { Incarnation, LogStore, Message, Position, QueueLog, RecoveredQueue } from '@chapar/core';
-import type { Clock, Disk, Log, Timer } from '@chapar/platform';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
-import { encodeFileHeader, fileSalt } from './file-header.js';
 import { Fold } from './fold.js';
-import { Gathering } from './gathering.js';
-import { Generation, Generations, generationFileName } from './generation.js';
-import type { LogPlace } from './group.js';
+import type { Gathering } from './gathering.js';
+import type { Generation } from './generation.js';
+import { GroupCommit, type GroupOwner } from './group-commit.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { Reclaim } from './reclaim.js';
-import { Recovery, syncFile } from './recovery.js';
-import { SlabPool } from './slab.js';
+import { Recovery } from './recovery.js';
+import { WalFiles, type WalPlace } from './wal-files.js';
 
 export interface WalSettings {
   /** A file that has grown to this gets no further group. Bytes. */
@@ -33,88 +30,61 @@ export const WAL_DEFAULTS: WalSettings = {
   settleSyncMs: 50,
 };
 
-export interface WalOptions extends Partial<WalSettings> {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Exists, is locked by the caller, and holds nothing else. */
-  readonly directory: string;
-  readonly dataId: string;
-}
-
 /**
- * The node's write-ahead log: the entries of all queues in one stream. While one group is written and synced the next one gathers,
- * so the disk alone decides how large a group is. Nothing is written twice after an error: from then on no position commits.
+ * The node's write-ahead log: the entries of all queues in one stream of groups, in files of bounded size. See GroupCommit for the
+ * way to the disk, Recovery for the way back, Reclaim for the files' end.
  */
-export class Wal implements LogStore, QueueLogWriter {
+export class Wal implements LogStore, QueueLogWriter, GroupOwner {
   readonly settings: WalSettings;
-  readonly generations = new Generations();
-  /** Writes and syncs so far, for whoever measures. */
-  readonly counters = { groups: 0, syncs: 0, bytes: 0 };
-  private readonly options: WalOptions;
+  readonly files: WalFiles;
+  private readonly place: WalPlace;
   private readonly logs = new Map<Incarnation, WalQueueLog>();
   private readonly byNumber = new Map<number, WalQueueLog>();
   private queueNumberMax = 0;
-  private generationMax = 0;
-  /** Where the next group goes, and the prepared file after it. */
-  private current!: Generation;
-  private spare: Generation | null = null;
-  private preparing: Promise<void> | null = null;
-  private prepareAfterMs = 0;
-  /** The file that was written last; differs from `current` until the first group of a new file goes out. */
-  private written!: Generation;
-  private synced: LogPlace = { generation: 0, offset: 0 };
-  private gathering!: Gathering;
-  private idle!: Gathering;
-  private settlingLogs: WalQueueLog[] = [];
-  /** The group on its way to the disk. */
-  private inFlight: Gathering | null = null;
-  private isFlushWanted = false;
-  private isSettleDue = false;
-  private settleTimer: Timer | null = null;
-  private syncTimer: Timer | null = null;
-  private failure: Error | null = null;
-  private isClosed = false;
+  /** Logs with settlements that are in no group yet. */
+  private readonly settlingLogs: WalQueueLog[] = [];
+  private groups!: GroupCommit;
   private readonly reclaim: Reclaim;
+  private isClosed = false;
 
-  constructor(options: WalOptions) {
-    this.options = options;
-    this.settings = { ...WAL_DEFAULTS, ...definedOnly(options) };
-    this.reclaim = new Reclaim(this, options);
+  constructor(place: WalPlace, settings: Partial<WalSettings> = {}) {
+    this.place = place;
+    this.settings = { ...WAL_DEFAULTS, ...settings };
+    this.files = new WalFiles(place, this.settings.fileBytesMax);
+    this.reclaim = new Reclaim(this, place);
   }
 
   // -- LogStore ----------------------------------------------------------------------------------------------------
 
   async recover(): Promise<RecoveredQueue[]> {
-    const fold = new Fold((number, incarnation) => new WalQueueLog(this, this.generations, number, incarnation));
-    const recovery = new Recovery(this.options, fold, this.generations);
+    const { generations } = this.files;
+    const fold = new Fold((number, incarnation) => new WalQueueLog(this, generations, number, incarnation));
+    const recovery = new Recovery(this.place, fold, generations);
     await recovery.read();
     const messages = await recovery.messages();
-    this.generationMax = recovery.numberMax;
     this.queueNumberMax = fold.numberMax;
     const queues: RecoveredQueue[] = [];
-    for (const [number, log] of fold.byNumber) {
+    for (const log of fold.byNumber.values()) {
       log.committed = log.next - 1;
       this.logs.set(log.incarnation, log);
-      this.byNumber.set(number, log);
-      const delivered = fold.isCleanStop ? fold.delivered.get(log) : undefined;
+      this.byNumber.set(log.number, log);
       queues.push({
         incarnation: log.incarnation,
         messages: messages.get(log) ?? [],
-        deliveredUpTo: delivered ?? Number.POSITIVE_INFINITY,
+        deliveredUpTo: fold.deliveredUpTo(log),
       });
     }
-    await this.start();
+    await this.start(recovery.numberMax);
     return queues;
   }
 
   log(incarnation: Incarnation): QueueLog {
     let log = this.logs.get(incarnation);
     if (log === undefined) {
-      log = new WalQueueLog(this, this.generations, ++this.queueNumberMax, incarnation);
+      log = new WalQueueLog(this, this.files.generations, ++this.queueNumberMax, incarnation);
       this.logs.set(incarnation, log);
       this.byNumber.set(log.number, log);
-      if (this.failure !== null) this.detach(log, this.failure);
+      if (this.groups.failure !== null) this.failLate(log, this.groups.failure);
     }
     return log;
   }
@@ -127,9 +97,9 @@ export class Wal implements LogStore, QueueLogWriter {
     log.onCommitted = null;
     log.live.clear();
     log.detach();
-    if (log.openedIn === 0 || this.failure !== null) return;
-    this.target().queueRemove(log.number);
-    this.awaitMore();
+    if (log.openedIn === 0 || this.hasFailed) return;
+    this.groups.target().queueRemove(log.number);
+    this.groups.awaitMore();
   }
 
   delivered(incarnation: Incarnation, upTo: Position): void {
@@ -138,62 +108,92 @@ export class Wal implements LogStore, QueueLogWriter {
   }
 
   flush(): void {
-    if (this.inFlight !== null) this.isFlushWanted = true;
-    else this.advance();
+    this.groups.flush();
   }
 
   sync(): Promise<void> {
-    if (this.failure !== null) return Promise.reject(this.failure);
-    return new Promise((resolve, reject) => {
-      this.gathering.urgent = true;
-      this.gathering.waiters.push({ resolve, reject });
-      this.flush();
-    });
+    return this.groups.sync();
   }
 
+  /** Syncs and closes; after a failure it closes only. A log that was never recovered has nothing to close. */
   async close(): Promise<void> {
-    if (this.isClosed) return;
+    if (this.isClosed || this.groups === undefined) return;
     this.isClosed = true;
     await this.reclaim.stop();
-    await this.preparing;
-    if (this.failure === null) await this.stop();
-    this.settleTimer?.cancel();
-    this.syncTimer?.cancel();
-    for (const generation of this.generations.values()) await generation.file.close();
-    if (this.spare !== null) await this.spare.file.close();
+    try {
+      if (!this.hasFailed) await this.stop();
+    } finally {
+      this.groups.stopTimers();
+      await this.files.close();
+    }
   }
 
-  // -- what queues' logs and reclaiming ask ------------------------------------------------------------------------
+  // -- what queues' logs ask ---------------------------------------------------------------------------------------
 
   append(log: WalQueueLog, position: Position, message: Message): void {
-    if (this.failure !== null) return;
-    const gathering = this.target();
-    if (log.openedIn !== gathering.generation.number) this.openQueue(log, gathering);
-    const entryBytes = gathering.publish(log.number, position, message);
-    log.live.add(position, entryBytes, gathering.generation);
-    if (!log.isTouched) {
-      log.isTouched = true;
-      gathering.touched.push(log);
-    }
+    if (log.isDetached) return;
+    const group = this.opened(log);
+    const entryBytes = group.publish(log.number, position, message);
+    log.live.add(position, entryBytes, group.generation);
+    if (log.isTouched) return;
+    log.isTouched = true;
+    group.touched.push(log);
   }
 
   settling(log: WalQueueLog): void {
     this.settlingLogs.push(log);
   }
 
+  /** The group that takes the next entry, with the log's queue named in its file. */
+  private opened(log: WalQueueLog): Gathering {
+    const group = this.groups.target();
+    if (log.openedIn !== group.generation.number) {
+      group.queueOpen(log);
+      log.openedIn = group.generation.number;
+    }
+    return group;
+  }
+
+  // -- what the groups ask -----------------------------------------------------------------------------------------
+
+  get hasMore(): boolean {
+    return this.settlingLogs.length > 0;
+  }
+
+  sending(): void {
+    for (const log of this.settlingLogs) {
+      if (log.isDetached) continue;
+      const { firsts, lasts, count } = log.takeSettled();
+      this.opened(log).settle(log.number, firsts, lasts, count);
+    }
+    this.settlingLogs.length = 0;
+  }
+
+  completed(): void {
+    if (this.isClosed) return;
+    this.files.prepare();
+    this.reclaim.consider();
+  }
+
+  failed(error: Error): void {
+    for (const log of this.logs.values()) {
+      log.detach();
+      log.onFailed?.(error);
+    }
+  }
+
+  // -- what reclaiming asks ----------------------------------------------------------------------------------------
+
   /** Appends a live entry of an older file to the present one. */
   copy(log: WalQueueLog, position: Position, buf: Buffer, at: number, entryBytes: number): void {
-    const gathering = this.target();
-    if (log.openedIn !== gathering.generation.number) this.openQueue(log, gathering);
-    gathering.copy(buf, at, entryBytes);
-    log.live.add(position, entryBytes, gathering.generation);
+    const group = this.opened(log);
+    group.copy(buf, at, entryBytes);
+    log.live.add(position, entryBytes, group.generation);
   }
 
   /** Names again every queue that no newer file names, so that `generation` can go. */
   carryQueues(generation: Generation): void {
-    for (const log of this.logs.values()) {
-      if (log.openedIn === generation.number) this.openQueue(log, this.target());
-    }
+    for (const log of this.logs.values()) if (log.openedIn === generation.number) this.opened(log);
   }
 
   queueOfNumber(number: number): WalQueueLog | undefined {
@@ -204,283 +204,50 @@ export class Wal implements LogStore, QueueLogWriter {
     return this.logs.values();
   }
 
-  /** Whether a group may still go to this file. */
   isInUse(generation: Generation): boolean {
-    return generation === this.current || generation === this.written || generation === this.inFlight?.generation;
+    return this.groups.isInUse(generation);
   }
 
   get hasFailed(): boolean {
-    return this.failure !== null;
+    return this.groups.failure !== null;
   }
 
-  /** Appended and not yet handed to the disk; what a broker looks at that must slow its publishers down. */
+  // -- for whoever watches -----------------------------------------------------------------------------------------
+
+  /** Groups, syncs and bytes written since the start. */
+  get counters(): Readonly<{ groups: number; syncs: number; bytes: number }> {
+    return this.groups.counters;
+  }
+
+  /** Appended and not yet handed to the disk: what somebody looks at who has to slow publishers down. */
   get gatheredBytes(): number {
-    return this.gathering.gatheredBytes;
-  }
-
-  private openQueue(log: WalQueueLog, gathering: Gathering): void {
-    gathering.queueOpen(log);
-    log.openedIn = gathering.generation.number;
-  }
-
-  /** The group that takes the next entry, its file chosen with its first. */
-  private target(): Gathering {
-    const gathering = this.gathering;
-    if (gathering.isEmpty) gathering.generation = this.chooseFile();
-    return gathering;
-  }
-
-  private chooseFile(): Generation {
-    if (this.spare !== null && this.endBytes >= this.settings.fileBytesMax) {
-      this.current = this.spare;
-      this.spare = null;
-      this.generations.add(this.current);
-    }
-    return this.current;
-  }
-
-  /** Where the present file ends once the group on its way is written. */
-  private get endBytes(): number {
-    const ahead = this.inFlight?.generation === this.current ? this.inFlight.bytes : 0;
-    return this.current.writtenBytes + ahead;
+    return this.groups.gatheredBytes;
   }
 
   // -- start and stop ----------------------------------------------------------------------------------------------
 
-  /** A life of the node begins a file of its own: what an earlier life may have left half-written is never appended to. */
-  private async start(): Promise<void> {
-    let last: Generation | undefined;
-    for (const generation of this.generations.values()) last = generation;
-    this.current = await this.createFile();
-    this.generations.add(this.current);
-    this.written = last ?? this.current;
-    this.synced = { generation: this.written.number, offset: this.written.syncedBytes };
-    const pool = new SlabPool();
-    this.gathering = new Gathering(pool, this.current);
-    this.idle = new Gathering(pool, this.current);
+  private async start(generationMax: number): Promise<void> {
+    const last = this.files.generations.newest;
+    await this.files.start(generationMax);
+    this.groups = new GroupCommit(this.place, this.settings, this.files, last ?? this.files.current, this);
     // From here on the delivered marks of the last clean stop are void.
-    this.target().mark(ENTRY_START);
-    await this.sync();
-    this.maintain();
+    this.groups.target().mark(ENTRY_START);
+    await this.groups.sync();
   }
 
   private async stop(): Promise<void> {
+    // What was settled goes before the mark, which has to be the last entry.
+    this.sending();
     for (const log of this.logs.values()) {
-      if (log.deliveredUpTo < 0) continue;
-      const gathering = this.target();
-      if (log.openedIn !== gathering.generation.number) this.openQueue(log, gathering);
-      gathering.delivered(log.number, log.deliveredUpTo);
+      if (log.deliveredUpTo >= 0) this.opened(log).delivered(log.number, log.deliveredUpTo);
     }
-    // What was settled goes before the mark, which has to be the last.
-    this.takeSettled();
-    this.target().mark(ENTRY_STOP);
-    await this.sync();
-  }
-
-  private async createFile(): Promise<Generation> {
-    const { disk, directory, dataId } = this.options;
-    const number = ++this.generationMax;
-    const path = join(directory, generationFileName(number));
-    const header = encodeFileHeader('wal', number, dataId);
-    const file = await disk.open(path, { create: true });
-    await new Promise<void>((resolve, reject) => {
-      file.writev([header], 0, (error) => (error === null ? resolve() : reject(error)));
-    });
-    await syncFile(file);
-    await disk.syncDirectory(directory);
-    return new Generation(number, path, file, fileSalt(header));
-  }
-
-  // -- groups on their way to the disk -----------------------------------------------------------------------------
-
-  private advance(): void {
-    if (this.inFlight !== null || this.failure !== null) return;
-    const gathering = this.gathering;
-    const hasEntries = !gathering.isEmpty || this.settlingLogs.length > 0;
-    if (hasEntries && (gathering.urgent || gathering.touched.length > 0 || this.isSettleDue)) this.send();
-    else if (hasEntries) this.awaitMore();
-    else if (gathering.urgent) this.syncOnly();
-    else this.isSettleDue = false;
-  }
-
-  /** Settlements alone: nobody waits for them, and more of them make shorter entries. */
-  private awaitMore(): void {
-    if (this.settleTimer !== null) return;
-    this.settleTimer = this.options.clock.after(this.settings.settleWriteMs, () => {
-      this.settleTimer = null;
-      this.isSettleDue = true;
-      this.flush();
-    });
-  }
-
-  private send(): void {
-    this.takeSettled();
-    const group = this.gathering;
-    this.inFlight = group;
-    this.gathering = this.idle;
-    this.isSettleDue = false;
-    for (const log of group.touched) {
-      log.sealed = log.next - 1;
-      log.isTouched = false;
-    }
-    this.write();
-  }
-
-  private takeSettled(): void {
-    for (const log of this.settlingLogs) {
-      if (log.isDetached) continue;
-      const gathering = this.target();
-      if (log.openedIn !== gathering.generation.number) this.openQueue(log, gathering);
-      const { firsts, lasts, count } = log.takeSettled();
-      gathering.settle(log.number, firsts, lasts, count);
-    }
-    this.settlingLogs.length = 0;
-  }
-
-  private write(): void {
-    const group = this.inFlight!;
-    const generation = group.generation;
-    if (generation !== this.written) {
-      // A file may only have a successor with something in it when it is on the disk itself.
-      if (this.written.syncedBytes < this.written.writtenBytes) {
-        this.syncFile(this.onSwitchSynced);
-        return;
-      }
-      this.written = generation;
-    }
-    group.seal(generation.writtenBytes, this.synced);
-    generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
-  }
-
-  private readonly onSwitchSynced = (error: Error | null): void => {
-    if (error === null) {
-      this.noteSynced();
-      this.write();
-    } else {
-      this.fail(error, 'sync');
-    }
-  };
-
-  private readonly onWritten = (error: Error | null): void => {
-    if (error !== null) {
-      this.fail(error, 'write');
-      return;
-    }
-    const group = this.inFlight!;
-    this.written.writtenBytes += group.bytes;
-    this.counters.groups++;
-    this.counters.bytes += group.bytes;
-    if (group.urgent || group.touched.length > 0) {
-      this.syncFile(this.onSynced);
-      return;
-    }
-    this.syncTimer ??= this.options.clock.after(this.settings.settleSyncMs, () => {
-      this.syncTimer = null;
-      this.gathering.urgent = true;
-      this.flush();
-    });
-    this.complete(group);
-  };
-
-  private readonly onSynced = (error: Error | null): void => {
-    if (error !== null) {
-      this.fail(error, 'sync');
-      return;
-    }
-    this.noteSynced();
-    const group = this.inFlight!;
-    for (const log of group.touched) {
-      // Holes behind what was written wait for nothing, unless a message before them does.
-      log.committed = log.isTouched ? log.sealed : log.next - 1;
-      log.onCommitted?.(log.committed);
-    }
-    for (const waiter of group.waiters) waiter.resolve();
-    this.complete(group);
-  };
-
-  /** Nothing to write, but something written that is not synced yet, or somebody who wants to know. */
-  private syncOnly(): void {
-    const group = this.gathering;
-    this.inFlight = group;
-    this.gathering = this.idle;
-    if (this.written.syncedBytes < this.written.writtenBytes) this.syncFile(this.onSynced);
-    else this.onSynced(null);
-  }
-
-  private syncFile(done: (error: Error | null) => void): void {
-    this.counters.syncs++;
-    this.written.file.sync(done);
-  }
-
-  private noteSynced(): void {
-    this.written.syncedBytes = this.written.writtenBytes;
-    this.synced = { generation: this.written.number, offset: this.written.syncedBytes };
-    this.syncTimer?.cancel();
-    this.syncTimer = null;
-  }
-
-  private complete(group: Gathering): void {
-    group.clear();
-    this.idle = group;
-    this.inFlight = null;
-    this.maintain();
-    if (!this.isFlushWanted) return;
-    this.isFlushWanted = false;
-    this.advance();
-  }
-
-  private fail(error: Error, what: 'write' | 'sync'): void {
-    this.failure = error;
-    this.options.log.error(
-      { file: this.written.path, error },
-      `a ${what} of the write-ahead log failed; nothing is confirmed any more until the broker is restarted`,
-    );
-    this.settleTimer?.cancel();
-    this.syncTimer?.cancel();
-    const waiters = [...(this.inFlight?.waiters ?? []), ...this.gathering.waiters];
-    for (const log of this.logs.values()) {
-      log.detach();
-      log.onFailed?.(error);
-    }
-    for (const waiter of waiters) waiter.reject(error);
+    this.groups.target().mark(ENTRY_STOP);
+    await this.groups.sync();
   }
 
   /** A log that is asked for after the failure: its queue hears of it when it has had the time to listen. */
-  private detach(log: WalQueueLog, error: Error): void {
+  private failLate(log: WalQueueLog, error: Error): void {
     log.detach();
-    this.options.clock.endOfTurn(() => log.onFailed?.(error));
+    this.place.clock.endOfTurn(() => log.onFailed?.(error));
   }
-
-  // -- files -------------------------------------------------------------------------------------------------------
-
-  private maintain(): void {
-    if (this.isClosed) return;
-    if (this.spare === null && this.preparing === null && this.endBytes >= this.settings.fileBytesMax / 2) {
-      if (this.options.clock.monotonicMs() >= this.prepareAfterMs) this.preparing = this.prepare();
-    }
-    this.reclaim.consider();
-  }
-
-  /** Creates the next file ahead of its use, so that no group waits for it. */
-  private async prepare(): Promise<void> {
-    try {
-      this.spare = await this.createFile();
-    } catch (error) {
-      this.prepareAfterMs = this.options.clock.monotonicMs() + 1000;
-      this.options.log.warn(
-        { error },
-        'no further file of the write-ahead log could be created; the present one grows',
-      );
-    }
-    this.preparing = null;
-  }
-}
-
-function definedOnly(options: WalOptions): Partial<WalSettings> {
-  const settings: Record<string, number> = {};
-  for (const key of Object.keys(WAL_DEFAULTS) as (keyof WalSettings)[]) {
-    const value = options[key];
-    if (value !== undefined) settings[key] = value;
-  }
-  return settings;
 }

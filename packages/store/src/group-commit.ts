@@ -1,0 +1,248 @@
+import type { Clock, Log, Timer } from '@chapar/platform';
+import { Gathering } from './gathering.js';
+import type { Generation } from './generation.js';
+import type { LogPlace } from './group.js';
+import { SlabPool } from './slab.js';
+import type { WalFiles } from './wal-files.js';
+
+/** Whoever fills the groups. */
+export interface GroupOwner {
+  /** A group is about to go: the last moment to put something into `target()`. */
+  sending(): void;
+  /** Whether something waits for `sending`. */
+  readonly hasMore: boolean;
+  /** A group is through. */
+  completed(): void;
+  /** Nothing reaches the disk any more. Called once. */
+  failed(error: Error): void;
+}
+
+export interface GroupTiming {
+  /** Settlements that nobody waits for are gathered this long before they are written. */
+  readonly settleWriteMs: number;
+  /** And synced this long after, unless a publish takes them along. */
+  readonly settleSyncMs: number;
+}
+
+/**
+ * One group is written and synced while the next one gathers, so that the disk alone decides how large a group is and nothing is
+ * tuned. Groups without a publish are written without a sync. After an error nothing is tried again.
+ */
+export class GroupCommit {
+  failure: Error | null = null;
+  /** So far, for whoever measures. */
+  readonly counters = { groups: 0, syncs: 0, bytes: 0 };
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private readonly timing: GroupTiming;
+  private readonly files: WalFiles;
+  private readonly owner: GroupOwner;
+  private gathering: Gathering;
+  private idle: Gathering;
+  /** The group on its way to the disk. */
+  private inFlight: Gathering | null = null;
+  /** The file that was written last; differs from the present one until the first group of a new file goes out. */
+  private written: Generation;
+  private synced: LogPlace;
+  private isFlushWanted = false;
+  private isWriteDue = false;
+  private writeTimer: Timer | null = null;
+  private syncTimer: Timer | null = null;
+
+  /** `last`: the file that an earlier life ended with, all of it synced. */
+  constructor(
+    world: { readonly clock: Clock; readonly log: Log },
+    timing: GroupTiming,
+    files: WalFiles,
+    last: Generation,
+    owner: GroupOwner,
+  ) {
+    this.clock = world.clock;
+    this.log = world.log;
+    this.timing = timing;
+    this.files = files;
+    this.owner = owner;
+    this.written = last;
+    this.synced = { generation: last.number, offset: last.syncedBytes };
+    const pool = new SlabPool();
+    this.gathering = new Gathering(pool, files.current);
+    this.idle = new Gathering(pool, files.current);
+  }
+
+  /** The group that takes the next entry, its file chosen with its first. */
+  target(): Gathering {
+    const gathering = this.gathering;
+    if (gathering.isEmpty) gathering.generation = this.files.choose(this.endBytes);
+    return gathering;
+  }
+
+  /** Gathered and not yet on the way to the disk. */
+  get gatheredBytes(): number {
+    return this.gathering.gatheredBytes;
+  }
+
+  /** Whether a group may still go to this file, or is on its way. */
+  isInUse(generation: Generation): boolean {
+    return generation === this.files.current || generation === this.written;
+  }
+
+  /** What was gathered may go as soon as the disk is free. */
+  flush(): void {
+    if (this.inFlight !== null) this.isFlushWanted = true;
+    else this.advance();
+  }
+
+  /** Resolves when everything gathered so far is on the disk; rejects with the error that prevents it. */
+  sync(): Promise<void> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      this.gathering.isUrgent = true;
+      this.gathering.waiters.push({ resolve, reject });
+      this.flush();
+    });
+  }
+
+  /** Nobody waits for what is there, and more of it makes shorter entries. */
+  awaitMore(): void {
+    this.writeTimer ??= this.clock.after(this.timing.settleWriteMs, () => {
+      this.writeTimer = null;
+      this.isWriteDue = true;
+      this.flush();
+    });
+  }
+
+  stopTimers(): void {
+    this.writeTimer?.cancel();
+    this.syncTimer?.cancel();
+  }
+
+  private advance(): void {
+    if (this.inFlight !== null || this.failure !== null) return;
+    const gathering = this.gathering;
+    const hasEntries = !gathering.isEmpty || this.owner.hasMore;
+    if (hasEntries && (gathering.isUrgent || gathering.touched.length > 0 || this.isWriteDue)) this.send();
+    else if (hasEntries) this.awaitMore();
+    else if (gathering.isUrgent) this.syncOnly();
+    else this.isWriteDue = false;
+  }
+
+  private send(): void {
+    this.owner.sending();
+    this.isWriteDue = false;
+    const group = this.takeGathering();
+    for (const log of group.touched) {
+      log.sealed = log.next - 1;
+      log.isTouched = false;
+    }
+    this.write();
+  }
+
+  private takeGathering(): Gathering {
+    const group = this.gathering;
+    this.inFlight = group;
+    this.gathering = this.idle;
+    return group;
+  }
+
+  /** Nothing to write, but something written that is not synced yet, or somebody who wants to know. */
+  private syncOnly(): void {
+    this.takeGathering();
+    if (this.written.syncedBytes < this.written.writtenBytes) this.syncWritten(this.onSynced);
+    else this.onSynced(null);
+  }
+
+  private write(): void {
+    const group = this.inFlight!;
+    const generation = group.generation;
+    if (generation !== this.written && this.written.syncedBytes < this.written.writtenBytes) {
+      // A file may only have a successor with something in it when it is on the disk itself.
+      this.syncWritten(this.onPredecessorSynced);
+      return;
+    }
+    this.written = generation;
+    group.seal(generation.writtenBytes, this.synced);
+    generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
+  }
+
+  private readonly onPredecessorSynced = (error: Error | null): void => {
+    if (error !== null) {
+      this.fail(error, 'sync');
+      return;
+    }
+    this.noteSynced();
+    this.write();
+  };
+
+  private readonly onWritten = (error: Error | null): void => {
+    if (error !== null) {
+      this.fail(error, 'write');
+      return;
+    }
+    const group = this.inFlight!;
+    this.written.writtenBytes += group.bytes;
+    this.counters.groups++;
+    this.counters.bytes += group.bytes;
+    if (group.isUrgent || group.touched.length > 0) {
+      this.syncWritten(this.onSynced);
+      return;
+    }
+    this.syncTimer ??= this.clock.after(this.timing.settleSyncMs, () => {
+      this.syncTimer = null;
+      this.gathering.isUrgent = true;
+      this.flush();
+    });
+    this.complete(group);
+  };
+
+  private syncWritten(done: (error: Error | null) => void): void {
+    this.counters.syncs++;
+    this.written.file.sync(done);
+  }
+
+  private readonly onSynced = (error: Error | null): void => {
+    if (error !== null) {
+      this.fail(error, 'sync');
+      return;
+    }
+    this.noteSynced();
+    const group = this.inFlight!;
+    for (const log of group.touched) log.commit();
+    for (const waiter of group.waiters) waiter.resolve();
+    this.complete(group);
+  };
+
+  private noteSynced(): void {
+    this.written.syncedBytes = this.written.writtenBytes;
+    this.synced = { generation: this.written.number, offset: this.written.syncedBytes };
+    this.syncTimer?.cancel();
+    this.syncTimer = null;
+  }
+
+  private complete(group: Gathering): void {
+    group.clear();
+    this.idle = group;
+    this.inFlight = null;
+    this.owner.completed();
+    if (!this.isFlushWanted) return;
+    this.isFlushWanted = false;
+    this.advance();
+  }
+
+  private fail(error: Error, what: 'write' | 'sync'): void {
+    this.failure = error;
+    this.log.error(
+      { file: this.written.path, error },
+      `a ${what} of the write-ahead log failed; nothing is confirmed any more until the broker is restarted`,
+    );
+    this.stopTimers();
+    this.owner.failed(error);
+    for (const waiter of [...this.inFlight!.waiters, ...this.gathering.waiters]) waiter.reject(error);
+  }
+
+  /** Where the present file ends once the group on its way is written. */
+  private get endBytes(): number {
+    const { current } = this.files;
+    const ahead = this.inFlight?.generation === current ? this.inFlight.bytes : 0;
+    return current.writtenBytes + ahead;
+  }
+}
