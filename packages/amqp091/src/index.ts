@@ -1,1 +1,3 @@
-export {};
+export * from './codec/index.js';
+export { amqp091Dialect, argumentsOf, propertiesOfJson, tableOf } from './dialect.js';
+export { Amqp091Door, type CertificateLogin, type DoorOptions } from './door.js';

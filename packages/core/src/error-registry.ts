@@ -148,6 +148,27 @@ export const errorRegistry = {
     'The body is larger than limits.maxMessageSize.',
     'Send smaller messages (a reference to the data), or raise limits.maxMessageSize (at most 512 MiB).',
   ),
+  invalidExpiration: channel(
+    406,
+    'PRECONDITION_FAILED',
+    "invalid expiration '{given}': expected a whole number of milliseconds from 0 to 4294967295, as text",
+    'The property expiration is a string of digits: the time to live in milliseconds.',
+    'Set it to, say, "60000", or leave it out.',
+  ),
+  invalidCopies: channel(
+    406,
+    'PRECONDITION_FAILED',
+    'unsupported type for header {header}: expected an array of strings',
+    'The headers CC and BCC name further routing keys of a message.',
+    'Send an array of long strings, or leave the header out.',
+  ),
+  txRefused: channel(
+    406,
+    'PRECONDITION_FAILED',
+    'partial tx completion: {count} of the messages were refused ({reason})',
+    'Messages of a transaction could not be stored.',
+    'See the log of the broker; publish them again.',
+  ),
   confirmToTx: channel(
     406,
     'PRECONDITION_FAILED',
@@ -269,6 +290,20 @@ export const errorRegistry = {
     'basic.qos with a prefetch size in bytes.',
     'Set prefetch-size 0 and use prefetch-count.',
   ),
+  recoverWithoutRequeue: connection(
+    540,
+    'NOT_IMPLEMENTED',
+    'requeue=false',
+    'basic.recover with requeue=false: redelivery to the same consumer.',
+    'Use basic.recover with requeue=true.',
+  ),
+  tuneRefused: connection(
+    530,
+    'NOT_ALLOWED',
+    'negotiated {what} = {value} is {relation} than the {bound} allowed value ({limit})',
+    'connection.tune-ok asks for more than connection.tune offered, or for less than the protocol allows.',
+    'Let the client take what the broker offers; frame-max is at least 4096.',
+  ),
   inactiveFlow: connection(
     540,
     'NOT_IMPLEMENTED',
@@ -340,6 +375,13 @@ export const errorRegistry = {
     'A content frame came without a method that carries content.',
     'Two threads probably publish on one channel at once: give each a channel of its own.',
   ),
+  unknownMechanism: connection(
+    503,
+    'COMMAND_INVALID',
+    "unknown authentication mechanism '{mechanism}'",
+    'connection.start-ok names a SASL mechanism that was not offered.',
+    'Use PLAIN or AMQPLAIN; EXTERNAL is offered on TLS connections that show a client certificate.',
+  ),
   heartbeatOnChannel: connection(
     505,
     'UNEXPECTED_FRAME',
@@ -374,6 +416,13 @@ export const errorRegistry = {
     'unknown frame type {type}',
     'The byte stream is not a sequence of AMQP frames.',
     'Two threads may write to one socket at once, or the peer does not speak AMQP 0-9-1.',
+  ),
+  malformedFrame: connection(
+    501,
+    'FRAME_ERROR',
+    'cannot read {what}: {reason}',
+    'The arguments of a method do not have the layout that the protocol gives them.',
+    'This is a fault of the client library, or two threads write to one socket at once.',
   ),
   malformed: connection(
     502,

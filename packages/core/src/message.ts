@@ -5,7 +5,7 @@ export type DialectId = 1 | 2 | 3 | 4;
 export const DIALECT_AMQP091: DialectId = 1;
 
 /** Bodies and properties up to this size are copied out of the socket chunk; larger ones stay views of it. Bytes. */
-const copyBytesMax = 4096;
+const copyBytesMax = 16 * 1024;
 const slabBytes = 64 * 1024;
 
 /** Where small messages are copied to. One slab at a time; a slab goes when its last message does. */

@@ -8,9 +8,12 @@ export type CodecErrorKind = 'syntax' | 'frame' | 'unknown-method';
 export class CodecError extends Error {
   override readonly name = 'CodecError';
   readonly kind: CodecErrorKind;
+  /** Of an `unknown-method`: class id << 16 | method id, as sent; else 0. */
+  readonly id: number;
 
-  constructor(kind: CodecErrorKind, message: string) {
+  constructor(kind: CodecErrorKind, message: string, id = 0) {
     super(message);
     this.kind = kind;
+    this.id = id;
   }
 }

@@ -82,6 +82,7 @@ test.each<[string, string, CodecErrorKind]>([
   }
   expect(thrown).toBeInstanceOf(CodecError);
   expect((thrown as CodecError).kind).toBe(kind);
+  expect((thrown as CodecError).id).toBe(kind === 'unknown-method' ? Number(`0x${hex}`) : 0);
 });
 
 test('bits that no argument has are ignored, as RabbitMQ does', () => {

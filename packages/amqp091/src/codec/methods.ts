@@ -67,8 +67,9 @@ export function decodeMethod(buf: Buffer, start = 0, end: number = buf.length): 
   const reader = new CodecReader(buf, start, end, 'frame');
   const classId = reader.u16();
   const methodId = reader.u16();
-  const spec = SPEC_BY_ID.get((classId << 16) | methodId);
-  if (spec === undefined) throw new CodecError('unknown-method', `unknown method ${methodId} of class ${classId}`);
+  const id = (classId << 16) | methodId;
+  const spec = SPEC_BY_ID.get(id);
+  if (spec === undefined) throw new CodecError('unknown-method', `unknown method ${methodId} of class ${classId}`, id);
   const method = { id: spec.id, name: spec.name };
   readFields(reader, spec, method as Arguments);
   if (reader.remaining > 0) reader.fail(`cannot decode ${spec.name}: ${reader.remaining} bytes after its arguments`);

@@ -82,7 +82,7 @@ export class QueueConsumer {
     this.wake();
   }
 
-  /** Whether it is in the turn order because it could take a message. For people who look. */
+  /** False once it was stopped. For people who look. */
   get isActive(): boolean {
     return !this.stopped;
   }
@@ -128,6 +128,7 @@ export class QueueConsumer {
     else delivery.next.previous = delivery.previous;
     delivery.previous = delivery.next = null;
     this.heldCount--;
+    this.spec.window?.give();
   }
 
   /** The pipe is full. */
@@ -140,7 +141,10 @@ export class QueueConsumer {
   abandon(): void {
     this.stopped = true;
     this.active = false;
-    for (let held = this.firstHeld; held !== null; held = held.next) held.settled = true;
+    for (let held = this.firstHeld; held !== null; held = held.next) {
+      held.settled = true;
+      this.spec.window?.give();
+    }
     this.firstHeld = this.lastHeld = null;
     this.heldCount = 0;
   }

@@ -1,33 +1,47 @@
 import type { QueueConsumer } from './consumer.js';
 
 /**
- * Credit that several consumers share (0-9-1's `basic.qos` with global=true: a limit on what the whole channel holds).
- * Those that ran into an empty window wait here and are woken in turn.
+ * A limit on what several consumers hold together (0-9-1's `basic.qos` with global=true: what the whole channel holds).
+ * Those that found it full wait here and are woken in turn.
  */
 export class Window {
-  private left: number;
+  private held = 0;
+  private limit: number;
   private waiting: QueueConsumer[] = [];
 
   /** Deliveries that may be held at once; Infinity: no limit. */
-  constructor(credit: number) {
-    this.left = credit;
+  constructor(limit: number) {
+    this.limit = limit;
   }
 
   get isOpen(): boolean {
-    return this.left > 0;
+    return this.held < this.limit;
+  }
+
+  get limitCount(): number {
+    return this.limit;
   }
 
   take(): void {
-    this.left--;
+    this.held++;
+  }
+
+  give(): void {
+    this.held--;
+    if (this.waiting.length > 0) this.wake();
+  }
+
+  /** Holds for what comes; what is held beyond a lower limit is settled in its time. */
+  setLimit(limit: number): void {
+    this.limit = limit;
+    this.wake();
   }
 
   waitFor(consumer: QueueConsumer): void {
     this.waiting.push(consumer);
   }
 
-  /** Gives credit back (or, negative, takes it: the limit was lowered) and wakes who waits. */
-  give(credit: number): void {
-    this.left += credit;
-    while (this.left > 0 && this.waiting.length > 0) this.waiting.shift()!.wake();
+  private wake(): void {
+    while (this.isOpen && this.waiting.length > 0) this.waiting.shift()!.wake();
   }
 }

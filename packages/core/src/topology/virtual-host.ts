@@ -75,11 +75,15 @@ export class VirtualHost {
   }
 
   private routeByName(address: Address): Route {
-    const queue = this.queues.get(address.routingKey) ?? this.directQueues.get(address.routingKey);
-    const route = queue === undefined ? emptyRoute : routeTo([queue]);
-    address.route = route;
+    const queue = this.queues.get(address.routingKey);
+    if (queue === undefined) {
+      // Not remembered: buffer-less ends come and go with their channels, and raise no version.
+      const direct = this.directQueues.get(address.routingKey);
+      return direct === undefined ? emptyRoute : routeTo([direct]);
+    }
+    address.route = routeTo([queue]);
     address.routeVersion = this.version;
-    return route;
+    return address.route;
   }
 
   /** Where a message with several keys goes (CC and BCC): each queue once. */

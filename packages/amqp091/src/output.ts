@@ -1,0 +1,115 @@
+import { copyBytes, type Flushable, PHASE_WRITE, type Turn } from '@chapar/core';
+import type { Wire } from '@chapar/platform';
+
+const slabBytes = 64 * 1024;
+/** Slabs kept for reuse by all connections: enough for a busy turn, little enough not to matter. */
+const spareMax = 64;
+const spare: Buffer[] = [];
+
+const spareless = Buffer.alloc(0);
+const noPieces: Buffer[] = [];
+
+/** Larger pieces travel as views instead of being copied into the slab. Bytes. */
+export const viewBytesMin = 8 * 1024;
+
+/**
+ * What a connection writes: frames are encoded into a slab and handed to the wire once per turn. An idle connection holds no slab.
+ * Encoders ask for room with `reserve`, write at `at` in `slab`, and advance `at`.
+ */
+export class Output implements Flushable {
+  slab: Buffer = spareless;
+  at = 0;
+  private readonly wire: Wire;
+  private readonly turn: Turn;
+  /** Where in the slab begins what was not handed to the wire yet. */
+  private from = 0;
+  private pieces: Buffer[] = noPieces;
+  private piecesBytes = 0;
+  private dirty = false;
+  /** Slabs whose last piece is on its way; given back as the wire reports them written. */
+  private inFlight: (Buffer | null)[] = [];
+  /** Slabs that the pieces gathered since the last flush lie in. */
+  private retired: Buffer[] = [];
+  private readonly written = (): void => this.giveBack();
+
+  constructor(wire: Wire, turn: Turn) {
+    this.wire = wire;
+    this.turn = turn;
+  }
+
+  /** Encoded or written and not yet handed to the kernel, bytes. */
+  get waitingBytes(): number {
+    return this.piecesBytes + this.at - this.from + this.wire.unsentBytes;
+  }
+
+  /** Makes room for `bytes` in one piece. */
+  reserve(bytes: number): void {
+    if (!this.dirty) {
+      this.dirty = true;
+      this.turn.add(PHASE_WRITE, this);
+    }
+    if (this.at + bytes <= this.slab.length) return;
+    this.cut();
+    if (this.slab !== spareless) this.retire();
+    this.slab = bytes > slabBytes ? Buffer.allocUnsafeSlow(bytes) : (spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes));
+    this.at = this.from = 0;
+  }
+
+  /** Appends ready bytes: small ones are copied, large ones travel as they are and must not change. */
+  append(bytes: Buffer): void {
+    if (bytes.length >= viewBytesMin) {
+      this.reserve(0);
+      this.cut();
+      this.push(bytes);
+      return;
+    }
+    this.reserve(bytes.length);
+    copyBytes(bytes, 0, bytes.length, this.slab, this.at);
+    this.at += bytes.length;
+  }
+
+  endOfTurn(): void {
+    this.flush();
+  }
+
+  /** Hands over what was encoded. Called at the end of a turn, and before the wire is ended. */
+  flush(): void {
+    this.dirty = false;
+    this.cut();
+    const pieces = this.pieces;
+    if (pieces.length === 0) return;
+    this.pieces = [];
+    this.piecesBytes = 0;
+    if (this.slab !== spareless) this.retire();
+    this.slab = spareless;
+    this.at = this.from = 0;
+    const done = this.retired;
+    this.retired = [];
+    this.inFlight.push(...done, null);
+    if (pieces.length === 1) this.wire.write(pieces[0]!, this.written);
+    else this.wire.writev(pieces, this.written);
+  }
+
+  private retire(): void {
+    this.retired.push(this.slab);
+  }
+
+  private cut(): void {
+    if (this.at === this.from) return;
+    this.push(this.slab.subarray(this.from, this.at));
+    this.from = this.at;
+  }
+
+  private push(piece: Buffer): void {
+    if (this.pieces === noPieces) this.pieces = [];
+    this.pieces.push(piece);
+    this.piecesBytes += piece.length;
+  }
+
+  /** One write is done: its slabs, up to the mark behind them, are free. */
+  private giveBack(): void {
+    for (let slab = this.inFlight.shift(); slab !== null && slab !== undefined; slab = this.inFlight.shift()) {
+      if (slab.length === slabBytes && spare.length < spareMax) spare.push(slab);
+    }
+  }
+}
