@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../clock.js';
+import { NodeClock } from '../node/clock.js';
+import { createSimPlatform } from '../sim/platform.js';
 
-export interface ClockUnderTest {
+interface ClockUnderTest {
   readonly clock: Clock;
   /** Lets at least so much time pass. */
   pass(ms: number): Promise<void>;
 }
 
 /** What every clock does. Only order and lower bounds are asserted: a busy machine may be late. */
-export function clockContract(name: string, make: () => ClockUnderTest): void {
+function clockContract(name: string, make: () => ClockUnderTest): void {
   describe(`${name}: clock contract`, () => {
     it('moves forward on both scales', async () => {
       const { clock, pass } = make();
@@ -82,3 +84,11 @@ export function clockContract(name: string, make: () => ClockUnderTest): void {
     });
   });
 }
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+clockContract('Node', () => ({ clock: new NodeClock(), pass: sleep }));
+clockContract('simulated', () => {
+  const { clock } = createSimPlatform(1);
+  return { clock, pass: (ms) => clock.advance(ms) };
+});

@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryLockedError, type Disk, type DiskFile } from '../disk.js';
+import { NodeDisk } from '../node/disk.js';
+import { createSimPlatform } from '../sim/platform.js';
 
-export interface DiskUnderTest {
+interface DiskUnderTest {
   readonly disk: Disk;
   /** An empty directory. */
   readonly directory: string;
@@ -11,7 +16,7 @@ export interface DiskUnderTest {
 }
 
 /** What every disk does. */
-export function diskContract(name: string, make: () => Promise<DiskUnderTest>): void {
+function diskContract(name: string, make: () => Promise<DiskUnderTest>): void {
   describe(`${name}: disk contract`, () => {
     let under: DiskUnderTest;
     let disk: Disk;
@@ -167,5 +172,23 @@ export function diskContract(name: string, make: () => Promise<DiskUnderTest>): 
 function settled(start: (done: (error: Error | null) => void) => void): Promise<null> {
   return new Promise((resolve, reject) => {
     start((error) => (error === null ? resolve(null) : reject(error)));
+  });
+}
+
+diskContract('Node', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'chapar-disk-'));
+  return {
+    disk: new NodeDisk(),
+    directory,
+    wait: (promise) => promise,
+    dispose: () => rm(directory, { recursive: true }),
+  };
+});
+for (const delayMs of [0, 5]) {
+  diskContract(`simulated, ${delayMs} ms`, async () => {
+    const sim = createSimPlatform(1);
+    await sim.disk.makeDirectory('/data');
+    Object.assign(sim.disk.delayMs, { write: delayMs, sync: delayMs, read: delayMs });
+    return { disk: sim.disk, directory: '/data', wait: (promise) => sim.settle(promise), dispose: async () => {} };
   });
 }
