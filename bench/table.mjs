@@ -67,17 +67,27 @@ function costLines(row, outcome, names, wantsShown) {
   return shown.map((cost) => figureLine(row, cost, false, outcome, names, wantsShown));
 }
 
-/** What must be known beside a figure to trust it: errors, and a generator that was the bottleneck. */
-export function warnings(row, outcome) {
-  const found = [];
-  for (const [name, results] of Object.entries(outcome)) {
-    const busiest = Math.max(0, ...results.map((result) => result.generatorCpuShare ?? 0));
-    if (busiest > 0.9 && !row.generatorMayBeBusy)
-      found.push(`${row.name}, ${name}: the generator used ${(busiest * 100).toFixed(0)} % of its core`);
-    for (const key of ['missing', 'gaps', 'reordered', 'nacked', 'blocked'])
-      for (const result of results) if (result[key]) found.push(`${row.name}, ${name}: ${key} ${result[key]}`);
-  }
+const WRONGS = ['missing', 'gaps', 'reordered', 'nacked', 'blocked'];
+const GENERATOR_BUSY = 0.9;
+const MACHINE_DISTURBED = 0.25;
+
+const most = (results, key) => Math.max(0, ...results.map((result) => result[key] ?? 0));
+
+function warningsOf(row, results) {
+  const generator = most(results, 'generatorCpuShare');
+  const others = most(results, 'othersCpuShare');
+  const found = results.flatMap((result) => WRONGS.filter((key) => result[key]).map((key) => `${key} ${result[key]}`));
+  if (generator > GENERATOR_BUSY && !row.generatorMayBeBusy)
+    found.push(`the generator used up to ${Math.round(generator * 100)} % of a core and may be what limits`);
+  if (others > MACHINE_DISTURBED)
+    found.push(`disturbed: other programs used up to ${Math.round(others * 100)} % of a core meanwhile`);
   return found;
+}
+
+/** What must be known beside a figure to trust it: errors, a generator at its limit, a machine that was not ours. */
+export function warnings(row, outcome) {
+  const lines = ([name, results]) => warningsOf(row, results).map((text) => `${row.name}, ${name}: ${text}`);
+  return Object.entries(outcome).flatMap(lines);
 }
 
 /** `outcomes`: one { row, outcome: { brokerName: results[] } } for each row; the first broker is ours. */

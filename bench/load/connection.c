@@ -83,6 +83,7 @@ bool connection_fill(struct connection *c) {
   ssize_t got = recv(c->fd, c->in + c->in_length, c->in_capacity - c->in_length, 0);
   if (got > 0) {
     c->in_length += (size_t)got;
+    c->moved_bytes += (uint64_t)got;
     return true;
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;

@@ -15,6 +15,7 @@ struct connection {
   uint8_t *in;
   size_t in_length;
   size_t in_capacity;
+  uint64_t moved_bytes; /* read, and written as publishes */
 };
 
 uint64_t now_ns(void);

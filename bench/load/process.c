@@ -114,3 +114,11 @@ double process_own_cpu_seconds(void) {
   return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
          ((double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_usec) / 1e6;
 }
+
+double process_machine_cpu_seconds(void) {
+  FILE *file = fopen("/proc/stat", "r");
+  unsigned long long user = 0, nice = 0, system = 0;
+  if (file && fscanf(file, "cpu %llu %llu %llu", &user, &nice, &system) != 3) user = nice = system = 0;
+  if (file) fclose(file);
+  return (double)(user + nice + system) / (double)sysconf(_SC_CLK_TCK);
+}

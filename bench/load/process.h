@@ -35,4 +35,7 @@ bool process_tree_reset_peak(const struct process_tree *tree);
 /* User + system seconds of this program. */
 double process_own_cpu_seconds(void);
 
+/* User + system seconds of everything on this machine since it started; what interrupts take is not in it. */
+double process_machine_cpu_seconds(void);
+
 #endif

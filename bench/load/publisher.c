@@ -102,6 +102,7 @@ static bool write_batch(struct publisher *p) {
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (sent < 0) die("write failed: %s", strerror(errno));
     p->batch_sent += (size_t)sent;
+    p->connection.moved_bytes += (uint64_t)sent;
   }
   return true;
 }

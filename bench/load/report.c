@@ -15,6 +15,12 @@ static double broker_cpu_seconds(const struct traffic_result *result) {
   return result->broker_end.cpu_seconds - result->broker_start.cpu_seconds;
 }
 
+/* Cores that somebody else used meanwhile: above a tenth or two, the figures are of a disturbed machine. */
+static double others_share(const struct traffic_result *result) {
+  double others = result->machine_cpu_seconds - broker_cpu_seconds(result) - result->own_cpu_seconds;
+  return others > 0 ? others / result->seconds : 0;
+}
+
 static int64_t missing(const struct traffic_result *result) {
   return result->expected_total == 0 ? 0 : (int64_t)(result->expected_total - result->consumed_total);
 }
@@ -39,7 +45,9 @@ static void text_traffic(const struct options *options, const struct traffic_res
     printf("broker          %.2f CPU s per million messages, %.1f CPU s/s, peak RSS %.1f MiB%s\n",
            1e6 * broker_cpu_seconds(result) / (double)messages(options, result), broker_cpu_seconds(result) / s,
            (double)result->broker_end.peak_bytes / 1048576, result->peak_is_of_window ? "" : " (since its start)");
-  printf("generator       %.0f %% of a core\n", 100 * result->own_cpu_seconds / s);
+  printf("generator       %.0f %% of a core", 100 * result->own_cpu_seconds / s);
+  if (options->broker.count > 0) printf("; others %.0f %%", 100 * others_share(result));
+  putchar('\n');
   if (result->nacked + result->returned + result->blocked > 0)
     printf("nacked %" PRIu64 ", returned %" PRIu64 ", blocked %" PRIu64 " times\n", result->nacked,
            result->returned, result->blocked);
@@ -66,6 +74,7 @@ static void json_traffic(const struct options *options, const struct traffic_res
   json_latency("latencyNs", &result->latency);
   json_latency("confirmLatencyNs", &result->confirm_latency);
   json_latency("sendLagNs", &result->send_lag);
+  if (options->broker.count > 0) printf(",\"othersCpuShare\":%.3f", others_share(result));
   if (options->broker.count > 0)
     printf(",\"broker\":{\"cpuSeconds\":%.3f,\"cpuSecondsPerMillion\":%.4f,\"rssBytes\":%" PRIu64
            ",\"peakRssBytes\":%" PRIu64 "}",

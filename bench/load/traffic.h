@@ -19,6 +19,7 @@ struct traffic_result {
   struct process_usage broker_start, broker_end;
   bool peak_is_of_window;
   double own_cpu_seconds;
+  double machine_cpu_seconds;   /* of everybody, we and the broker included */
 };
 
 /* Runs it all; dies when the broker closes a connection or answers too late. */
