@@ -95,7 +95,7 @@ export class Broker {
     await this.topology.open(recovered);
   }
 
-  /** Ends what the doors left: exclusive queues are gone with their connections; logs and metadata are synced and closed. */
+  /** After the doors: records how far queues were delivered and hands everything to the log, which the composer then syncs and closes. */
   async close(): Promise<void> {
     for (const vhost of this.topology.vhosts.values()) {
       for (const queue of vhost.queues.values()) {
@@ -103,8 +103,7 @@ export class Broker {
       }
     }
     this.turn.flush();
-    await this.logs.close();
-    await this.metadata.close();
+    await this.logs.sync();
   }
 
   /** Somebody who has logged in enters a virtual host (530 when there is none or no permission). `owner`: the connection. */

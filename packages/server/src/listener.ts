@@ -1,0 +1,64 @@
+import type { Endpoint, Listener, NodePlatform, TlsFiles, Wire } from '@chapar/platform';
+import { formatAddress } from './config/address.js';
+import type { ServerOptions } from './config/options.js';
+import { type Protocol, protocols, tlsProtocols } from './config/protocols.js';
+
+/** What takes the wires of each protocol. */
+export type Doors = { readonly [protocol in Protocol]?: (wire: Wire) => void };
+
+/** The ports of the doors that speak over plain wires: opened together, closed together. */
+export class Listeners {
+  private readonly options: ServerOptions;
+  private readonly platform: NodePlatform;
+  private readonly listening = new Map<Protocol, Listener>();
+
+  constructor(options: ServerOptions, platform: NodePlatform) {
+    this.options = options;
+    this.platform = platform;
+  }
+
+  /** Listens for every protocol that is configured and has a door. Throws the network's error, with nothing left listening. */
+  async open(doors: Doors): Promise<void> {
+    try {
+      for (const protocol of protocols) {
+        const address = this.options.listeners[protocol];
+        const accept = doors[protocol];
+        if (address === undefined || accept === undefined) continue;
+        const tls = tlsFilesFor(protocol, this.options);
+        const listener = await this.platform.network.listen({ ...address, tls }, accept, (remote, error) =>
+          this.refused(protocol, remote, error),
+        );
+        this.listening.set(protocol, listener);
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Where each really listens, as text. */
+  get endpoints(): { [protocol in Protocol]?: string } {
+    const endpoints: { [protocol in Protocol]?: string } = {};
+    for (const [protocol, { endpoint }] of this.listening) {
+      const host = this.options.listeners[protocol]!.host;
+      endpoints[protocol] = formatAddress({ host, port: endpoint.port });
+    }
+    return endpoints;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.listening.values()].map((listener) => listener.close()));
+  }
+
+  private refused(protocol: Protocol, remote: Endpoint | null, error: Error): void {
+    const peer = remote === null ? 'a peer that is gone' : formatAddress({ host: remote.address, port: remote.port });
+    this.platform.log
+      .of('server')
+      .warn({ protocol, peer, error: error.message }, `TLS handshake with ${peer} failed: ${error.message}`);
+  }
+}
+
+/** The certificate of a TLS protocol's listener; null for the plain ones. */
+export function tlsFilesFor(protocol: Protocol, options: ServerOptions): TlsFiles | null {
+  return tlsProtocols.includes(protocol) ? options.tls : null;
+}
