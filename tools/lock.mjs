@@ -74,11 +74,13 @@ function isAlive(holder) {
   return startedOf(holder.pid) === holder.started;
 }
 
+/** Ticks since boot; 'dead' for a process that has ended and only waits to be collected by its parent; '' where nobody tells. */
 function startedOf(pid) {
   try {
-    // Field 22, counted after the name in parentheses, which may hold spaces.
+    // Fields 3 and 22, counted after the name in parentheses, which may hold spaces.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : fields[19];
   } catch {
     return '';
   }

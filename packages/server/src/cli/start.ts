@@ -20,8 +20,7 @@ export function addStartCommand(program: Command, compose?: Compose): void {
 
 /** Loaded only here: the other verbs talk to a broker and need nothing of one. */
 async function composeOfThisServer(): Promise<Compose> {
-  const module = '../compose.js';
-  return ((await import(module)) as { compose: Compose }).compose;
+  return (await import('../compose.js')).compose;
 }
 
 /** Adds the options that `start` and `config show` share; the returned function reads what was given. */

@@ -5,6 +5,8 @@ import type { RunningBroker } from '../broker.js';
  * Ctrl-C under npm arrives twice: once from the terminal, once passed on by npm. A repeat within this time is that same key press.
  */
 const sameSignalMs = 250;
+/** Clients may take all of `shutdownSeconds`; the last sync and the closing of files come after them. */
+const closingMs = 2000;
 
 /** Stops the broker at the first SIGTERM or SIGINT; the second ends the process at once. */
 export class StopSignals {
@@ -50,13 +52,16 @@ export class StopSignals {
       'stopping: telling the clients and syncing; the same signal again ends it at once',
     );
     // What was confirmed is on disk already, so giving up on a client that never says goodbye loses nothing.
-    const bound = setTimeout(() => {
-      this.log.warn(
-        { secondsMax: this.secondsMax },
-        'the stop took longer than shutdownSeconds; ending without waiting any longer',
-      );
-      this.exit(0);
-    }, this.secondsMax * 1000);
+    const bound = setTimeout(
+      () => {
+        this.log.warn(
+          { secondsMax: this.secondsMax },
+          'the stop took longer than shutdownSeconds; ending without waiting any longer',
+        );
+        this.exit(0);
+      },
+      this.secondsMax * 1000 + closingMs,
+    );
     broker.stop(signal).then(
       () => {
         clearTimeout(bound);
