@@ -5,6 +5,8 @@ import {
   brokerError,
   type ChannelView,
   type ConnectionView,
+  type Flushable,
+  PHASE_DECIDE,
   type Principal,
 } from '@chapar/core';
 import type { Endpoint, TlsSession, Wire, WireSink } from '@chapar/platform';
@@ -42,7 +44,7 @@ const done = Promise.resolve();
 type State = 'header' | 'handshake' | 'open' | 'closing' | 'closed';
 
 /** One peer: owns its wire, what it writes, its channels. AMQP 0-9-1 §2.2, §4. */
-export class Connection implements WireSink, ConnectionView {
+export class Connection implements WireSink, ConnectionView, Flushable {
   readonly protocol = 'AMQP 0-9-1';
   readonly parts: DoorParts;
   readonly output: Output;
@@ -74,7 +76,7 @@ export class Connection implements WireSink, ConnectionView {
     const { broker } = parts;
     const { clock } = broker.platform;
     this.connectedAtMs = clock.wallMs();
-    this.output = new Output(wire, broker.turn);
+    this.output = new Output(wire, broker.turn, () => this.flushed());
     this.reader = new FrameReader(this, handshakeFrameBytesMax);
     const { channelsMax, frameBytesMax } = broker.limits.node;
     this.agreement = { channelsMax, frameBytesMax, heartbeatSeconds: 0 };
@@ -96,6 +98,15 @@ export class Connection implements WireSink, ConnectionView {
 
   drained(): void {
     this.liveness.drained();
+    this.endOfTurn();
+  }
+
+  /** The kernel took all of it at once: those who wait for room go on in the next turn, so that others have theirs. */
+  private flushed(): void {
+    if (this.thirsty.size > 0 && this.wire.unsentBytes === 0) this.parts.broker.turn.add(PHASE_DECIDE, this);
+  }
+
+  endOfTurn(): void {
     if (this.thirsty.size === 0) return;
     const waiting = [...this.thirsty];
     this.thirsty.clear();
@@ -229,6 +240,7 @@ export class Connection implements WireSink, ConnectionView {
 
   /** False when enough waits for the peer; the channel is resumed once it has read that. */
   mayDeliverMore(channel: Channel): boolean {
+    this.output.flushLarge();
     if (this.output.waitingBytes < this.parts.broker.limits.node.unsentBytesMax) return true;
     this.thirsty.add(channel);
     return false;
@@ -485,10 +497,9 @@ function textOf({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function codecFault({ kind, message }: CodecError): BrokerError {
+function codecFault({ kind, message, id }: CodecError): BrokerError {
   if (kind === 'unknown-method') {
-    const [methodId = 0, classId = 0] = (message.match(/\d+/g) ?? []).map(Number);
-    return brokerError('unknownMethod', { classId, methodId });
+    return brokerError('unknownMethod', { classId: id >>> 16, methodId: id & 0xffff });
   }
   return brokerError(kind === 'frame' ? 'malformedFrame' : 'malformed', { what: 'what was sent', reason: message });
 }

@@ -9,6 +9,9 @@ const spare: Buffer[] = [];
 const spareless = Buffer.alloc(0);
 const noPieces: Buffer[] = [];
 
+/** What is encoded in one turn beyond this goes out at once, so that a flood finds out early whether the peer keeps up. Bytes. */
+const flushBytes = 256 * 1024;
+
 /** Larger pieces travel as views instead of being copied into the slab. Bytes. */
 export const viewBytesMin = 8 * 1024;
 
@@ -31,10 +34,13 @@ export class Output implements Flushable {
   /** Slabs that the pieces gathered since the last flush lie in. */
   private retired: Buffer[] = [];
   private readonly written = (): void => this.giveBack();
+  private readonly onFlushed: () => void;
 
-  constructor(wire: Wire, turn: Turn) {
+  /** `onFlushed` is called at the end of each turn in which something was handed to the wire. */
+  constructor(wire: Wire, turn: Turn, onFlushed: () => void) {
     this.wire = wire;
     this.turn = turn;
+    this.onFlushed = onFlushed;
   }
 
   /** Encoded or written and not yet handed to the kernel, bytes. */
@@ -69,12 +75,18 @@ export class Output implements Flushable {
   }
 
   endOfTurn(): void {
+    this.dirty = false;
     this.flush();
+    this.onFlushed();
+  }
+
+  /** Hands over early what has grown large. */
+  flushLarge(): void {
+    if (this.piecesBytes >= flushBytes) this.flush();
   }
 
   /** Hands over what was encoded. Called at the end of a turn, and before the wire is ended. */
   flush(): void {
-    this.dirty = false;
     this.cut();
     const pieces = this.pieces;
     if (pieces.length === 0) return;
