@@ -56,6 +56,8 @@ export class Reclaim {
   }
 
   private async run(): Promise<void> {
+    // `running` has to be known before the first sync completes and asks again.
+    await null;
     try {
       while (this.isDue() && !this.isStopping && !this.wal.hasFailed) await this.emptyOldest();
     } catch (error) {

@@ -21,6 +21,8 @@ export interface Damage {
 
 interface FoundGeneration extends FoundFile {
   readonly headerIsHealthy: boolean;
+  /** Offsets of the groups that are not healthy as a whole. */
+  readonly flawed: Set<number>;
 }
 
 const progressMs = 1000;
@@ -81,7 +83,12 @@ export class Recovery {
 
   private visitAgain(generation: Generation, visit: (buf: Buffer, at: number, end: number) => void): Promise<number> {
     const found = this.files.find((file) => file.number === generation.number)!;
-    return walkEntries(found, generation.writtenBytes, { visit, judge: async () => 'damage' });
+    return walkEntries(found, generation.writtenBytes, {
+      visit,
+      judge: async () => 'damage',
+      // The first walk has seen them all.
+      isTrusted: (groupOffset) => !found.flawed.has(groupOffset),
+    });
   }
 
   private async openFiles(): Promise<void> {
@@ -97,7 +104,7 @@ export class Recovery {
       const file = await disk.open(path, { create: false });
       const expected = encodeFileHeader('wal', number, dataId);
       const headerIsHealthy = checkFileHeader(await file.read(0, FILE_HEADER_BYTES), expected, path);
-      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy });
+      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy, flawed: new Set() });
       this.numberMax = number;
     }
   }
@@ -117,6 +124,7 @@ export class Recovery {
       },
       judge: async (flaw) => {
         if (!(await wasPromised(found, later, flaw.groupOffset))) return 'tail';
+        found.flawed.add(flaw.groupOffset);
         this.damaged(found.path, flaw.offset, 'bytes that had been synced cannot be read back');
         return 'damage';
       },

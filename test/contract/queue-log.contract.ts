@@ -1,0 +1,304 @@
+import type { LogStore, Position, RecoveredQueue } from '@chapar/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { makeMessage, messageFacts } from './messages.js';
+
+/** A log store on a machine that can be stopped and started again, with time that the test drives. */
+export interface LogStoreSubject {
+  /** The node starts on what is on its disk. */
+  start(): Promise<{ readonly logs: LogStore; readonly recovered: readonly RecoveredQueue[] }>;
+  /** A clean stop. */
+  stop(): Promise<void>;
+  /** The process dies, the machine goes on. */
+  kill(): void;
+  /** Power fails: what was not synced may be gone. */
+  crash(): void;
+  /** Lets time pass until nothing is under way. */
+  idle(): Promise<void>;
+  /** Lets so much time pass. */
+  advance(ms: number): Promise<void>;
+  /** Lets time pass until the promise settles. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+}
+
+const q = '5cf5a1f8-3a3e-4a51-9d02-6f1f6a0a1b01';
+const other = '5cf5a1f8-3a3e-4a51-9d02-6f1f6a0a1b02';
+
+const bodies = (queue: RecoveredQueue | undefined) =>
+  queue?.messages.map(({ message }) => message.body().toString('latin1'));
+const positions = (queue: RecoveredQueue | undefined) => queue?.messages.map(({ position }) => position);
+
+/** What every implementation of `QueueLog` and `LogStore` does. */
+export function queueLogContract(name: string, create: () => Promise<LogStoreSubject>): void {
+  describe(`${name} as a log of queues`, () => {
+    let subject: LogStoreSubject;
+    let logs: LogStore;
+    let recovered: readonly RecoveredQueue[];
+
+    const start = async () => {
+      ({ logs, recovered } = await subject.start());
+    };
+    const found = (incarnation = q) => recovered.find((queue) => queue.incarnation === incarnation);
+    const publish = (body: string, incarnation = q): Position => logs.log(incarnation).publish(makeMessage({ body }));
+    const sync = () => subject.settle(logs.sync());
+    const crashAndStart = async () => {
+      subject.crash();
+      await start();
+    };
+
+    beforeEach(async () => {
+      subject = await create();
+      await start();
+    });
+
+    it('finds nothing on an empty disk', () => {
+      expect(recovered).toEqual([]);
+    });
+
+    it('counts positions from 1, holes too, each queue for itself', () => {
+      const log = logs.log(q);
+      expect([log.publish(makeMessage()), log.skip(), log.publish(makeMessage())]).toEqual([1, 2, 3]);
+      expect(publish('x', other)).toBe(1);
+    });
+
+    it('gives one log per incarnation', () => {
+      expect(logs.log(q)).toBe(logs.log(q));
+      expect(logs.log(other)).not.toBe(logs.log(q));
+    });
+
+    it('commits what was flushed, once, and never within a call', async () => {
+      const log = logs.log(q);
+      const heard: Position[] = [];
+      log.onCommitted = (upTo) => heard.push(upTo);
+      for (let i = 0; i < 10; i++) log.publish(makeMessage());
+      expect(log.committed).toBe(0);
+      logs.flush();
+      expect(heard).toEqual([]);
+      await subject.idle();
+      expect(heard).toEqual([10]);
+      expect(log.committed).toBe(10);
+    });
+
+    it('commits on each flush after the one before it', async () => {
+      const log = logs.log(q);
+      const heard: Position[] = [];
+      log.onCommitted = (upTo) => {
+        heard.push(upTo);
+        // A queue may answer a commit with more.
+        if (upTo < 3) log.publish(makeMessage());
+        logs.flush();
+      };
+      log.publish(makeMessage());
+      logs.flush();
+      await subject.idle();
+      expect(heard).toEqual([1, 2, 3]);
+    });
+
+    it('does not hold a commit back for holes', async () => {
+      const log = logs.log(q);
+      log.publish(makeMessage());
+      log.skip();
+      logs.flush();
+      await subject.idle();
+      expect(log.committed).toBe(2);
+      log.skip();
+      expect(log.committed).toBe(3);
+    });
+
+    it('keeps what was committed through a power cut, in order and whole', async () => {
+      const facts = [
+        { exchange: 'ex', routingKey: 'a.b', priority: 0, expirationMs: 0, properties: 'p', body: 'first' },
+        {
+          exchange: 'ü'.repeat(127),
+          routingKey: 'k'.repeat(255),
+          priority: 255,
+          expirationMs: 4_294_967_296,
+          body: '',
+        },
+        { properties: '', body: '\u0000\u00ff\u0080' },
+        { properties: 'x'.repeat(70_000), body: 'y'.repeat(5_000) },
+      ];
+      for (const fact of facts) logs.log(q).publish(makeMessage(fact));
+      logs.flush();
+      await subject.idle();
+      await crashAndStart();
+      expect(positions(found())).toEqual([1, 2, 3, 4]);
+      expect(found()!.messages.map(({ message }) => messageFacts(message))).toEqual(
+        facts.map((fact) => messageFacts(makeMessage(fact))),
+      );
+    });
+
+    it('keeps large bodies, in one piece and in many', async () => {
+      const pieces = [10, 40_000, 0, 200_000].map((bytes, i) => Buffer.alloc(bytes, 65 + i));
+      logs.log(q).publish(makeMessage({}, pieces));
+      logs.log(q).publish(makeMessage({ body: 'z'.repeat(1_000_000) }));
+      logs.log(q).publish(makeMessage({}, [Buffer.from('small'), Buffer.from(' parts')]));
+      await sync();
+      await crashAndStart();
+      const expected = [Buffer.concat(pieces).toString('latin1'), 'z'.repeat(1_000_000), 'small parts'];
+      expect(bodies(found())?.map((body) => body.length)).toEqual(expected.map((body) => body.length));
+      expect(bodies(found())).toEqual(expected);
+    });
+
+    it('copies small messages before the call returns', async () => {
+      const message = makeMessage({ body: 'before' });
+      logs.log(q).publish(message);
+      message.bytes.fill(0);
+      await sync();
+      await crashAndStart();
+      expect(bodies(found())).toEqual(['before']);
+    });
+
+    it('does not bring back what was settled and synced', async () => {
+      for (let i = 1; i <= 10; i++) publish(`m${i}`);
+      await sync();
+      const log = logs.log(q);
+      for (const [first, last] of [
+        [9, 9],
+        [2, 4],
+        [7, 7],
+        [5, 5],
+      ] as const) {
+        log.settle(first, last);
+      }
+      await sync();
+      await crashAndStart();
+      expect(positions(found())).toEqual([1, 6, 8, 10]);
+      expect(bodies(found())).toEqual(['m1', 'm6', 'm8', 'm10']);
+    });
+
+    it('settles in the group in which it was published', async () => {
+      publish('a');
+      publish('b');
+      logs.log(q).settle(1, 1);
+      await sync();
+      await crashAndStart();
+      expect(bodies(found())).toEqual(['b']);
+    });
+
+    it('settles a range with holes in it', async () => {
+      publish('a');
+      logs.log(q).skip();
+      publish('b');
+      publish('c');
+      logs.log(q).settle(1, 3);
+      await sync();
+      await crashAndStart();
+      expect(positions(found())).toEqual([4]);
+    });
+
+    it('writes settlements that nobody waits for before long', async () => {
+      publish('a');
+      publish('b');
+      await sync();
+      logs.log(q).settle(1, 1);
+      logs.flush();
+      await subject.advance(1_000);
+      await crashAndStart();
+      expect(bodies(found())).toEqual(['b']);
+    });
+
+    it('goes on where positions ended', async () => {
+      for (let i = 0; i < 3; i++) publish('x');
+      logs.log(q).settle(1, 3);
+      await sync();
+      await crashAndStart();
+      expect(found()?.messages).toEqual([]);
+      expect(logs.log(q).committed).toBe(3);
+      expect(publish('y')).toBe(4);
+    });
+
+    it('has everything committed that it recovered', async () => {
+      publish('x');
+      await sync();
+      subject.kill();
+      await start();
+      expect(logs.log(q).committed).toBe(1);
+      await crashAndStart();
+      expect(bodies(found())).toEqual(['x']);
+    });
+
+    it('keeps the queues apart', async () => {
+      publish('mine');
+      publish('yours', other);
+      logs.log(q).settle(1, 1);
+      await sync();
+      await crashAndStart();
+      expect(bodies(found(q)) ?? []).toEqual([]);
+      expect(bodies(found(other))).toEqual(['yours']);
+    });
+
+    it('forgets a removed queue, and only that', async () => {
+      publish('gone');
+      publish('stays', other);
+      await sync();
+      logs.remove(q);
+      await sync();
+      await crashAndStart();
+      expect(recovered.map((queue) => queue.incarnation)).toEqual([other]);
+      logs.remove('5cf5a1f8-3a3e-4a51-9d02-6f1f6a0a1b03');
+    });
+
+    it('does not mind that a queue goes while its messages are on their way', async () => {
+      const log = logs.log(q);
+      const heard: Position[] = [];
+      log.onCommitted = (upTo) => heard.push(upTo);
+      publish('gone');
+      log.settle(1, 1);
+      logs.flush();
+      logs.remove(q);
+      await sync();
+      expect(heard).toEqual([]);
+      await crashAndStart();
+      expect(recovered).toEqual([]);
+    });
+
+    it('syncs on demand, also when there is nothing to sync', async () => {
+      await sync();
+      publish('x');
+      await sync();
+      expect(logs.log(q).committed).toBe(1);
+      await sync();
+      await crashAndStart();
+      expect(bodies(found())).toEqual(['x']);
+    });
+
+    it('tells after a clean stop how far was delivered, and after any other end that all may have been', async () => {
+      publish('a');
+      publish('b');
+      publish('c', other);
+      logs.delivered(q, 1);
+      await subject.stop();
+      await start();
+      expect(found()?.deliveredUpTo).toBe(1);
+      expect(bodies(found())).toEqual(['a', 'b']);
+      // Nothing was said about this one.
+      expect(found(other)?.deliveredUpTo).toBe(Number.POSITIVE_INFINITY);
+      subject.kill();
+      await start();
+      expect(found()?.deliveredUpTo).toBe(Number.POSITIVE_INFINITY);
+    });
+
+    it('keeps everything through a clean stop, settlements too', async () => {
+      publish('a');
+      publish('b');
+      logs.log(q).settle(1, 1);
+      logs.delivered(q, 0);
+      await subject.stop();
+      await start();
+      expect(bodies(found())).toEqual(['b']);
+      expect(found()?.deliveredUpTo).toBe(0);
+    });
+
+    it('lives through many restarts', async () => {
+      for (let life = 1; life <= 20; life++) {
+        publish(`m${life}`);
+        if (life > 3) logs.log(q).settle(life - 3, life - 3);
+        if (life % 3 === 0) await subject.stop();
+        else await sync();
+        if (life % 3 !== 0) subject[life % 3 === 1 ? 'crash' : 'kill']();
+        await start();
+        expect(positions(found())).toEqual([life - 2, life - 1, life].filter((position) => position > 0));
+      }
+    });
+  });
+}

@@ -1,0 +1,47 @@
+import { createSimPlatform, type SimPlatform } from '@chapar/platform';
+import { openStore, type Store, type StoreOptions } from '@chapar/store';
+import type { MetadataSubject } from './metadata.contract.js';
+import type { LogStoreSubject } from './queue-log.contract.js';
+
+/** The embedded store on a simulated machine. */
+export class SimStore implements LogStoreSubject, MetadataSubject {
+  readonly platform: SimPlatform;
+  store!: Store;
+  private readonly settings: Pick<StoreOptions, 'wal' | 'metadata'>;
+
+  constructor(seed = 1, settings: Pick<StoreOptions, 'wal' | 'metadata'> = {}) {
+    this.platform = createSimPlatform(seed);
+    this.settings = settings;
+  }
+
+  async start() {
+    this.store = await this.settle(openStore({ platform: this.platform, dataDir: '/data', ...this.settings }));
+    const { logs, metadata } = this.store;
+    const recovered = await this.settle(logs.recover());
+    return { logs, metadata, recovered };
+  }
+
+  stop(): Promise<void> {
+    return this.settle(this.store.close());
+  }
+
+  kill(): void {
+    this.platform.kill();
+  }
+
+  crash(): void {
+    this.platform.crash();
+  }
+
+  idle(): Promise<void> {
+    return this.platform.clock.runUntilIdle();
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.platform.clock.advance(ms);
+  }
+
+  settle<T>(promise: Promise<T>): Promise<T> {
+    return this.platform.settle(promise);
+  }
+}
