@@ -1,3 +1,4 @@
 export * from './codec/index.js';
 export { amqp091Dialect, argumentsOf, propertiesOfJson, tableOf } from './dialect.js';
 export { Amqp091Door, type CertificateLogin, type DoorOptions } from './door.js';
+export { amqp091Form } from './message-form.js';

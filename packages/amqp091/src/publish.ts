@@ -70,7 +70,7 @@ export function publish(
 ): Later<void> {
   scanProperties(bytes, propertiesStart, propertiesEnd, scan);
   const persistent = scan.deliveryMode === 2;
-  const expirationMs = scan.expirationStart === -1 ? -1 : expiration(bytes, scan);
+  const expirationMs = expirationOf(bytes, scan);
   if (scan.userIdStart !== -1) assertUser(channel, bytes.toString('utf8', scan.userIdStart, scan.userIdEnd));
   if (scan.replyToStart !== -1 || scan.headersStart !== -1) {
     const rewritten = rewrite(channel, target, bytes, propertiesStart, propertiesEnd);
@@ -118,7 +118,9 @@ export function publish(
   channel.acceptOne(target, message, mandatory);
 }
 
-function expiration(bytes: Buffer, { expirationStart, expirationEnd }: PropertyScan): number {
+/** Time to live in milliseconds, -1 without one. Throws 406 for what is not a number of them. */
+export function expirationOf(bytes: Buffer, { expirationStart, expirationEnd }: PropertyScan): number {
+  if (expirationStart === -1) return -1;
   let milliseconds = 0;
   let digits = 0;
   for (let at = expirationStart; at < expirationEnd; at++, digits++) {

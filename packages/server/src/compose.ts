@@ -1,11 +1,15 @@
-import { Amqp091Door } from '@chapar/amqp091';
+import { join } from 'node:path';
+import { Amqp091Door, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
-import { Broker, type NodeLimits } from '@chapar/core';
-import type { NodePlatform } from '@chapar/platform';
+import { Broker, type MetadataStore, type NodeLimits } from '@chapar/core';
+import { createManagement, type Management } from '@chapar/management';
+import type { Endpoint, NodePlatform } from '@chapar/platform';
 import { openStore } from '@chapar/store';
 import type { RunningBroker, StopReason } from './broker.js';
+import { tokenFileName } from './cli/endpoint.js';
+import { formatAddress } from './config/address.js';
 import type { ServerOptions } from './config/options.js';
-import { Listeners } from './listener.js';
+import { Listeners, tlsFilesFor } from './listener.js';
 import { readDefaultPassword } from './start/default-password.js';
 import { version } from './version.js';
 import { recogniseProtocol } from './wrong-protocol.js';
@@ -48,12 +52,33 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
       recognise: recogniseProtocol,
     });
     const listeners = new Listeners(options, platform);
-    await listeners.open({ amqp: (wire) => amqp.accept(wire), amqps: (wire) => amqp.accept(wire) });
+    const token = platform.random.bytes(32).toString('base64url');
+    let isReady = false;
+    const management = await createManagement(broker, {
+      token,
+      form: amqp091Form,
+      isReady: () => isReady,
+      listeners: () => listeners.addresses,
+    });
+    const shutDown = async (): Promise<void> => {
+      await management.close();
+      await store.close();
+    };
+    try {
+      await openManagement(management, listeners, options);
+      await writeToken(listeners, options, platform, token);
+      await listeners.open({ amqp: (wire) => amqp.accept(wire), amqps: (wire) => amqp.accept(wire) });
+    } catch (error) {
+      await shutDown();
+      throw error;
+    }
+    isReady = true;
     const stop = async (reason: StopReason): Promise<void> => {
+      isReady = false;
       await listeners.close();
       await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000);
       await broker.close();
-      await store.close();
+      await shutDown();
     };
     let stopped: Promise<void> | null = null;
     return {
@@ -69,10 +94,39 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
   }
 }
 
+/** The HTTP ports, which are not wires: they are opened by the door and listed with the others. */
+async function openManagement(management: Management, listeners: Listeners, options: ServerOptions): Promise<void> {
+  for (const protocol of ['management', 'management-tls'] as const) {
+    const address = options.listeners[protocol];
+    if (address === undefined) continue;
+    listeners.add(protocol, await management.listen(address.host, address.port, tlsFilesFor(protocol, options)));
+  }
+}
+
+/** Lets the command line of this machine's administrator in: who may read the data directory may rule the broker. */
+async function writeToken(
+  listeners: Listeners,
+  options: ServerOptions,
+  platform: NodePlatform,
+  token: string,
+): Promise<void> {
+  const endpoint = listeners.endpoint('management');
+  if (endpoint === null) return;
+  const url = `http://${formatAddress(reachable(endpoint))}`;
+  const content = Buffer.from(`${JSON.stringify({ url, token })}\n`);
+  await platform.disk.replaceFile(join(options.node.dataDir, tokenFileName), content, { mode: 0o600 });
+}
+
+/** Where this machine reaches a listener on all interfaces. */
+function reachable({ address, port }: Endpoint): { host: string; port: number } {
+  if (address === '::') return { host: '::1', port };
+  return { host: address === '0.0.0.0' ? '127.0.0.1' : address, port };
+}
+
 async function openUsers(
   options: ServerOptions,
   platform: NodePlatform,
-  metadata: ConstructorParameters<typeof InternalUsers>[0]['metadata'],
+  metadata: MetadataStore,
 ): Promise<InternalUsers> {
   const users = new InternalUsers({
     metadata,

@@ -11,6 +11,7 @@ export class Listeners {
   private readonly options: ServerOptions;
   private readonly platform: NodePlatform;
   private readonly listening = new Map<Protocol, Listener>();
+  private readonly bound = new Map<Protocol, Endpoint>();
 
   constructor(options: ServerOptions, platform: NodePlatform) {
     this.options = options;
@@ -29,6 +30,7 @@ export class Listeners {
           this.refused(protocol, remote, error),
         );
         this.listening.set(protocol, listener);
+        this.add(protocol, listener.endpoint);
       }
     } catch (error) {
       await this.close();
@@ -36,14 +38,27 @@ export class Listeners {
     }
   }
 
+  /** A port that another door opened by itself. */
+  add(protocol: Protocol, endpoint: Endpoint): void {
+    this.bound.set(protocol, endpoint);
+  }
+
+  /** Where a protocol really listens; null when it does not. */
+  endpoint(protocol: Protocol): Endpoint | null {
+    return this.bound.get(protocol) ?? null;
+  }
+
   /** Where each really listens, as text. */
   get endpoints(): { [protocol in Protocol]?: string } {
     const endpoints: { [protocol in Protocol]?: string } = {};
-    for (const [protocol, { endpoint }] of this.listening) {
-      const host = this.options.listeners[protocol]!.host;
-      endpoints[protocol] = formatAddress({ host, port: endpoint.port });
+    for (const [protocol, { port }] of this.bound) {
+      endpoints[protocol] = formatAddress({ host: this.options.listeners[protocol]!.host, port });
     }
     return endpoints;
+  }
+
+  get addresses(): { protocol: string; address: string; port: number }[] {
+    return [...this.bound].map(([protocol, { address, port }]) => ({ protocol, address, port }));
   }
 
   async close(): Promise<void> {
