@@ -1,1 +1,5 @@
-export {};
+export type { EncodedProperties, MessageForm } from './form.js';
+export { createManagement, Management } from './management.js';
+export type { ListeningAddress, ManagementOptions } from './options.js';
+export { methods, type Need, type Route } from './route.js';
+export { allRoutes } from './routes.js';

@@ -1,0 +1,61 @@
+import type { JsonValue, VirtualHost } from '@chapar/core';
+import type { Call } from '../call.js';
+import { vhostJson, vhostWithCounts } from '../json/vhost.js';
+import { list } from '../listing.js';
+import { badRequest, notFound } from '../problem.js';
+import { noContent, ok, type Reply, stored } from '../reply.js';
+import type { Route } from '../route.js';
+import { compareTexts } from '../sorting.js';
+
+export const vhostRoutes: readonly Route[] = [
+  {
+    path: '/api/vhosts',
+    summary: 'Virtual hosts',
+    GET: { need: 'management', answer: getAll },
+  },
+  {
+    path: '/api/vhosts/:vhost',
+    summary: 'A virtual host: `description`, `tags`, `default_queue_type`; deleting it deletes all that is in it',
+    GET: { need: 'administrator', answer: (call) => ok(vhostWithCounts(call.broker, call.vhost)) },
+    PUT: { need: 'administrator', answer: put },
+    DELETE: { need: 'administrator', answer: remove },
+  },
+];
+
+async function getAll(call: Call): Promise<Reply> {
+  const { broker, caller } = call;
+  // Monitors may know of every virtual host, though not of what is in it.
+  const items = caller.isMonitor ? [...broker.topology.vhosts.values()] : await caller.visibleVirtualHosts();
+  const json = call.asks('disable_stats') ? vhostJson : vhostWithCounts;
+  return list(call.query, broker.platform.clock, {
+    items,
+    name: (vhost) => vhost.name,
+    order: (a, b) => compareTexts(a.name, b.name),
+    json: (vhost: VirtualHost): JsonValue => json(broker, vhost),
+  });
+}
+
+async function put(call: Call): Promise<Reply> {
+  const { broker, body } = call;
+  const name = call.part('vhost');
+  const existing = broker.topology.vhosts.get(name)?.properties;
+  const type = body.text('default_queue_type', body.text('defaultqueuetype', existing?.defaultQueueType ?? 'classic'));
+  await broker.putVirtualHost(name, {
+    description: body.text('description', existing?.description ?? ''),
+    tags: body.has('tags') ? body.words('tags') : (existing?.tags ?? []),
+    defaultQueueType: knownQueueType(type),
+  });
+  return stored(existing === undefined);
+}
+
+/** The field's exports write `undefined` for none. */
+export function knownQueueType(type: string): string {
+  if (type === 'undefined' || type === '') return 'classic';
+  if (type === 'classic' || type === 'quorum') return type;
+  throw badRequest(`default_queue_type must be classic or quorum, got '${type}'`);
+}
+
+async function remove(call: Call): Promise<Reply> {
+  if (!(await call.broker.deleteVirtualHost(call.part('vhost')))) throw notFound();
+  return noContent;
+}

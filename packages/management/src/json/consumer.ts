@@ -1,0 +1,49 @@
+import type { Broker, ChannelView, ConsumerView, JsonValue, Queue } from '@chapar/core';
+import { Pace } from '../pace.js';
+import type { Row } from './counters.js';
+import { shownArguments } from './shown.js';
+
+export function consumerJson(broker: Broker, channel: ChannelView, consumer: ConsumerView): Row {
+  const { connection, number } = channel;
+  const { queue } = consumer;
+  return {
+    ack_required: consumer.acknowledges,
+    active: consumer.isActive,
+    activity_status: consumer.isActive ? 'up' : 'waiting',
+    arguments: shownArguments(consumer.arguments),
+    channel_details: {
+      connection_name: connection.name,
+      name: channelName(channel),
+      node: broker.identity.node,
+      number,
+      peer_host: connection.remote.address,
+      peer_port: connection.remote.port,
+      user: connection.principal.user,
+    },
+    consumer_tag: consumer.tag,
+    exclusive: consumer.exclusive,
+    prefetch_count: consumer.prefetchCount,
+    queue: { name: queue.name, vhost: queue.properties.vhost },
+  };
+}
+
+export function channelName({ connection, number }: ChannelView): string {
+  return `${connection.name} (${number})`;
+}
+
+/** A queue knows its consumers and not their channels, so the connections are asked, in slices. */
+export async function consumersOf(broker: Broker, queue: Queue): Promise<JsonValue[]> {
+  const found: JsonValue[] = [];
+  if (queue.consumers.size === 0) return found;
+  const pace = new Pace(broker.platform.clock);
+  for (const connection of [...broker.connections]) {
+    if (connection.vhost !== queue.properties.vhost) continue;
+    for (const channel of connection.channels) {
+      for (const consumer of channel.consumers) {
+        if (consumer.queue === queue) found.push(consumerJson(broker, channel, consumer));
+      }
+    }
+    if (pace.isDue) await pace.rest();
+  }
+  return found;
+}

@@ -1,0 +1,66 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { type Broker, exchangeTypes, type JsonValue } from '@chapar/core';
+import { fieldProtocol } from '../api/health.js';
+import type { ManagementOptions } from '../options.js';
+import type { Row } from './counters.js';
+
+export function exchangeTypesJson(): JsonValue[] {
+  return [...exchangeTypes.values()].map(({ name, description }) => ({ name, description, enabled: true }));
+}
+
+/** Where this API is served. */
+export function contexts(broker: Broker, options: ManagementOptions): JsonValue[] {
+  return options
+    .listeners()
+    .filter(({ protocol }) => protocol.startsWith('management'))
+    .map(({ address, port }) => ({
+      description: 'Chapar Management',
+      ip: address,
+      node: broker.identity.node,
+      path: '/',
+      port: String(port),
+      ssl_opts: [],
+    }));
+}
+
+export function listenersJson(broker: Broker, options: ManagementOptions): JsonValue[] {
+  return options.listeners().map(({ protocol, address, port }) => ({
+    node: broker.identity.node,
+    protocol: fieldProtocol(protocol),
+    ip_address: address,
+    port,
+    socket_opts: {},
+  }));
+}
+
+/** This node as the field shows one. What only an Erlang machine has (processes, ETS, file handle caches) is left out. */
+export function nodeJson(broker: Broker, options: ManagementOptions): Row {
+  const { identity, platform, startedAtMs } = broker;
+  return {
+    applications: [{ name: 'chapar', description: identity.product, version: identity.version }],
+    auth_mechanisms: ['PLAIN', 'AMQPLAIN', 'EXTERNAL'].map((name) => ({
+      name,
+      description: `SASL ${name}`,
+      enabled: true,
+    })),
+    cluster_links: [],
+    config_files: [],
+    contexts: contexts(broker, options),
+    disk_free_alarm: false,
+    enabled_plugins: ['rabbitmq_management'],
+    exchange_types: exchangeTypesJson(),
+    log_files: [],
+    mem_alarm: false,
+    mem_limit: totalmem(),
+    mem_used: process.memoryUsage.rss(),
+    name: identity.node,
+    os_pid: String(process.pid),
+    partitions: [],
+    processors: availableParallelism(),
+    rates_mode: 'none',
+    running: true,
+    sockets_used: broker.connections.size,
+    type: 'disc',
+    uptime: Math.max(0, platform.clock.wallMs() - startedAtMs),
+  };
+}

@@ -1,0 +1,74 @@
+import type { Broker, ConnectionView, Queue } from '@chapar/core';
+import { lengths, messageStats, type Row } from './counters.js';
+import { shownArguments } from './shown.js';
+
+/** What a queue is, without looking at what it does. */
+export function queueProperties(broker: Broker, queue: Queue): Row {
+  const { autoDelete, durable, owner, vhost, arguments: args } = queue.properties;
+  return {
+    arguments: shownArguments(args),
+    auto_delete: autoDelete,
+    durable,
+    exclusive: owner !== null,
+    name: queue.name,
+    node: broker.identity.node,
+    state: 'running',
+    type: queueType(queue),
+    vhost,
+  };
+}
+
+/** The whole of it. Fields of the field's that mean nothing here (garbage_collection, backing_queue_status, ...) are left out. */
+export function queueJson(broker: Broker, queue: Queue): Row {
+  const { readyCount: ready, unsettledCount: unacknowledged, readyBytes, unsettledBytes } = queue;
+  return {
+    ...queueProperties(broker, queue),
+    consumers: queue.consumers.size,
+    // Policies are stored and do not act yet.
+    effective_policy_definition: {},
+    policy: null,
+    operator_policy: null,
+    exclusive_consumer_tag: exclusiveConsumerTag(queue),
+    single_active_consumer_tag: null,
+    // Bytes of the messages that it holds; the field counts the process.
+    memory: readyBytes + unsettledBytes,
+    message_bytes: readyBytes + unsettledBytes,
+    message_bytes_paged_out: 0,
+    message_bytes_ram: readyBytes + unsettledBytes,
+    message_bytes_ready: readyBytes,
+    message_bytes_unacknowledged: unsettledBytes,
+    ...lengths(ready, unacknowledged),
+    messages_paged_out: 0,
+    messages_ram: ready + unacknowledged,
+    messages_ready_ram: ready,
+    messages_unacknowledged_ram: unacknowledged,
+    recoverable_slaves: null,
+    ...messageStats(queue.statistics),
+    ...ownerDetails(broker, queue),
+  };
+}
+
+/** For `disable_stats=true&enable_queue_totals=true`. */
+export function queueTotals(queue: Queue): Row {
+  const { readyCount: ready, unsettledCount: unacknowledged } = queue;
+  return { messages: ready + unacknowledged, messages_ready: ready, messages_unacknowledged: unacknowledged };
+}
+
+export function queueType(queue: Queue): string {
+  const type = queue.properties.arguments['x-queue-type'];
+  return typeof type === 'string' ? type : 'classic';
+}
+
+function exclusiveConsumerTag(queue: Queue): string | null {
+  if (!queue.hasExclusiveConsumer) return null;
+  for (const consumer of queue.consumers) if (consumer.spec.exclusive) return consumer.spec.tag;
+  return null;
+}
+
+/** Which connection an exclusive queue belongs to. */
+function ownerDetails(broker: Broker, queue: Queue): Row {
+  const { owner } = queue.properties;
+  if (owner === null || !broker.connections.has(owner as ConnectionView)) return {};
+  const { name, remote } = owner as ConnectionView;
+  return { owner_pid_details: { name, peer_host: remote.address, peer_port: remote.port } };
+}

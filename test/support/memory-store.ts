@@ -1,0 +1,124 @@
+import {
+  type Guard,
+  GuardFailedError,
+  type Incarnation,
+  type LogStore,
+  type Message,
+  type MetadataEntry,
+  type MetadataEvent,
+  type MetadataStore,
+  type Position,
+  type QueueLog,
+  type RecoveredQueue,
+  type Write,
+} from '@chapar/core';
+
+/** Metadata without a disk, with the promises of the port: all or nothing, and watchers have seen a change when it resolves. */
+export class MemoryMetadata implements MetadataStore {
+  private revision = 0;
+  private readonly entries = new Map<string, MetadataEntry>();
+  private readonly watchers = new Set<{ prefix: string; listener: (events: readonly MetadataEvent[]) => void }>();
+
+  async load(prefix: string): Promise<{ revision: number; entries: MetadataEntry[] }> {
+    const entries = [...this.entries.values()].filter(({ key }) => key.startsWith(prefix));
+    return { revision: this.revision, entries: entries.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+  }
+
+  watch(prefix: string, _from: number, listener: (events: readonly MetadataEvent[]) => void): () => void {
+    const watcher = { prefix, listener };
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  async change(when: readonly Guard[], then: readonly Write[]): Promise<number> {
+    // As a disk would, answer in a later turn.
+    await Promise.resolve();
+    for (const guard of when) this.assertGuard(guard);
+    const revision = ++this.revision;
+    for (const { key, value } of then) {
+      if (value === undefined) this.entries.delete(key);
+      else this.entries.set(key, { key, value: JSON.parse(JSON.stringify(value)), revision });
+    }
+    const events = then.map(({ key, value }) => ({ key, value, revision }));
+    for (const { prefix, listener } of this.watchers) {
+      const seen = events.filter(({ key }) => key.startsWith(prefix));
+      if (seen.length > 0) listener(seen);
+    }
+    return revision;
+  }
+
+  async close(): Promise<void> {}
+
+  private assertGuard({ key, revision }: Guard): void {
+    const found = this.entries.get(key);
+    const holds =
+      revision === 'absent'
+        ? found === undefined
+        : revision === 'present'
+          ? found !== undefined
+          : (found?.revision ?? 0) === revision;
+    if (!holds) throw new GuardFailedError(key);
+  }
+}
+
+/** Logs that forget: everything is committed a turn after it was flushed. */
+export class MemoryLogs implements LogStore {
+  private readonly logs = new Map<Incarnation, MemoryLog>();
+  /** True: nothing is committed until it is false again and something is flushed. */
+  stalled = false;
+
+  async recover(): Promise<RecoveredQueue[]> {
+    return [];
+  }
+
+  log(incarnation: Incarnation): QueueLog {
+    const log = new MemoryLog();
+    this.logs.set(incarnation, log);
+    return log;
+  }
+
+  remove(incarnation: Incarnation): void {
+    this.logs.delete(incarnation);
+  }
+
+  delivered(): void {}
+
+  flush(): void {
+    if (!this.stalled) setImmediate(() => this.commit());
+  }
+
+  async sync(): Promise<void> {
+    this.commit();
+  }
+
+  async close(): Promise<void> {
+    this.commit();
+  }
+
+  private commit(): void {
+    for (const log of this.logs.values()) log.commit();
+  }
+}
+
+class MemoryLog implements QueueLog {
+  private last: Position = 0;
+  committed: Position = 0;
+  onCommitted: ((committed: Position) => void) | null = null;
+  onFailed: ((error: Error) => void) | null = null;
+
+  publish(_message: Message): Position {
+    return ++this.last;
+  }
+
+  skip(): Position {
+    return ++this.last;
+  }
+
+  settle(): void {}
+
+  commit(): void {
+    if (this.committed === this.last) return;
+    this.committed = this.last;
+    this.onCommitted?.(this.committed);
+  }
+}
