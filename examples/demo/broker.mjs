@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../packages/server/bin/chapar.mjs', import.meta.url));
 
 /** Starts a broker of its own on free ports of the loopback, with a data directory that vanishes at stop(). */
 export async function startBroker({ environment = {}, readySeconds = 30, options = [] } = {}) {
