@@ -50,7 +50,8 @@ export class FrameReader {
   /** Where the frame at `at` ends. */
   private frameEnd(chunk: Buffer, at: number): number {
     const size = ((chunk[at + 3]! << 24) | (chunk[at + 4]! << 16) | (chunk[at + 5]! << 8) | chunk[at + 6]!) >>> 0;
-    if (size > this.frameBytesMax - FRAME_OVERHEAD) {
+    // Some clients count the payload alone against frame-max; the field has always let them.
+    if (size > this.frameBytesMax) {
       throw brokerError('frameTooLarge', { bytes: size + FRAME_OVERHEAD, bytesMax: this.frameBytesMax });
     }
     return at + size + FRAME_OVERHEAD;
