@@ -60,7 +60,7 @@ async function install() {
   // `ci` empties node_modules first; where one is there already, only the difference is fetched (a broker may be running from it).
   const verb = existsSync(at('node_modules')) ? ['install', '--no-save'] : ['ci'];
   const { code, output } = await runNpm([...verb, '--include=dev', '--no-audit', '--no-fund', '--no-progress']);
-  if (code !== 0) fail(step, 'Installing packages failed', output, installHint(output));
+  if (code !== 0) fail(step, 'Installing packages failed', withoutManual(output), installHint(output));
   writeFileSync(installStamp, wantedInstall());
   step.end('Packages installed');
 }
@@ -83,6 +83,15 @@ function runNpm(args) {
   const options = { cwd: root };
   if (/npm-cli\.c?js$/.test(npmScript)) return runQuietly(process.execPath, [npmScript, ...args], options);
   return runQuietly(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, options);
+}
+
+/** npm prints its manual after some errors, and notes on engines before; the cause gets lost between them. */
+function withoutManual(output) {
+  const lines = output.split('\n');
+  const manual = lines.findIndex((line) => /^npm error (Usage:|Clean install a project)/.test(line));
+  return (manual < 0 ? lines : lines.slice(0, manual))
+    .filter((line) => !line.startsWith('npm warn EBADENGINE'))
+    .join('\n');
 }
 
 function installHint(output) {
