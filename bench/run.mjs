@@ -52,6 +52,7 @@ async function measureRow(row, brokers, options, failures) {
   if (!row.freshBroker) for (const broker of brokers) await broker.start();
   for (let round = 1; round <= options.rounds; round++) {
     for (const broker of brokers) {
+      if (options.interrupted) throw new UsageError('interrupted');
       const label = `${row.name} ${round}/${options.rounds} ${broker.name}`;
       try {
         const result = await measureOnce(row, broker, options);
@@ -72,9 +73,10 @@ async function stopAll(brokers) {
   await Promise.all(brokers.map((broker) => broker.stop()));
 }
 
-function stopOnSignals(brokers) {
+function stopOnSignals(brokers, options) {
   for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, async () => {
+      options.interrupted = true; // nothing new is started behind our back
       await stopAll(brokers);
       for (const broker of brokers) broker.dispose();
       process.exit(130);
@@ -98,7 +100,7 @@ async function run(options) {
   const brokers = contenders(options);
   const outcomes = [];
   const failures = [];
-  stopOnSignals(brokers);
+  stopOnSignals(brokers, options);
   try {
     for (const row of rows) outcomes.push({ row, outcome: await measureRow(row, brokers, options, failures) });
     print(outcomes, brokers, options, failures);

@@ -1,8 +1,9 @@
 // Chapar from a checkout: the working tree, or another commit in a worktree of its own.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UsageError } from '../options.mjs';
 import { freePorts, start, stop, untilListening } from './child.mjs';
 import { listenerPid } from './listener.mjs';
 
@@ -53,24 +54,39 @@ export class Chapar {
   dispose() {}
 }
 
+/** The commit that a name stands for; throws a UsageError when there is none. */
+function resolveCommit(ref, repository) {
+  const args = ['rev-parse', '--verify', '--quiet', '--short', `${ref}^{commit}`];
+  const { status, stdout } = spawnSync('git', args, { cwd: repository, encoding: 'utf8' });
+  if (status !== 0) throw new UsageError(`--against ${ref}: there is no such commit`);
+  return stdout.trim();
+}
+
 /** Chapar as of a commit, installed and built in a temporary worktree that `dispose` removes. */
 export class ChaparAt extends Chapar {
   constructor(ref, repository) {
-    super(ref, join(mkdtempSync(join(tmpdir(), 'chapar-bench-ref-')), 'checkout'));
+    const commit = resolveCommit(ref, repository);
+    super(
+      ref === commit ? ref : `${ref} (${commit})`,
+      join(mkdtempSync(join(tmpdir(), 'chapar-bench-ref-')), 'checkout'),
+    );
     this.repository = repository;
-    const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
-    run('git', ['worktree', 'add', '--detach', this.checkout, ref], repository);
+    const run = (command, args, cwd) =>
+      execFileSync(command, args, { cwd, stdio: ['ignore', process.stderr.fd, process.stderr.fd] });
     try {
-      run('npm', ['ci', '--no-audit', '--no-fund'], this.checkout);
+      run('git', ['worktree', 'add', '--detach', this.checkout, commit], repository);
+      process.stderr.write(`installing and building ${commit} ...\n`);
+      // Not `npm ci`: the lock file of an old commit may be one that it refuses.
+      run('npm', ['install', '--no-save', '--no-audit', '--no-fund'], this.checkout);
       run('npm', ['run', 'build'], this.checkout);
     } catch (error) {
       this.dispose();
-      throw error;
+      throw new UsageError(`${commit} could not be checked out, installed and built: ${error.message}`);
     }
   }
 
   dispose() {
-    execFileSync('git', ['worktree', 'remove', '--force', this.checkout], { cwd: this.repository });
+    spawnSync('git', ['worktree', 'remove', '--force', this.checkout], { cwd: this.repository, stdio: 'ignore' });
     rmSync(join(this.checkout, '..'), { recursive: true, force: true });
   }
 }
