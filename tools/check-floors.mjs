@@ -52,10 +52,7 @@ function checkManifest(name, manifest, references) {
 }
 
 function checkImport(name, manifest, directory, file, specifier) {
-  if (specifier.startsWith('.')) {
-    const target = path.resolve(path.dirname(file), specifier);
-    return target.startsWith(path.join(directory, 'src') + path.sep) ? null : "leaves the package's src";
-  }
+  if (specifier.startsWith('.')) return checkRelative(directory, file, specifier);
   if (specifier.startsWith('node:')) return null;
   if (builtins.has(specifier)) return `is written node:${specifier}`;
   if (specifier.startsWith(scope)) return checkInner(name, manifest, specifier.slice(scope.length));
@@ -65,6 +62,14 @@ function checkImport(name, manifest, directory, file, specifier) {
     .join('/');
   if (isTest(file) || external in (manifest.dependencies ?? {})) return null;
   return `is not among the dependencies of packages/${name}/package.json`;
+}
+
+/** Tests may use what is shared between tests: `test/` beside `packages/`. */
+function checkRelative(directory, file, specifier) {
+  const target = path.resolve(path.dirname(file), specifier);
+  if (target.startsWith(path.join(directory, 'src') + path.sep)) return null;
+  const shared = path.resolve(directory, '..', '..', 'test') + path.sep;
+  return isTest(file) && target.startsWith(shared) ? null : "leaves the package's src";
 }
 
 function checkInner(name, manifest, other) {
@@ -100,7 +105,7 @@ function sourcesOf(directory) {
 const isTest = (file) => file.endsWith('.test.ts');
 
 function importsOf(file) {
-  return ts.preProcessFile(readFileSync(file, 'utf8'), true, true).importedFiles.map((found) => found.fileName);
+  return ts.preProcessFile(readFileSync(file, 'utf8'), true, false).importedFiles.map((found) => found.fileName);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

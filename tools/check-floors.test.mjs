@@ -7,9 +7,10 @@ import { checkFloors } from './check-floors.mjs';
 let packages;
 
 beforeEach(() => {
-  packages = mkdtempSync(path.join(tmpdir(), 'chapar-floors-'));
+  packages = path.join(mkdtempSync(path.join(tmpdir(), 'chapar-floors-')), 'packages');
+  mkdirSync(packages);
 });
-afterEach(() => rmSync(packages, { recursive: true }));
+afterEach(() => rmSync(path.dirname(packages), { recursive: true }));
 
 function write(name, source, { dependencies = [], references = dependencies, external = {} } = {}) {
   const directory = path.join(packages, name);
@@ -62,6 +63,19 @@ test('a deep import fails', () => {
 test('a relative path out of the package fails', () => {
   write('core', "import { Cursor } from '../../bytes/src/cursor.js';\n", { dependencies: ['bytes'] });
   expect(checkFloors(packages).join()).toContain("leaves the package's src");
+});
+
+test('a test may use what tests share, the code may not', () => {
+  write('core', "import { x } from '../../../test/support/x.js';\n");
+  writeFileSync(path.join(packages, 'core', 'src', 'a.test.ts'), "import { x } from '../../../test/support/x.js';\n");
+  expect(checkFloors(packages)).toEqual([
+    "packages/core/src/index.ts: '../../../test/support/x.js' leaves the package's src",
+  ]);
+});
+
+test('a method that is called require is no import', () => {
+  write('core', "actor.require('configure');\n");
+  expect(checkFloors(packages)).toEqual([]);
 });
 
 test('an import that package.json does not declare fails', () => {
