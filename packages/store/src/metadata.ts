@@ -53,6 +53,7 @@ export class EmbeddedMetadata implements MetadataStore {
   private pending: PendingChange[] = [];
   private writing: Promise<void> | null = null;
   private failure: Error | null = null;
+  private closing: Promise<void> | null = null;
 
   private constructor(file: MetadataFile, state: MetadataState, settings: MetadataSettings, log: Log) {
     this.file = file;
@@ -94,7 +95,12 @@ export class EmbeddedMetadata implements MetadataStore {
     });
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
     await this.writing;
     this.failure ??= new Error('the metadata store is closed');
     await this.file.close();

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { LogStore, MetadataStore } from '@chapar/core';
-import type { Disk, Platform } from '@chapar/platform';
+import type { DirectoryLock, Disk, Platform } from '@chapar/platform';
 import { openIdentity } from './identity.js';
 import { EmbeddedMetadata, type MetadataSettings } from './metadata.js';
 import { Wal, type WalSettings } from './wal.js';
@@ -48,16 +48,19 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       directory: metadataDirectory,
     });
     const logs = new Wal({ disk, clock, log, dataId, directory: walDirectory }, options.wal);
-    const close = async () => {
-      await logs.close();
-      await metadata.close();
-      await lock.release();
-    };
-    return { metadata, logs, dataId, close };
+    return { metadata, logs, dataId, close: () => closeAll([logs, metadata], lock) };
   } catch (error) {
     await lock.release();
     throw error;
   }
+}
+
+/** Closes each, also after one has failed; the first error is thrown when the directory is free. */
+async function closeAll(parts: readonly { close(): Promise<void> }[], lock: DirectoryLock): Promise<void> {
+  const errors: unknown[] = [];
+  for (const part of parts) await part.close().catch((error: unknown) => errors.push(error));
+  await lock.release();
+  if (errors.length > 0) throw errors[0];
 }
 
 async function makeDurableDirectory(disk: Disk, directory: string): Promise<void> {
