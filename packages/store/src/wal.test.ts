@@ -417,6 +417,24 @@ describe('what cannot be read', () => {
     expect(node.platform.log.find('were cut off', 'info')).toHaveLength(1);
   });
 
+  it('reads groups and files that are larger than what it holds in memory at a time', async () => {
+    const sizes = [700_000, 6_000_000, 1, 900_000, 2_500_000, 4_194_304, 3, 5_000_000, 40_000];
+    for (const [i, bytes] of sizes.entries()) {
+      publish(`${i}`.repeat(bytes));
+      await sync();
+    }
+    node.crash();
+    const content = await node.platform.disk.readFile(path);
+    // The header of the group with the fifth message: the next one has to be searched for.
+    node.platform.disk.corrupt(path, content.lastIndexOf('CPGR', content.indexOf('44444')));
+    await open();
+    const expected = sizes.map((bytes, i) => `${i}`.repeat(bytes));
+    const found = bodies()!;
+    expect(found.length).toBe(sizes.length);
+    expect(found.every((body, i) => body === expected[i])).toBe(true);
+    expect(node.platform.log.find('damage in', 'error')).toHaveLength(1);
+  });
+
   it('finds a prefix, whatever byte the file ends at', async () => {
     const expected = ['one', 'two', 'three', 'four'];
     for (const body of expected) {
