@@ -1,5 +1,6 @@
 import {
   type Actor,
+  type Alarms,
   type BrokerError,
   brokerError,
   type ChannelView,
@@ -49,6 +50,9 @@ export class Channel implements ConfirmSink, ChannelView {
   private content: Content | null = null;
   /** Frames that wait until something is decided (a declaration on disk, a permission asked elsewhere). */
   private readonly held: Held;
+  private readonly alarms: Alarms;
+  /** Publishes wait for an alarm to end; verdicts on deliveries do not. */
+  private blocked = false;
   private closing = false;
   private gone = false;
 
@@ -59,6 +63,7 @@ export class Channel implements ConfirmSink, ChannelView {
     this.publisher = new Publisher(actor, connection.parts.broker.turn, this);
     this.consumption = new Consumption(this);
     this.held = new Held(connection);
+    this.alarms = connection.parts.broker.alarms;
   }
 
   get principal(): Principal {
@@ -86,7 +91,14 @@ export class Channel implements ConfirmSink, ChannelView {
    * or 0 when the careful way has to look.
    */
   private wholePublish(chunk: Buffer, at: number, next: number, end: number): number {
-    if (this.closing || this.held.isHolding || this.content !== null || this.transaction !== null) return 0;
+    if (
+      this.closing ||
+      this.held.isHolding ||
+      this.alarms.isRaised ||
+      this.content !== null ||
+      this.transaction !== null
+    )
+      return 0;
     const names = at + FRAME_HEADER_BYTES + 6;
     const keyAt = names + 1 + chunk[names]!;
     const bitsAt = keyAt + 1 + chunk[keyAt]!;
@@ -137,7 +149,15 @@ export class Channel implements ConfirmSink, ChannelView {
 
   private take(chunk: Buffer, at: number, next: number): void {
     if (this.held.isHolding) {
+      if (this.blocked && isVerdict(chunk, at, next)) this.takeMethod(chunk, at + FRAME_HEADER_BYTES, next - 1);
+      else this.held.add(chunk, at, next);
+      return;
+    }
+    if (this.alarms.isRaised && methodIdAt(chunk, at, next) === METHOD.BASIC_PUBLISH && !this.closing) {
+      this.blocked = true;
+      this.held.hold();
       this.held.add(chunk, at, next);
+      this.connection.block(this);
       return;
     }
     const type = chunk[at]!;
@@ -271,11 +291,17 @@ export class Channel implements ConfirmSink, ChannelView {
   /** Frames of this channel wait until `pending` is settled; its failure is the failure of the method. */
   wait(pending: Promise<void>, methodId: number): void {
     this.held.hold();
-    pending
-      .catch((error: unknown) => this.fail(error, methodId))
-      .finally(() => {
-        this.held.release((chunk, at, next) => this.frame(chunk, at, next, next));
-      });
+    pending.catch((error: unknown) => this.fail(error, methodId)).finally(() => this.release());
+  }
+
+  /** The alarm is over: what waited goes on, in order. */
+  unblock(): void {
+    this.blocked = false;
+    this.release();
+  }
+
+  private release(): void {
+    this.held.release((chunk, at, next) => this.frame(chunk, at, next, next));
   }
 
   // ---- answers and endings -----------------------------------------------------------------------------------------
@@ -412,4 +438,10 @@ function u32(chunk: Buffer, at: number): number {
 function methodIdAt(chunk: Buffer, at: number, next: number): number {
   const isMethod = chunk[at] === FRAME_METHOD && next - at >= FRAME_HEADER_BYTES + 5;
   return isMethod ? chunk.readUInt32BE(at + FRAME_HEADER_BYTES) : 0;
+}
+
+/** basic.ack, nack or reject: what drains the broker passes while publishes wait. */
+function isVerdict(chunk: Buffer, at: number, next: number): boolean {
+  const id = methodIdAt(chunk, at, next);
+  return id === METHOD.BASIC_ACK || id === METHOD.BASIC_NACK || id === METHOD.BASIC_REJECT;
 }

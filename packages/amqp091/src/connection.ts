@@ -66,6 +66,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   /** Channels whose deliveries wait for room in the pipe. */
   private readonly thirsty = new Set<Channel>();
   private holds = 0;
+  /** Channels whose publishes wait for an alarm to end. */
+  private readonly blocked = new Set<Channel>();
   /** Of an ending connection: when it is hung up on, or its wire destroyed. Monotonic milliseconds. */
   private endBeforeMs = Number.POSITIVE_INFINITY;
 
@@ -254,6 +256,24 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return this.agreement.frameBytesMax;
   }
 
+  // ---- alarms ----------------------------------------------------------------------------------------------------
+
+  /** A channel published while an alarm was on: it waits, and the peer is told why. */
+  block(channel: Channel): void {
+    if (this.blocked.size === 0 && this.clientHas('connection.blocked')) {
+      this.send({ name: 'connection.blocked', reason: cutUtf8(this.parts.broker.alarms.reason) });
+    }
+    this.blocked.add(channel);
+  }
+
+  alarmsChanged(): void {
+    if (this.parts.broker.alarms.isRaised || this.blocked.size === 0) return;
+    const channels = [...this.blocked];
+    this.blocked.clear();
+    if (this.clientHas('connection.blocked')) this.send({ name: 'connection.unblocked' });
+    for (const channel of channels) channel.unblock();
+  }
+
   // ---- holding: something must be decided before more is read ------------------------------------------------------
 
   /** Stops reading; each hold needs its release. */
@@ -307,6 +327,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   forgetChannel(channel: Channel): void {
     this.byNumber.delete(channel.number);
     this.thirsty.delete(channel);
+    this.blocked.delete(channel);
   }
 
   /** Whatever was thrown while working for this peer: the field's code for it, at the smallest scope. */
@@ -379,6 +400,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     for (const channel of [...this.byNumber.values()]) channel.leave();
     this.byNumber.clear();
     this.thirsty.clear();
+    this.blocked.clear();
     this.parts.broker.connections.delete(this);
     this.actor?.leave();
     if (this.actor !== null) this.parts.log.info({ peer: this.name }, 'connection closed');
@@ -459,8 +481,10 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return this.handshake.mechanism;
   }
 
-  get state(): 'running' | 'flow' | 'closing' {
+  get state(): 'running' | 'flow' | 'blocked' | 'blocking' | 'closing' {
     if (this.stateNow !== 'open') return 'closing';
+    if (this.blocked.size > 0) return 'blocked';
+    if (this.parts.broker.alarms.isRaised) return 'blocking';
     return this.holds > 0 ? 'flow' : 'running';
   }
 

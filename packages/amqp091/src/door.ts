@@ -32,6 +32,9 @@ export class Amqp091Door {
   constructor(broker: Broker, options: DoorOptions) {
     this.parts = { broker, options, log: broker.platform.log.of('amqp091') };
     broker.dialects.add(amqp091Dialect);
+    broker.alarms.listen(() => {
+      for (const connection of this.connections) connection.alarmsChanged();
+    });
     this.ticker = broker.platform.clock.every(tickMs, () => this.tick());
   }
 

@@ -1,5 +1,6 @@
 import type { Log, Platform } from '@chapar/platform';
 import { type Authorizer, Permissions } from './access.js';
+import { Alarms } from './alarms.js';
 import { Dialects } from './dialect.js';
 import { Actor } from './door/actor.js';
 import { brokerError } from './errors.js';
@@ -51,6 +52,7 @@ export class Broker {
   readonly records: Records;
   readonly topology: Topology;
   readonly limits: Limits;
+  readonly alarms: Alarms;
   readonly startedAtMs: number;
   /** Every open connection of every door that has logged in. */
   readonly connections = new Set<ConnectionView>();
@@ -63,6 +65,7 @@ export class Broker {
     this.identity = parts.identity;
     this.log = platform.log.of('core');
     this.turn = new Turn(platform.clock);
+    this.alarms = new Alarms(platform.clock);
     this.metadata = metadata;
     this.logs = logs;
     this.users = parts.users;
@@ -72,7 +75,7 @@ export class Broker {
     this.records = new Records(metadata);
     this.limits = new Limits(parts.limits, this.records, parts.users, this.connections);
     const { turn, dialects, log } = this;
-    this.topology = new Topology({ metadata, logs, turn, dialects, random: platform.random, log });
+    this.topology = new Topology({ metadata, logs, turn, dialects, random: platform.random, log, alarms: this.alarms });
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
     };

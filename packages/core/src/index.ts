@@ -1,5 +1,6 @@
 export * from './access.js';
 export * from './address.js';
+export * from './alarms.js';
 export * from './arguments.js';
 export * from './broker.js';
 export * from './dialect.js';

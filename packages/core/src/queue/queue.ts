@@ -54,6 +54,8 @@ export class Queue implements QueueHandle, Flushable {
   deleted = false;
   /** Called when the last consumer went (auto-delete). */
   onUnused: (() => void) | null = null;
+  /** Called once when the log can promise nothing any more. */
+  onLogFailed: ((error: Error) => void) | null = null;
 
   constructor(turn: Turn, persist: Persist, properties: QueueProperties, log: QueueLog | null) {
     this.turn = turn;
@@ -65,7 +67,7 @@ export class Queue implements QueueHandle, Flushable {
     this.logs = log !== null;
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
-    log.onFailed = () => this.fail();
+    log.onFailed = (error) => this.fail(error);
   }
 
   /** Takes what recovery found, before anything is enqueued or attached. */
@@ -281,8 +283,9 @@ export class Queue implements QueueHandle, Flushable {
   }
 
   /** The log cannot promise any more: what waits for a confirm is refused, and so is what comes. */
-  private fail(): void {
+  private fail(error: Error): void {
     this.failed = true;
+    this.onLogFailed?.(error);
     this.pending.refuseAll('store-failed');
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Log, Random } from '@chapar/platform';
+import type { Alarms } from '../alarms.js';
 import { type Arguments, canonical, noArguments } from '../arguments.js';
 import type { Dialects } from '../dialect.js';
 import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
@@ -39,6 +40,7 @@ export interface TopologyParts {
   readonly dialects: Dialects;
   readonly random: Random;
   readonly log: Log;
+  readonly alarms: Alarms;
 }
 
 /**
@@ -187,6 +189,7 @@ export class Topology {
       this.recovered.delete(properties.incarnation);
       queue.recover(recovered);
     }
+    queue.onLogFailed = (error) => this.parts.alarms.raise('store', `the log of this node failed: ${error.message}`);
     if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
     vhost.queues.set(queue.name, queue);
     vhost.version++;
