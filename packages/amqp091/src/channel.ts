@@ -24,9 +24,10 @@ import {
   METHOD,
   type MethodInput,
 } from './codec/index.js';
-import { type Connection, cutUtf8 } from './connection.js';
+import type { Connection } from './connection.js';
 import { Consumption } from './consumption.js';
 import { writeReturn, writeVerdict } from './delivery-frames.js';
+import { replyText } from './faults.js';
 import { Held } from './held.js';
 import { onMethod } from './methods.js';
 import { addBody, beginContent, type Content, publish, publishContent } from './publish.js';
@@ -331,7 +332,7 @@ export class Channel implements ConfirmSink, ChannelView {
     this.send({
       name: 'channel.close',
       replyCode: wrong.code,
-      replyText: cutUtf8(wrong.message),
+      replyText: replyText(wrong.message),
       classId: methodId >>> 16,
       methodId: methodId & 0xffff,
     });

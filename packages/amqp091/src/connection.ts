@@ -1,7 +1,7 @@
 import {
   type Actor,
   type Arguments,
-  BrokerError,
+  type BrokerError,
   brokerError,
   type ChannelView,
   type ConnectionView,
@@ -12,7 +12,6 @@ import {
 import type { Endpoint, TlsSession, Wire, WireSink } from '@chapar/platform';
 import { Channel } from './channel.js';
 import {
-  CodecError,
   decodeMethod,
   encodeMethod,
   FRAME_BODY,
@@ -27,9 +26,11 @@ import {
 } from './codec/index.js';
 import { argumentsOf } from './dialect.js';
 import { certificateUser, type DoorParts } from './door.js';
+import { faultOf, replyText } from './faults.js';
 import { assertFrameEnd, FrameReader } from './frame-reader.js';
 import { type Agreement, Handshake } from './handshake.js';
 import { Liveness } from './liveness.js';
+import { Opening } from './opening.js';
 import { Output } from './output.js';
 import { Targets } from './targets.js';
 
@@ -61,8 +62,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   private inTurn: Promise<void> = done;
   private actor: Actor | null = null;
   private agreement: Agreement;
-  /** First bytes, while fewer than a protocol header came. */
-  private opening: Buffer | null = null;
+  private opening: Opening | null = null;
   /** Channels whose deliveries wait for room in the pipe. */
   private readonly thirsty = new Set<Channel>();
   private holds = 0;
@@ -128,20 +128,14 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   /** The first eight bytes decide; whoever says something else is told what we speak, and hung up on. */
   private readHeader(chunk: Buffer): Buffer | null {
-    const first = this.opening === null ? chunk : Buffer.concat([this.opening, chunk]);
-    const length = Math.min(first.length, PROTOCOL_HEADER.length);
-    if (first.compare(PROTOCOL_HEADER, 0, length, 0, length) !== 0) {
-      this.refuseProtocol(first);
-      return null;
-    }
-    if (first.length < PROTOCOL_HEADER.length) {
-      this.opening = Buffer.from(first);
-      return null;
-    }
+    this.opening ??= new Opening();
+    const opened = this.opening.take(chunk);
+    if (opened.header === 'wrong') this.refuseProtocol(opened.first);
+    if (opened.header !== 'right') return null;
     this.opening = null;
     this.stateNow = 'handshake';
     this.handshake.start();
-    return first.length > length ? first.subarray(length) : null;
+    return opened.rest.length > 0 ? opened.rest : null;
   }
 
   private refuseProtocol(first: Buffer): void {
@@ -261,7 +255,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   /** A channel published while an alarm was on: it waits, and the peer is told why. */
   block(channel: Channel): void {
     if (this.blocked.size === 0 && this.clientHas('connection.blocked')) {
-      this.send({ name: 'connection.blocked', reason: cutUtf8(this.parts.broker.alarms.reason) });
+      this.send({ name: 'connection.blocked', reason: replyText(this.parts.broker.alarms.reason) });
     }
     this.blocked.add(channel);
   }
@@ -339,11 +333,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   }
 
   asBrokerError(error: unknown): BrokerError {
-    if (error instanceof BrokerError) return error;
-    if (error instanceof CodecError) return codecFault(error);
-    const reference = this.parts.broker.platform.random.uuid().slice(0, 8);
-    this.parts.log.error({ peer: this.name, reference, err: error }, 'an internal error closed a connection');
-    return brokerError('internal', { reference });
+    return faultOf(error, this.parts, this.name);
   }
 
   /** An administrator, or the end of the broker. */
@@ -357,7 +347,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   }
 
   private sayClose(replyCode: number, text: string, methodId: number): void {
-    const replyText = text.length > 255 ? cutUtf8(text) : text;
+    const replyText = text.length > 255 ? replyText(text) : text;
     this.send({
       name: 'connection.close',
       replyCode,
@@ -519,20 +509,4 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
 function textOf({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function codecFault({ kind, message, id }: CodecError): BrokerError {
-  if (kind === 'unknown-method') {
-    return brokerError('unknownMethod', { classId: id >>> 16, methodId: id & 0xffff });
-  }
-  return brokerError(kind === 'frame' ? 'malformedFrame' : 'malformed', { what: 'what was sent', reason: message });
-}
-
-/** A reply text has at most 255 bytes, and they must be UTF-8. */
-export function cutUtf8(text: string): string {
-  const bytes = Buffer.from(text, 'utf8');
-  if (bytes.length <= 255) return text;
-  let end = 252;
-  while ((bytes[end]! & 0xc0) === 0x80) end--;
-  return `${bytes.toString('utf8', 0, end)}...`;
 }
