@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -20,6 +21,9 @@ type client struct {
 }
 
 var connections []*amqp.Connection
+
+// underWay counts the messages that workers have in hand; the end waits for them.
+var underWay sync.WaitGroup
 
 func must(err error) {
 	if err != nil {
@@ -59,6 +63,7 @@ func openChannel(connection *amqp.Connection) *client {
 }
 
 func closeAll() {
+	underWay.Wait()
 	for _, connection := range connections {
 		_ = connection.Close()
 	}
@@ -134,6 +139,18 @@ func next(deliveries <-chan amqp.Delivery) amqp.Delivery {
 	case <-time.After(10 * time.Second):
 		panic("no further message came within 10 s")
 	}
+}
+
+// serve lets a worker handle what comes, in the background.
+func serve(deliveries <-chan amqp.Delivery, handle func(amqp.Delivery)) {
+	go func() {
+		for delivery := range deliveries {
+			underWay.Add(1)
+			handle(delivery)
+			must(delivery.Ack(false))
+			underWay.Done()
+		}
+	}()
 }
 
 func bodies(deliveries <-chan amqp.Delivery, count int) []string {

@@ -172,15 +172,11 @@ func startAdder() {
 	got(server.QueueDelete("rpc_queue", false, false, false))
 	got(server.QueueDeclare("rpc_queue", false, false, false, false, nil))
 	server.prefetch(1)
-	questions := server.consume("rpc_queue", false)
-	go func() {
-		for question := range questions {
-			n := got(strconv.Atoi(string(question.Body)))
-			answer := amqp.Publishing{CorrelationId: question.CorrelationId, Body: []byte(strconv.Itoa(n + 1))}
-			must(server.publish("", question.ReplyTo, false, answer))
-			must(question.Ack(false))
-		}
-	}()
+	serve(server.consume("rpc_queue", false), func(question amqp.Delivery) {
+		n := got(strconv.Atoi(string(question.Body)))
+		answer := amqp.Publishing{CorrelationId: question.CorrelationId, Body: []byte(strconv.Itoa(n + 1))}
+		must(server.publish("", question.ReplyTo, false, answer))
+	})
 }
 
 func askAdder(c *client, replyTo string) {
@@ -291,13 +287,9 @@ func imageUpload() {
 		worker := connect()
 		worker.queue(queue)
 		must(worker.QueueBind(queue, "", own("images"), false, nil))
-		images := worker.consume(queue, false)
-		go func() {
-			for image := range images {
-				worker.send("", image.ReplyTo, fmt.Sprintf("%s %x", queue, sha256.Sum256(image.Body)))
-				must(image.Ack(false))
-			}
-		}()
+		serve(worker.consume(queue, false), func(image amqp.Delivery) {
+			worker.send("", image.ReplyTo, fmt.Sprintf("%s %x", queue, sha256.Sum256(image.Body)))
+		})
 	}
 	// More than one frame (the usual frame-max is 128 KiB), and one that fills its last frame to the byte.
 	for _, size := range []int{102400, 131064, 131072, 300001} {

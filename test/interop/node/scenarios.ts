@@ -3,13 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Broker } from '../broker.js';
 import type { ScenarioName } from '../scenarios.js';
-import type { Client, Library, Table } from './client.js';
+import type { Client, Library, Received, Table } from './client.js';
 import { Inbox } from './inbox.js';
 
 /** What a scenario has at hand. Connections made by `connect` are closed at its end. */
 export interface Stage {
   broker: Broker;
   connect(login?: { user: string; password: string }): Promise<Client>;
+  /** Consumes with a handler that may take its time; the scenario's end waits for it. */
+  serve(client: Client, queue: string, handler: (message: Received) => Promise<void>): Promise<void>;
   /** Makes names of queues and exchanges its own. */
   own(name: string): string;
 }
@@ -18,6 +20,7 @@ type Scenario = (stage: Stage) => Promise<void>;
 
 export async function play(scenario: Scenario, library: Library, broker: Broker): Promise<void> {
   const clients: Client[] = [];
+  const underWay = new Set<Promise<void>>();
   const stage: Stage = {
     broker,
     own: (name) => `${library.name}.${name}`,
@@ -28,9 +31,13 @@ export async function play(scenario: Scenario, library: Library, broker: Broker)
       clients.push(client);
       return client;
     },
+    async serve(client, queue, handler) {
+      await client.consume(queue, {}, (message) => underWay.add(handler(message)));
+    },
   };
   try {
     await scenario(stage);
+    await Promise.all(underWay);
   } finally {
     for (const client of clients) await client.close().catch(() => {});
   }
@@ -63,11 +70,12 @@ async function workThroughTasks(client: Client, watcher: Client, inbox: Inbox, q
   await client.deleteQueue(queue);
 }
 
-async function startAdder(client: Client): Promise<void> {
+async function startAdder({ connect, serve }: Stage): Promise<void> {
+  const client = await connect();
   await client.deleteQueue('rpc_queue');
   await client.declareQueue('rpc_queue', { durable: false });
   await client.prefetch(1);
-  await client.consume('rpc_queue', {}, async (question) => {
+  await serve(client, 'rpc_queue', async (question) => {
     const n = Number(question.body);
     await client.publish({ key: question.replyTo!, body: String(n + 1), correlationId: question.correlationId });
     question.ack();
@@ -233,16 +241,16 @@ export const nodeScenarios: Record<ScenarioName, Scenario> = {
     await client.deleteExchange(own('headers'));
   },
 
-  async 'rpc-reply-queue'({ connect }) {
-    await startAdder(await connect());
-    const client = await connect();
+  async 'rpc-reply-queue'(stage) {
+    await startAdder(stage);
+    const client = await stage.connect();
     const { name } = await client.declareQueue('', { exclusive: true, durable: false });
     await askAdder(client, name);
   },
 
-  async 'rpc-direct-reply-to'({ connect }) {
-    await startAdder(await connect());
-    await askAdder(await connect(), 'amq.rabbitmq.reply-to');
+  async 'rpc-direct-reply-to'(stage) {
+    await startAdder(stage);
+    await askAdder(await stage.connect(), 'amq.rabbitmq.reply-to');
   },
 
   async 'chat-rooms'({ connect, own, broker }) {
@@ -305,7 +313,7 @@ export const nodeScenarios: Record<ScenarioName, Scenario> = {
     await people[0]!.client.deleteExchange(own('all'));
   },
 
-  async 'image-upload'({ connect, own }) {
+  async 'image-upload'({ connect, serve, own }) {
     const uploader = await connect();
     await uploader.declareExchange(own('images'), 'fanout', { durable: true });
     const { name: replyTo } = await uploader.declareQueue('', { exclusive: true, durable: false });
@@ -315,7 +323,7 @@ export const nodeScenarios: Record<ScenarioName, Scenario> = {
       const worker = await connect();
       await worker.declareQueue(queue, { durable: true });
       await worker.bind(queue, own('images'), '');
-      await worker.consume(queue, {}, async (image) => {
+      await serve(worker, queue, async (image) => {
         const hash = createHash('sha256').update(image.body).digest('hex');
         await worker.publish({ key: image.replyTo!, body: `${queue} ${hash}` });
         image.ack();
