@@ -1,6 +1,7 @@
 import {
   type Actor,
   type Alarms,
+  andThen,
   type BrokerError,
   brokerError,
   type ChannelView,
@@ -13,7 +14,6 @@ import {
   type PublishTag,
   type Refusal,
   type Target,
-  then,
 } from '@chapar/core';
 import {
   decodeMethod,
@@ -158,7 +158,7 @@ export class Channel implements ConfirmSink, ChannelView {
       this.blocked = true;
       this.held.hold();
       this.held.add(chunk, at, next);
-      this.connection.block(this);
+      this.connection.blocked.add(this);
       return;
     }
     const type = chunk[at]!;
@@ -199,7 +199,7 @@ export class Channel implements ConfirmSink, ChannelView {
     const { targets } = this.connection;
     const known = targets.find(this.publisher, chunk, names, bits);
     const target = known ?? targets.resolve(this.publisher, chunk, names, bits);
-    const pending = then(target, (found) => {
+    const pending = andThen(target, (found) => {
       this.content = beginContent(found, method.mandatory);
     });
     if (pending !== undefined) this.wait(pending, METHOD.BASIC_PUBLISH);
@@ -243,7 +243,8 @@ export class Channel implements ConfirmSink, ChannelView {
   /** Further targets of a message at the same exchange. */
   targets(exchange: string, keys: readonly string[]): Later<Target[]> {
     return keys.reduce<Later<Target[]>>(
-      (found, key) => then(found, (list) => then(this.publisher.target(exchange, key), (target) => [...list, target])),
+      (found, key) =>
+        andThen(found, (list) => andThen(this.publisher.target(exchange, key), (target) => [...list, target])),
       [],
     );
   }

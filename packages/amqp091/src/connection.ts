@@ -9,7 +9,8 @@ import {
   PHASE_DECIDE,
   type Principal,
 } from '@chapar/core';
-import type { Endpoint, TlsSession, Wire, WireSink } from '@chapar/platform';
+import { type Endpoint, endpointText, type TlsSession, type Wire, type WireSink } from '@chapar/platform';
+import { Blocked } from './blocked.js';
 import { Channel } from './channel.js';
 import {
   decodeMethod,
@@ -50,6 +51,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   readonly parts: DoorParts;
   readonly output: Output;
   readonly targets = new Targets();
+  readonly blocked = new Blocked(this);
   readonly connectedAtMs: number;
   private readonly wire: Wire;
   private readonly reader: FrameReader;
@@ -66,8 +68,6 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   /** Channels whose deliveries wait for room in the pipe. */
   private readonly thirsty = new Set<Channel>();
   private holds = 0;
-  /** Channels whose publishes wait for an alarm to end. */
-  private readonly blocked = new Set<Channel>();
   /** Of an ending connection: when it is hung up on, or its wire destroyed. Monotonic milliseconds. */
   private endBeforeMs = Number.POSITIVE_INFINITY;
 
@@ -250,24 +250,6 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return this.agreement.frameBytesMax;
   }
 
-  // ---- alarms ----------------------------------------------------------------------------------------------------
-
-  /** A channel published while an alarm was on: it waits, and the peer is told why. */
-  block(channel: Channel): void {
-    if (this.blocked.size === 0 && this.clientHas('connection.blocked')) {
-      this.send({ name: 'connection.blocked', reason: replyText(this.parts.broker.alarms.reason) });
-    }
-    this.blocked.add(channel);
-  }
-
-  alarmsChanged(): void {
-    if (this.parts.broker.alarms.isRaised || this.blocked.size === 0) return;
-    const channels = [...this.blocked];
-    this.blocked.clear();
-    if (this.clientHas('connection.blocked')) this.send({ name: 'connection.unblocked' });
-    for (const channel of channels) channel.unblock();
-  }
-
   // ---- holding: something must be decided before more is read ------------------------------------------------------
 
   /** Stops reading; each hold needs its release. */
@@ -287,7 +269,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   }
 
   get peerName(): string {
-    return textOf(this.wire.remote);
+    return endpointText(this.wire.remote);
   }
 
   get certificateUser(): string | null {
@@ -347,14 +329,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   }
 
   private sayClose(replyCode: number, text: string, methodId: number): void {
-    const replyText = text.length > 255 ? replyText(text) : text;
-    this.send({
-      name: 'connection.close',
-      replyCode,
-      replyText,
-      classId: methodId >>> 16,
-      methodId: methodId & 0xffff,
-    });
+    const [classId, id] = [methodId >>> 16, methodId & 0xffff];
+    this.send({ name: 'connection.close', replyCode, replyText: replyText(text), classId, methodId: id });
     this.leave();
     this.stateNow = 'closing';
     this.setDeadline();
@@ -435,7 +411,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   // ---- what administrators see -------------------------------------------------------------------------------------
 
   get name(): string {
-    return `${textOf(this.wire.remote)} -> ${textOf(this.wire.local)}`;
+    return `${endpointText(this.wire.remote)} -> ${endpointText(this.wire.local)}`;
   }
 
   get principal(): Principal {
@@ -473,7 +449,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   get state(): 'running' | 'flow' | 'blocked' | 'blocking' | 'closing' {
     if (this.stateNow !== 'open') return 'closing';
-    if (this.blocked.size > 0) return 'blocked';
+    if (!this.blocked.isEmpty) return 'blocked';
     if (this.parts.broker.alarms.isRaised) return 'blocking';
     return this.holds > 0 ? 'flow' : 'running';
   }
@@ -505,8 +481,4 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   get channelCount(): number {
     return this.byNumber.size;
   }
-}
-
-function textOf({ address, port }: Endpoint): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

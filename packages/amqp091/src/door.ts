@@ -33,7 +33,8 @@ export class Amqp091Door {
     this.parts = { broker, options, log: broker.platform.log.of('amqp091') };
     broker.dialects.add(amqp091Dialect);
     broker.alarms.listen(() => {
-      for (const connection of this.connections) connection.alarmsChanged();
+      if (broker.alarms.isRaised) return;
+      for (const connection of this.connections) connection.blocked.end();
     });
     this.ticker = broker.platform.clock.every(tickMs, () => this.tick());
   }

@@ -1,5 +1,6 @@
 export * from './clock.js';
 export * from './disk.js';
+export * from './endpoint.js';
 export * from './log.js';
 export * from './network.js';
 export * from './node/clock.js';
