@@ -1,4 +1,4 @@
-import { brokerError, type Later, then } from '@chapar/core';
+import { andThen, brokerError, type Later } from '@chapar/core';
 import type { Channel } from './channel.js';
 import type { Method, MethodOf } from './codec/index.js';
 import { argumentsOf } from './dialect.js';
@@ -35,18 +35,18 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
           internal,
           arguments: argumentsOf(method.arguments),
         });
-    return then(declared, () => answer(channel, method.noWait, { name: 'exchange.declare-ok' }));
+    return andThen(declared, () => answer(channel, method.noWait, { name: 'exchange.declare-ok' }));
   },
   'exchange.delete': (channel, { exchange, ifUnused, noWait }) =>
-    then(channel.actor.deleteExchange(exchange, { ifUnused }), () =>
+    andThen(channel.actor.deleteExchange(exchange, { ifUnused }), () =>
       answer(channel, noWait, { name: 'exchange.delete-ok' }),
     ),
   'exchange.bind': (channel, method) =>
-    then(channel.actor.bind(exchangeBinding(method)), () =>
+    andThen(channel.actor.bind(exchangeBinding(method)), () =>
       answer(channel, method.noWait, { name: 'exchange.bind-ok' }),
     ),
   'exchange.unbind': (channel, method) =>
-    then(channel.actor.unbind(exchangeBinding(method)), () =>
+    andThen(channel.actor.unbind(exchangeBinding(method)), () =>
       answer(channel, method.noWait, { name: 'exchange.unbind-ok' }),
     ),
 
@@ -54,17 +54,17 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
   'queue.declare': (channel, method) =>
     isReplyName(method.queue) ? declareReply(channel, method) : declare(channel, method),
   'queue.bind': (channel, method) =>
-    then(channel.actor.bind(queueBinding(channel, method)), () =>
+    andThen(channel.actor.bind(queueBinding(channel, method)), () =>
       answer(channel, method.noWait, { name: 'queue.bind-ok' }),
     ),
   'queue.unbind': (channel, method) =>
-    then(channel.actor.unbind(queueBinding(channel, method)), () => channel.send({ name: 'queue.unbind-ok' })),
+    andThen(channel.actor.unbind(queueBinding(channel, method)), () => channel.send({ name: 'queue.unbind-ok' })),
   'queue.purge': (channel, { queue, noWait }) =>
-    then(channel.actor.purgeQueue(queueName(channel, queue)), (messageCount) =>
+    andThen(channel.actor.purgeQueue(queueName(channel, queue)), (messageCount) =>
       answer(channel, noWait, { name: 'queue.purge-ok', messageCount }),
     ),
   'queue.delete': (channel, { queue, ifUnused, ifEmpty, noWait }) =>
-    then(channel.actor.deleteQueue(queueName(channel, queue), { ifUnused, ifEmpty }), (messageCount) =>
+    andThen(channel.actor.deleteQueue(queueName(channel, queue), { ifUnused, ifEmpty }), (messageCount) =>
       answer(channel, noWait, { name: 'queue.delete-ok', messageCount }),
     ),
 
@@ -82,7 +82,7 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
   },
   'basic.cancel-ok': () => undefined,
   'basic.get': (channel, { queue, noAck }) =>
-    then(channel.actor.readQueue(queueName(channel, queue)), (found) => channel.consumption.get(found, !noAck)),
+    andThen(channel.actor.readQueue(queueName(channel, queue)), (found) => channel.consumption.get(found, !noAck)),
   'basic.ack': (channel, { deliveryTag, multiple }) => settle(channel, deliveryTag, multiple, 'accept'),
   'basic.nack': (channel, { deliveryTag, multiple, requeue }) =>
     settle(channel, deliveryTag, multiple, requeue ? 'release' : 'reject'),
@@ -105,7 +105,7 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
     channel.transaction ??= new Transaction(channel);
     channel.send({ name: 'tx.select-ok' });
   },
-  'tx.commit': (channel) => then(transaction(channel).commit(), () => channel.send({ name: 'tx.commit-ok' })),
+  'tx.commit': (channel) => andThen(transaction(channel).commit(), () => channel.send({ name: 'tx.commit-ok' })),
   'tx.rollback': (channel) => {
     transaction(channel).rollback();
     channel.send({ name: 'tx.rollback-ok' });
@@ -146,7 +146,7 @@ function declare(channel: Channel, method: MethodOf<'queue.declare'>): Later<voi
         autoDelete,
         arguments: argumentsOf(method.arguments),
       });
-  return then(declared, (queue) => {
+  return andThen(declared, (queue) => {
     channel.lastQueue = queue.name;
     answer(channel, method.noWait, {
       name: 'queue.declare-ok',
@@ -189,7 +189,7 @@ function exchangeBinding(method: MethodOf<'exchange.bind'> | MethodOf<'exchange.
 function consume(channel: Channel, method: MethodOf<'basic.consume'>): Later<void> {
   const { exclusive, noAck, noWait } = method;
   const tag = consumerTag(channel, method.consumerTag);
-  return then(channel.actor.readQueue(queueName(channel, method.queue)), (queue) => {
+  return andThen(channel.actor.readQueue(queueName(channel, method.queue)), (queue) => {
     const wish = { tag, acknowledges: !noAck, exclusive, arguments: argumentsOf(method.arguments) };
     const start = channel.consumption.consume(queue, wish);
     answer(channel, noWait, { name: 'basic.consume-ok', consumerTag: tag });

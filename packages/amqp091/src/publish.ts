@@ -1,5 +1,5 @@
 // basic.publish with its content: the whole in one go where it lies in one chunk, frame by frame otherwise.
-import { brokerError, DIALECT_AMQP091, type Later, Message, type Target, then } from '@chapar/core';
+import { andThen, brokerError, DIALECT_AMQP091, type Later, Message, type Target } from '@chapar/core';
 import type { Channel } from './channel.js';
 import { editTable, findTableValue, PropertyScan, rewriteProperties, scanProperties } from './codec/index.js';
 import { replyToName } from './direct-reply.js';
@@ -96,7 +96,7 @@ export function publish(
           bodyBytes,
         );
       if (keys.length === 0) return channel.accept([target], make(), mandatory);
-      return then(channel.targets(target.address.exchange, keys), (more) =>
+      return andThen(channel.targets(target.address.exchange, keys), (more) =>
         channel.accept([target, ...more], make(), mandatory),
       );
     }

@@ -1,5 +1,5 @@
 import { isValidUtf8 } from '@chapar/bytes';
-import { brokerError, type Later, type Publisher, type Target, then } from '@chapar/core';
+import { andThen, brokerError, type Later, type Publisher, type Target } from '@chapar/core';
 
 const slotsCount = 256;
 
@@ -27,7 +27,7 @@ export class Targets {
     const exchange = text(chunk, start + 1, exchangeEnd);
     const routingKey = text(chunk, exchangeEnd + 1, end);
     const slot = slotOf(chunk, start, end);
-    return then(publisher.target(exchange, routingKey), (target) => {
+    return andThen(publisher.target(exchange, routingKey), (target) => {
       if (this.slots === null) this.slots = new Array(slotsCount).fill(undefined);
       this.slots[slot] = target;
       this.last = target;

@@ -5,7 +5,7 @@ import { Dialects } from './dialect.js';
 import { Actor } from './door/actor.js';
 import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
-import { type Later, then } from './later.js';
+import { andThen, type Later } from './later.js';
 import { Limits, type NodeLimits } from './limits.js';
 import type { Authenticator, LogStore, MetadataStore, Principal, UserDirectory } from './ports.js';
 import { Records } from './records.js';
@@ -113,7 +113,7 @@ export class Broker {
   enter(principal: Principal, vhostName: string, owner: object): Later<Actor> {
     const vhost = this.topology.vhosts.get(vhostName);
     if (vhost === undefined) throw brokerError('vhostNotFound', { vhost: vhostName });
-    return then(this.authorizer.vhost(principal, vhostName), (allowed) => {
+    return andThen(this.authorizer.vhost(principal, vhostName), (allowed) => {
       if (!allowed) throw brokerError('vhostRefused', { vhost: vhostName, user: principal.user });
       this.limits.assertConnection(vhostName, principal.user);
       const { topology, authorizer, limits } = this;

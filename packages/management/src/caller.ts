@@ -1,4 +1,12 @@
-import { Actor, type Authorizer, type Broker, type Later, type Principal, then, type VirtualHost } from '@chapar/core';
+import {
+  Actor,
+  type Authorizer,
+  andThen,
+  type Broker,
+  type Later,
+  type Principal,
+  type VirtualHost,
+} from '@chapar/core';
 import { notAuthorised } from './problem.js';
 
 /** Whoever holds this node's token may do everything: the token lies in the data directory, which its reader could delete. */
@@ -62,7 +70,7 @@ export class Caller {
   /** Acts in a virtual host with the same checks as a connection has; being an administrator grants no access to messages. */
   actor(vhost: VirtualHost): Later<Actor> {
     const { broker, principal, authorizer } = this;
-    return then(authorizer.vhost(principal, vhost.name), (allowed) => {
+    return andThen(authorizer.vhost(principal, vhost.name), (allowed) => {
       if (!allowed) throw notAuthorised(`access to vhost '${vhost.name}' refused for user '${principal.user}'`);
       const { topology, limits } = broker;
       // A request is no connection: it owns no exclusive queues and counts against no limit on connections.

@@ -1,7 +1,7 @@
 import type { Authorizer, Permission, ResourceKind } from '../access.js';
 import type { Arguments } from '../arguments.js';
 import { brokerError } from '../errors.js';
-import { type Later, then } from '../later.js';
+import { andThen, type Later } from '../later.js';
 import type { Principal } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
 import type { Exchange } from '../routing/exchange.js';
@@ -61,7 +61,7 @@ export class Actor {
   /** 403 unless the permission is granted. */
   require(permission: Permission, kind: ResourceKind, name: string): Later<void> {
     const { principal, vhost } = this;
-    return then(this.parts.authorizer.resource(principal, vhost.name, kind, name, permission), (allowed) => {
+    return andThen(this.parts.authorizer.resource(principal, vhost.name, kind, name, permission), (allowed) => {
       if (allowed) return;
       const shown = name === '' ? 'amq.default' : name;
       throw brokerError('accessRefused', { permission, kind, name: shown, vhost: vhost.name, user: principal.user });
@@ -73,7 +73,7 @@ export class Actor {
     if (exchange?.type.name !== 'topic') return;
     const { principal, vhost } = this;
     const name = exchange.name;
-    return then(this.parts.authorizer.topic(principal, vhost.name, name, permission, routingKey), (allowed) => {
+    return andThen(this.parts.authorizer.topic(principal, vhost.name, name, permission, routingKey), (allowed) => {
       if (allowed) return;
       const { user } = principal;
       throw brokerError('topicAccessRefused', { permission, routingKey, exchange: name, vhost: vhost.name, user });
@@ -96,13 +96,13 @@ export class Actor {
     const name = serverNamed ? serverName(topology) : wish.name;
     const declaration = { ...wish, name, serverNamed, owner: wish.exclusive ? this.owner : null };
     const deadLetterExchange = wish.arguments['x-dead-letter-exchange'];
-    const allowed = then(this.require('configure', 'queue', name), () =>
+    const allowed = andThen(this.require('configure', 'queue', name), () =>
       typeof deadLetterExchange === 'string'
-        ? then(this.require('read', 'queue', name), () => this.require('write', 'exchange', deadLetterExchange))
+        ? andThen(this.require('read', 'queue', name), () => this.require('write', 'exchange', deadLetterExchange))
         : undefined,
     );
-    return then(allowed, () =>
-      then(declareQueue(topology, this.vhost, declaration, queuesMax(this.vhost.name)), (queue) => {
+    return andThen(allowed, () =>
+      andThen(declareQueue(topology, this.vhost, declaration, queuesMax(this.vhost.name)), (queue) => {
         if (wish.exclusive) this.owned.add(queue);
         return queue;
       }),
@@ -116,22 +116,22 @@ export class Actor {
 
   /** Returns the number of messages that went with it; 0 when there was no such queue. */
   deleteQueue(name: string, conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean }): Later<number> {
-    return then(this.require('configure', 'queue', name), () => {
+    return andThen(this.require('configure', 'queue', name), () => {
       const queue = this.vhost.queues.get(name);
       if (queue === undefined) return 0;
       assertOwner(queue, this.owner);
       const count = queue.readyCount;
-      return then(removeQueue(this.parts.topology, this.vhost, queue, conditions), () => count);
+      return andThen(removeQueue(this.parts.topology, this.vhost, queue, conditions), () => count);
     });
   }
 
   purgeQueue(name: string): Later<number> {
-    return then(this.require('read', 'queue', name), () => this.findQueue(name).purge());
+    return andThen(this.require('read', 'queue', name), () => this.findQueue(name).purge());
   }
 
   /** The queue, to consume or get from it. */
   readQueue(name: string): Later<Queue> {
-    return then(this.require('read', 'queue', name), () => this.findQueue(name));
+    return andThen(this.require('read', 'queue', name), () => this.findQueue(name));
   }
 
   // ---- exchanges -----------------------------------------------------------------------------------------------
@@ -145,17 +145,17 @@ export class Actor {
   declareExchange(wish: ExchangeDeclaration): Later<Exchange> {
     const alternate = wish.arguments['alternate-exchange'];
     if (wish.name === '') throw brokerError('defaultExchange', {});
-    const allowed = then(this.require('configure', 'exchange', wish.name), () =>
+    const allowed = andThen(this.require('configure', 'exchange', wish.name), () =>
       typeof alternate === 'string'
-        ? then(this.require('read', 'exchange', wish.name), () => this.require('write', 'exchange', alternate))
+        ? andThen(this.require('read', 'exchange', wish.name), () => this.require('write', 'exchange', alternate))
         : undefined,
     );
-    return then(allowed, () => declareExchange(this.parts.topology, this.vhost, wish));
+    return andThen(allowed, () => declareExchange(this.parts.topology, this.vhost, wish));
   }
 
   deleteExchange(name: string, conditions: { readonly ifUnused: boolean }): Later<void> {
     if (name === '') throw brokerError('defaultExchange', {});
-    return then(this.require('configure', 'exchange', name), () => {
+    return andThen(this.require('configure', 'exchange', name), () => {
       const exchange = this.vhost.exchanges.get(name);
       if (exchange === undefined) return;
       return removeExchange(this.parts.topology, this.vhost, exchange, conditions);
@@ -165,11 +165,11 @@ export class Actor {
   // ---- bindings ------------------------------------------------------------------------------------------------
 
   bind(request: BindingRequest): Later<void> {
-    return then(this.requireForBinding(request), () => bind(this.parts.topology, this.vhost, request));
+    return andThen(this.requireForBinding(request), () => bind(this.parts.topology, this.vhost, request));
   }
 
   unbind(request: BindingRequest): Later<void> {
-    return then(this.requireForBinding(request), () => unbind(this.parts.topology, this.vhost, request));
+    return andThen(this.requireForBinding(request), () => unbind(this.parts.topology, this.vhost, request));
   }
 
   private requireForBinding({ source, kind, destination, routingKey }: BindingRequest): Later<void> {
@@ -178,8 +178,8 @@ export class Actor {
       const queue = this.vhost.queues.get(destination);
       if (queue !== undefined) assertOwner(queue, this.owner);
     }
-    return then(this.require('write', kind, destination), () =>
-      then(this.require('read', 'exchange', source), () =>
+    return andThen(this.require('write', kind, destination), () =>
+      andThen(this.require('read', 'exchange', source), () =>
         this.requireTopic('read', this.vhost.exchanges.get(source), routingKey),
       ),
     );

@@ -1,6 +1,6 @@
 import type { Address } from '../address.js';
 import { brokerError } from '../errors.js';
-import { type Later, then } from '../later.js';
+import { andThen, type Later } from '../later.js';
 import type { Message } from '../message.js';
 import type { Exchange } from '../routing/exchange.js';
 import type { Route } from '../routing/route.js';
@@ -42,14 +42,14 @@ export class Publisher {
     const { actor } = this;
     const { vhost } = actor;
     const accessVersion = actor.accessVersion;
-    return then(actor.require('write', 'exchange', exchangeName), () => {
+    return andThen(actor.require('write', 'exchange', exchangeName), () => {
       const exchange = actor.findExchange(exchangeName);
       if (exchange.properties.internal) {
         throw brokerError('internalExchange', { exchange: exchangeName, vhost: vhost.name });
       }
       const topologyVersion = vhost.version;
       const address = vhost.address(exchangeName, routingKey);
-      return then(actor.requireTopic('write', exchange, routingKey), () => {
+      return andThen(actor.requireTopic('write', exchange, routingKey), () => {
         return { address, exchange, topologyVersion, accessVersion };
       });
     });

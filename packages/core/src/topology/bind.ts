@@ -1,6 +1,6 @@
 import type { Arguments } from '../arguments.js';
 import { brokerError } from '../errors.js';
-import { type Later, then } from '../later.js';
+import { andThen, type Later } from '../later.js';
 import { type Guard, GuardFailedError, type JsonValue } from '../ports.js';
 import { type Binding, bindingKey, type Destination } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
@@ -55,7 +55,7 @@ export function removeBinding(topology: Topology, vhost: VirtualHost, binding: B
   const { source, destination, routingKey, arguments: args } = binding;
   if (!binding.durable) return topology.dropBinding(vhost, binding);
   const key = bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args);
-  return then(change(topology, vhost, source, [], key, undefined), () => undefined);
+  return andThen(change(topology, vhost, source, [], key, undefined), () => undefined);
 }
 
 function findSource(vhost: VirtualHost, { source }: BindingRequest): Exchange {
