@@ -51,7 +51,7 @@ export class Management {
 export async function createManagement(broker: Broker, options: ManagementOptions): Promise<Management> {
   const log = broker.platform.log.of('management');
   const credentials = new Credentials(broker, log, options.token);
-  return new Management(await createHttpFace({ broker, credentials, log, routes: allRoutes(options) }));
+  return new Management(await createHttpFace({ broker, credentials, log, routes: allRoutes(options, log) }));
 }
 
 async function createSecureServer(handle: HttpFace['handle'], files: TlsFiles): Promise<Server> {

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@chapar/core';
 import type { Call } from '../call.js';
+import { fieldProtocol } from '../json/protocol.js';
 import type { ManagementOptions } from '../options.js';
 import { ok, type Reply } from '../reply.js';
 import type { Route } from '../route.js';
@@ -79,26 +80,6 @@ function protocolListener(options: ManagementOptions, call: Call): Reply {
   const protocols = options.listeners().map((listener) => fieldProtocol(listener.protocol));
   if (protocols.includes(fieldProtocol(protocol))) return ok({ status: 'ok', protocol });
   return failed({ reason: 'No active listener', missing: protocol, protocols });
-}
-
-/** The names that the field has for ours, and for its own aliases. */
-const fieldNames: { readonly [protocol: string]: string } = {
-  amqps: 'amqp/ssl',
-  amqp091: 'amqp',
-  management: 'http',
-  'management-tls': 'https',
-  mqtts: 'mqtt/ssl',
-  stomps: 'stomp/ssl',
-  'mqtt-ws': 'http/web-mqtt',
-  'mqtt-wss': 'https/web-mqtt',
-  'stomp-ws': 'http/web-stomp',
-  'stomp-wss': 'https/web-stomp',
-  metrics: 'http/prometheus',
-  peer: 'clustering',
-};
-
-export function fieldProtocol(protocol: string): string {
-  return Object.hasOwn(fieldNames, protocol) ? fieldNames[protocol]! : protocol;
 }
 
 function failed(why: { readonly [name: string]: JsonValue }): Reply {

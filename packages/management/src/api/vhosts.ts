@@ -2,7 +2,8 @@ import type { JsonValue, VirtualHost } from '@chapar/core';
 import type { Call } from '../call.js';
 import { vhostJson, vhostWithCounts } from '../json/vhost.js';
 import { list } from '../listing.js';
-import { badRequest, notFound } from '../problem.js';
+import { notFound } from '../problem.js';
+import { knownQueueType } from '../queue-type.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
 import { compareTexts } from '../sorting.js';
@@ -46,13 +47,6 @@ async function put(call: Call): Promise<Reply> {
     defaultQueueType: knownQueueType(type),
   });
   return stored(existing === undefined);
-}
-
-/** The field's exports write `undefined` for none. */
-export function knownQueueType(type: string): string {
-  if (type === 'undefined' || type === '') return 'classic';
-  if (type === 'classic' || type === 'quorum') return type;
-  throw badRequest(`default_queue_type must be classic or quorum, got '${type}'`);
 }
 
 async function remove(call: Call): Promise<Reply> {

@@ -1,8 +1,8 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { type Broker, exchangeTypes, type JsonValue } from '@chapar/core';
-import { fieldProtocol } from '../api/health.js';
 import type { ManagementOptions } from '../options.js';
 import type { Row } from './counters.js';
+import { fieldProtocol } from './protocol.js';
 
 export function exchangeTypesJson(): JsonValue[] {
   return [...exchangeTypes.values()].map(({ name, description }) => ({ name, description, enabled: true }));

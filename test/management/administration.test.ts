@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addUser, type Fixture, startFixture } from './compose.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await startFixture();
+  await addUser(fixture, 'u1', ['management']);
+});
+afterAll(() => fixture.close());
+
+describe('permissions', () => {
+  test('set, changed, listed from all sides, cleared', async () => {
+    const record = { configure: '^a', write: '.*', read: '' };
+    expect((await fixture.put('/api/permissions/%2F/u1', record)).status).toBe(201);
+    expect((await fixture.put('/api/permissions/%2F/u1', record)).status).toBe(204);
+    const row = { user: 'u1', vhost: '/', ...record };
+    expect((await fixture.get('/api/permissions/%2F/u1')).json).toEqual(row);
+    expect((await fixture.get('/api/users/u1/permissions')).json).toEqual([row]);
+    expect((await fixture.get('/api/vhosts/%2F/permissions')).json).toContainEqual(row);
+    expect((await fixture.get('/api/permissions')).json).toContainEqual(row);
+    expect((await fixture.delete('/api/permissions/%2F/u1')).status).toBe(204);
+    expect((await fixture.delete('/api/permissions/%2F/u1')).status).toBe(404);
+  });
+
+  test('refuses what cannot be', async () => {
+    expect((await fixture.put('/api/permissions/%2F/u1', {})).json.reason).toBe(
+      '[{key_missing,configure},{key_missing,write},{key_missing,read}]',
+    );
+    const all = { configure: '', write: '', read: '' };
+    expect((await fixture.put('/api/permissions/%2F/nobody', all)).json.reason).toBe('vhost_or_user_not_found');
+    expect((await fixture.put('/api/permissions/%2F/u1', { ...all, read: '(?=x)' })).status).toBe(400);
+  });
+
+  test('topic permissions, by exchange', async () => {
+    const path = '/api/topic-permissions/%2F/u1';
+    const topic = { exchange: 'amq.topic', write: '^a', read: '^b' };
+    expect((await fixture.put(path, topic)).status).toBe(201);
+    expect((await fixture.put(path, { ...topic, exchange: 'other' })).status).toBe(204);
+    expect((await fixture.get(path)).json).toHaveLength(2);
+    expect((await fixture.get('/api/users/u1/topic-permissions')).json).toContainEqual({
+      user: 'u1',
+      vhost: '/',
+      ...topic,
+    });
+    expect((await fixture.delete(`${path}/other`)).status).toBe(204);
+    expect((await fixture.get('/api/vhosts/%2F/topic-permissions')).json).toHaveLength(1);
+    expect((await fixture.delete(path)).status).toBe(204);
+    expect((await fixture.get('/api/topic-permissions')).json).toEqual([]);
+    expect((await fixture.put(path, { exchange: 'x', write: '' })).json.reason).toBe('[{key_missing,read}]');
+  });
+});
+
+describe('policies', () => {
+  test.each(['policies', 'operator-policies'])('%s are stored and listed in the field’s shape', async (kind) => {
+    const policy = { pattern: '^a', definition: { 'max-length': 5 }, priority: 1, 'apply-to': 'queues' };
+    const path = `/api/${kind}/%2F/p1`;
+    expect((await fixture.put(path, policy)).status).toBe(201);
+    expect((await fixture.put(path, policy)).status).toBe(204);
+    expect((await fixture.get(path)).json).toEqual({ vhost: '/', name: 'p1', ...policy });
+    expect((await fixture.get(`/api/${kind}`)).json).toEqual([{ vhost: '/', name: 'p1', ...policy }]);
+    await fixture.put(`/api/${kind}/%2F/p2`, { pattern: '.*', definition: {} });
+    expect((await fixture.get(`/api/${kind}/%2F/p2`)).json).toMatchObject({ priority: 0, 'apply-to': 'all' });
+    expect((await fixture.put(`/api/${kind}/%2F/p3`, { pattern: '^a' })).json.reason).toBe(
+      '[{key_missing,definition}]',
+    );
+    expect((await fixture.put(`/api/${kind}/%2F/p3`, { ...policy, pattern: '(' })).status).toBe(400);
+    expect((await fixture.put(`/api/${kind}/%2F/p3`, { ...policy, 'apply-to': 'odd' })).status).toBe(400);
+    for (const name of ['p1', 'p2']) expect((await fixture.delete(`/api/${kind}/%2F/${name}`)).status).toBe(204);
+    expect((await fixture.delete(path)).status).toBe(404);
+  });
+
+  test('that they do not act is said once', () => {
+    expect(fixture.log.find('policies are kept')).toHaveLength(1);
+  });
+
+  test('policymakers set policies, not operator policies', async () => {
+    const maker = await addUser(fixture, 'maker', ['policymaker'], ['/']);
+    const policy = { pattern: '^a', definition: { 'max-length': 5 } };
+    expect((await fixture.put('/api/policies/%2F/mine', policy, maker)).status).toBe(201);
+    expect((await fixture.put('/api/operator-policies/%2F/mine', policy, maker)).status).toBe(401);
+    expect((await fixture.put('/api/policies/%2F/other', policy, 'u1:pw')).status).toBe(401);
+    expect((await fixture.delete('/api/policies/%2F/mine', maker)).status).toBe(204);
+  });
+});
+
+describe('parameters', () => {
+  test('per virtual host and global', async () => {
+    const path = '/api/parameters/federation-upstream/%2F/up';
+    expect((await fixture.put(path, { value: { uri: 'amqp://x' } })).status).toBe(201);
+    expect((await fixture.put(path, { value: { uri: 'amqp://y' } })).status).toBe(204);
+    const row = { component: 'federation-upstream', vhost: '/', name: 'up', value: { uri: 'amqp://y' } };
+    for (const list of ['', '/federation-upstream', '/federation-upstream/%2F']) {
+      expect((await fixture.get(`/api/parameters${list}`)).json).toEqual([row]);
+    }
+    expect((await fixture.get(path)).json).toEqual(row);
+    expect((await fixture.delete(path)).status).toBe(204);
+    expect((await fixture.put(path, {})).json.reason).toBe('[{key_missing,value}]');
+    expect((await fixture.put('/api/global-parameters/g', { value: false })).status).toBe(201);
+    expect((await fixture.get('/api/global-parameters')).json).toEqual([{ name: 'g', value: false }]);
+    expect((await fixture.get('/api/global-parameters/g')).json).toEqual({ name: 'g', value: false });
+    expect((await fixture.delete('/api/global-parameters/g')).status).toBe(204);
+    expect((await fixture.get('/api/global-parameters/g')).status).toBe(404);
+  });
+});
+
+describe('limits', () => {
+  test('of a virtual host act at once', async () => {
+    await fixture.put('/api/vhosts/small');
+    await fixture.put('/api/permissions/small/guest', { configure: '.*', write: '.*', read: '.*' });
+    expect((await fixture.put('/api/vhost-limits/small/max-queues', { value: 1 })).status).toBe(204);
+    expect((await fixture.get('/api/vhost-limits')).json).toEqual([{ vhost: 'small', value: { 'max-queues': 1 } }]);
+    expect((await fixture.get('/api/vhost-limits/%2F')).json).toEqual([]);
+    expect((await fixture.put('/api/queues/small/q1')).status).toBe(201);
+    const refused = await fixture.put('/api/queues/small/q2');
+    expect(refused.status).toBe(400);
+    expect(refused.json.reason).toContain('queue limit');
+    expect((await fixture.delete('/api/vhost-limits/small/max-queues')).status).toBe(204);
+    expect((await fixture.put('/api/queues/small/q2')).status).toBe(201);
+    expect((await fixture.put('/api/vhost-limits/small/odd', { value: 1 })).status).toBe(400);
+    expect((await fixture.put('/api/vhost-limits/small/max-queues', { value: 'x' })).status).toBe(400);
+  });
+
+  test('of a user are kept with the user, and leave the password', async () => {
+    expect((await fixture.put('/api/user-limits/u1/max-channels', { value: 5 })).status).toBe(204);
+    expect((await fixture.get('/api/user-limits')).json).toEqual([{ user: 'u1', value: { 'max-channels': 5 } }]);
+    expect((await fixture.get('/api/user-limits/u1', 'u1:pw')).json).toHaveLength(1);
+    expect((await fixture.get('/api/user-limits/guest', 'u1:pw')).status).toBe(401);
+    expect((await fixture.get('/api/users/u1')).json.limits).toEqual({ 'max-channels': 5 });
+    expect((await fixture.delete('/api/user-limits/u1/max-channels')).status).toBe(204);
+    expect((await fixture.get('/api/user-limits')).json).toEqual([]);
+    expect((await fixture.put('/api/user-limits/nobody/max-channels', { value: 5 })).status).toBe(400);
+  });
+});
+
+describe('facts', () => {
+  test('the overview has what tools look for', async () => {
+    const { json } = await fixture.get('/api/overview');
+    expect(json).toMatchObject({
+      cluster_name: 'test',
+      node: 'chapar@test',
+      product_name: 'Chapar',
+      rabbitmq_version: '4.1.0',
+      management_version: '4.1.0',
+      chapar_version: '0.1.0',
+      object_totals: { connections: 0, channels: 0, consumers: 0 },
+      queue_totals: { messages: 0, messages_ready: 0, messages_unacknowledged: 0 },
+      message_stats: {},
+      listeners: [
+        { protocol: 'amqp', port: 5672 },
+        { protocol: 'http', port: 15672 },
+      ],
+      contexts: [{ port: '15672' }],
+    });
+    expect(json.exchange_types.map(({ name }: { name: string }) => name)).toContain('headers');
+    expect((await fixture.get('/api/overview', 'u1:pw')).json).not.toHaveProperty('listeners');
+  });
+
+  test('nodes', async () => {
+    const [node] = (await fixture.get('/api/nodes')).json;
+    expect(node).toMatchObject({ name: 'chapar@test', running: true, type: 'disc', partitions: [], mem_alarm: false });
+    expect(node.mem_used).toBeGreaterThan(1_000_000);
+    expect((await fixture.get('/api/nodes/chapar@test?memory=true')).json.memory.total.rss).toBeGreaterThan(1_000_000);
+    expect((await fixture.get('/api/nodes/other')).status).toBe(404);
+    expect((await fixture.get('/api/nodes', 'u1:pw')).status).toBe(401);
+  });
+
+  test('small ones', async () => {
+    expect((await fixture.get('/api/cluster-name')).json).toEqual({ name: 'test' });
+    expect((await fixture.get('/api/version', null)).json).toBe('4.1.0');
+    expect((await fixture.get('/api/extensions')).json).toEqual([]);
+    const hash = (await fixture.get('/api/auth/hash_password/secret')).json.ok;
+    await fixture.put('/api/users/hashed', { password_hash: hash, tags: 'management' });
+    expect((await fixture.get('/api/whoami', 'hashed:secret')).status).toBe(200);
+  });
+});
