@@ -33,6 +33,14 @@ export class SimStore implements LogStoreSubject, MetadataSubject {
     this.platform.crash();
   }
 
+  /** What was written to a file, without the zeroes by which it runs ahead. */
+  async written(path: string): Promise<Buffer> {
+    const content = await this.platform.disk.readFile(path);
+    let end = content.length;
+    while (end > 0 && content[end - 1] === 0) end--;
+    return content.subarray(0, end);
+  }
+
   idle(): Promise<void> {
     return this.platform.clock.runUntilIdle();
   }

@@ -12,6 +12,8 @@ export class Generation {
   writtenBytes: number = FILE_HEADER_BYTES;
   /** Everything below is on the disk. */
   syncedBytes: number = FILE_HEADER_BYTES;
+  /** Size of the file, which runs ahead of what is written; see `grownBytes`. */
+  extentBytes: number = FILE_HEADER_BYTES;
   /** Of publish entries whose message is not settled yet and whose newest copy is here. */
   liveBytes = 0;
   liveCount = 0;

@@ -3,7 +3,7 @@ import { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import type { LogPlace } from './group.js';
 import { SlabPool } from './slab.js';
-import type { WalFiles } from './wal-files.js';
+import { grownBytes, type WalFiles } from './wal-files.js';
 
 /** Whoever fills the groups. */
 export interface GroupOwner {
@@ -161,7 +161,16 @@ export class GroupCommit {
     }
     this.written = generation;
     group.seal(generation.writtenBytes, this.synced);
-    generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
+    const endBytes = generation.writtenBytes + group.bytes;
+    if (endBytes <= generation.extentBytes) {
+      generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
+      return;
+    }
+    generation.extentBytes = grownBytes(endBytes);
+    generation.file.truncate(generation.extentBytes).then(
+      () => generation.file.writev(group.parts, generation.writtenBytes, this.onWritten),
+      (error: Error) => this.fail(error, 'write'),
+    );
   }
 
   private readonly onPredecessorSynced = (error: Error | null): void => {

@@ -100,6 +100,17 @@ async function salvage(found: FoundFile, from: number, to: number, visit: EntryV
   }
 }
 
+/** Where a file ended when its successor got its first group; null when no successor says so. */
+export async function endPromisedBy(found: FoundFile, later: readonly FoundFile[]): Promise<number | null> {
+  for (const file of later) {
+    const reader = new GroupReader(file.file, file.number, file.salt, FILE_HEADER_BYTES, file.file.bytesAtOpen);
+    if (!(await reader.seek(FILE_HEADER_BYTES))) continue;
+    const { synced } = (await reader.header())!;
+    return synced.generation === found.number ? synced.offset : null;
+  }
+  return null;
+}
+
 /** Whether a healthy group in one of the files, from `from` in the first of them on, says that the byte at `groupOffset` of `found` was synced. */
 export async function wasPromised(
   found: FoundFile,

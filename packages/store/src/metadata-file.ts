@@ -9,7 +9,7 @@ import { walkEntries, wasPromised } from './log-file.js';
 import { encodeSnapshot, entryRevision, readChange, readSnapshot } from './metadata-entries.js';
 import { MetadataState } from './metadata-state.js';
 import { keepAside } from './recovery.js';
-import { syncFile, writeAgain, writeFile } from './wal-files.js';
+import { grownBytes, isZero, syncFile, writeAgain, writeFile } from './wal-files.js';
 
 const FILE_NAME = 'metadata.log';
 const advice =
@@ -28,6 +28,8 @@ export class MetadataFile {
   private readonly path: string;
   private file!: DiskFile;
   private generation = 0;
+  /** Size of the file, ahead of what is written; see `grownBytes`. */
+  private extentBytes = 0;
 
   constructor(disk: Disk, directory: string, dataId: string) {
     this.disk = disk;
@@ -51,15 +53,21 @@ export class MetadataFile {
     this.salt = fileSalt(header);
     this.bytes = await this.read(state, log);
     this.snapshotBytes = this.bytes;
+    this.extentBytes = this.bytes;
     return state;
   }
 
   /** Writes encoded entries behind everything else; they are on the disk when it resolves. */
   async append(entries: readonly Buffer[]): Promise<void> {
     const group = [this.groupHeader(entries, this.bytes), ...entries];
+    const endBytes = group.reduce((sum, part) => sum + part.length, this.bytes);
+    if (endBytes > this.extentBytes) {
+      await this.file.truncate(grownBytes(endBytes));
+      this.extentBytes = grownBytes(endBytes);
+    }
     await writeFile(this.file, group, this.bytes);
     await syncFile(this.file);
-    for (const part of group) this.bytes += part.length;
+    this.bytes = endBytes;
   }
 
   /** Puts a file with this state alone in the place of the present one. */
@@ -75,6 +83,12 @@ export class MetadataFile {
     this.file = await this.disk.open(this.path, { create: false });
     this.bytes = content.length;
     this.snapshotBytes = content.length;
+    this.extentBytes = content.length;
+  }
+
+  /** Takes back what the file was grown by. */
+  trim(): Promise<void> {
+    return this.file.truncate(this.bytes);
   }
 
   close(): Promise<void> {
@@ -105,10 +119,11 @@ export class MetadataFile {
       },
     });
     if (endBytes < this.file.bytesAtOpen) {
-      log.info(
-        { file: this.path, offset: endBytes },
-        'the last metadata change before the stop was not complete and was cut off',
-      );
+      if (!(await isZero(this.file, endBytes, this.file.bytesAtOpen)))
+        log.info(
+          { file: this.path, offset: endBytes },
+          'the last metadata change before the stop was not complete and was cut off',
+        );
       await this.file.truncate(endBytes);
     }
     // Every other group was synced before the next one was written.

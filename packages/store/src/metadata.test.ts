@@ -15,7 +15,7 @@ const open = async () => {
 const put = (key: string, value: string | number) => node.settle(metadata.change([], [{ key, value }]));
 const state = async () =>
   Object.fromEntries((await node.settle(metadata.load(''))).entries.map(({ key, value }) => [key, value]));
-const content = () => node.platform.disk.readFile(path);
+const content = () => node.written(path);
 
 async function start(seed = 1, settings: NonNullable<ConstructorParameters<typeof SimStore>[1]>['metadata'] = {}) {
   node = new SimStore(seed, { metadata: settings });
@@ -138,7 +138,7 @@ describe('the file', () => {
     node.platform.disk.corrupt(path, (await content()).indexOf('second'));
     await expect(open()).rejects.toThrow(/metadata\.log is damaged at offset \d+\..*Restore the data directory/);
     const aside = await node.platform.disk.readFile('/data/metadata/damaged/metadata.log');
-    expect(aside).toEqual(await content());
+    expect(aside.subarray(0, 300)).toEqual((await content()).subarray(0, 300));
     // Nor does it lock the directory for ever.
     await expect(open()).rejects.toThrow(/is damaged/);
   });

@@ -102,6 +102,7 @@ export class EmbeddedMetadata implements MetadataStore {
 
   private async finish(): Promise<void> {
     await this.writing;
+    if (this.failure === null) await this.file.trim();
     this.failure ??= new Error('the metadata store is closed');
     await this.file.close();
   }

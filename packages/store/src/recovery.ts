@@ -6,10 +6,10 @@ import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSalt } from '
 import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
 import type { GroupHeader, LogPlace } from './group.js';
-import { type FoundFile, walkEntries, wasPromised } from './log-file.js';
+import { endPromisedBy, type FoundFile, walkEntries, wasPromised } from './log-file.js';
 import { MessageReader, publishPosition, publishQueueNumber } from './publish-entry.js';
 import type { WalQueueLog } from './queue-log.js';
-import { type WalPlace, writeAgain } from './wal-files.js';
+import { isZero, type WalPlace, writeAgain } from './wal-files.js';
 
 /** Something that had been synced and cannot be read. */
 export interface Damage {
@@ -113,7 +113,8 @@ export class Recovery {
     const generation = new Generation(found.number, found.path, found.file, found.salt);
     let groups = 0;
     this.generations.add(generation);
-    const endBytes = await walkEntries(found, found.file.bytesAtOpen, {
+    const promisedBytes = await endPromisedBy(found, later);
+    const endBytes = await walkEntries(found, promisedBytes ?? found.file.bytesAtOpen, {
       visit: (buf, at, end, offset) => {
         if (this.fold.apply(buf, at, end, offset, generation)) return;
         this.damaged(found.path, offset, 'an entry names a queue whose opening is lost');
@@ -134,7 +135,9 @@ export class Recovery {
     const hasNothing = groups === 0 && !this.damages.some((damage) => damage.path === found.path);
     if (hasNothing) return this.removeEmpty(generation);
     this.readNumber = found.number;
-    await this.cut(found, generation, endBytes);
+    generation.writtenBytes = endBytes;
+    generation.syncedBytes = endBytes;
+    if (promisedBytes === null) await this.cut(found, endBytes);
   }
 
   /** A file names the place that was synced before its first group: a file that is missing in between shows. */
@@ -144,17 +147,17 @@ export class Recovery {
     this.damaged(join(this.place.directory, generationFileName(named)), 0, 'the file is missing');
   }
 
-  private async cut(found: FoundFile, generation: Generation, endBytes: number): Promise<void> {
-    const torn = found.file.bytesAtOpen - endBytes;
-    if (torn > 0) {
+  /** Ends the last file where its healthy part ends. */
+  private async cut(found: FoundFile, endBytes: number): Promise<void> {
+    const { bytesAtOpen } = found.file;
+    if (endBytes >= bytesAtOpen) return;
+    if (!(await isZero(found.file, endBytes, bytesAtOpen))) {
       this.place.log.info(
-        { file: found.path, offset: endBytes, bytes: torn },
+        { file: found.path, offset: endBytes },
         'the last writes before the stop had not been synced and were cut off; nothing that was confirmed is in them',
       );
-      await found.file.truncate(endBytes);
     }
-    generation.writtenBytes = Math.max(endBytes, FILE_HEADER_BYTES);
-    generation.syncedBytes = generation.writtenBytes;
+    await found.file.truncate(endBytes);
   }
 
   /** Only the end of the last file can be in doubt: every other file was synced before its successor got its first group. */

@@ -56,6 +56,11 @@ export class WalFiles {
     this.preparing = this.createSpare();
   }
 
+  /** Takes back what the present file was grown by. */
+  async trim(): Promise<void> {
+    await this.current.file.truncate(this.current.writtenBytes);
+  }
+
   async close(): Promise<void> {
     await this.preparing;
     for (const generation of this.generations.values()) await generation.file.close();
@@ -82,14 +87,17 @@ export class WalFiles {
     const header = encodeFileHeader('wal', number, dataId);
     const file = await disk.open(path, { create: true });
     try {
+      const generation = new Generation(number, path, file, fileSalt(header));
+      generation.extentBytes = grownBytes(header.length);
+      await file.truncate(generation.extentBytes);
       await writeFile(file, [header], 0);
       await syncFile(file);
       await disk.syncDirectory(directory);
+      return generation;
     } catch (error) {
       await file.close();
       throw error;
     }
-    return new Generation(number, path, file, fileSalt(header));
   }
 }
 
@@ -103,7 +111,29 @@ export function writeFile(file: DiskFile, parts: readonly Buffer[], offset: numb
   });
 }
 
+const growthBytesMin = 64 * 1024;
+const growthBytesMax = 16 * 1024 * 1024;
+
+/**
+ * The size that a file gets when `endBytes` do not fit any more. Files grow ahead of what is written to them, in steps that grow with
+ * them: a sync that has no new size to record costs a fraction of one that has (0.15 ms instead of 1 ms on the ext4 we measured on).
+ * The zeroes behind the last group are no group, so nobody takes them for one.
+ */
+export function grownBytes(endBytes: number): number {
+  return endBytes + Math.min(Math.max(endBytes, growthBytesMin), growthBytesMax);
+}
+
+/** Whether nothing but zeroes stands in [from, to) of a file. */
+export async function isZero(file: DiskFile, from: number, to: number): Promise<boolean> {
+  for (let at = from; at < to; at += chunkBytes) {
+    const chunk = await file.read(at, Math.min(chunkBytes, to - at));
+    if (!chunk.equals(zeroes.subarray(0, chunk.length))) return false;
+  }
+  return true;
+}
+
 const chunkBytes = 1024 * 1024;
+const zeroes = Buffer.alloc(chunkBytes);
 
 /**
  * Writes [from, to) of a file once more and syncs it. After a failed sync the kernel takes pages for clean that never reached the

@@ -223,7 +223,7 @@ describe('files', () => {
       await node.idle();
     }
     await sync();
-    const bytes = (await Promise.all((await files()).map((name) => node.platform.disk.readFile(`/data/wal/${name}`))))
+    const bytes = (await Promise.all((await files()).map((name) => node.written(`/data/wal/${name}`))))
       .map((content) => content.length)
       .reduce((sum, length) => sum + length, 0);
     expect(bytes).toBeLessThan(50_000);
@@ -278,7 +278,7 @@ describe('files', () => {
     await start();
     await fill();
     const [name] = await files();
-    const fullBytes = (await node.platform.disk.readFile(`/data/wal/${name}`)).length + 1;
+    const fullBytes = (await node.written(`/data/wal/${name}`)).length + 1;
     for (let seed = 1; seed <= 20; seed++) {
       await start({ fileBytesMax: fullBytes }, seed);
       await fill();
@@ -349,7 +349,7 @@ describe('what cannot be read', () => {
 
   it('refuses a file of another data directory', async () => {
     await node.stop();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     await node.platform.disk.replaceFile('/data/wal/wal-00000007.log', content);
     await expect(open()).rejects.toThrow(/wal-00000007\.log belongs to another data directory or was renamed/);
   });
@@ -360,7 +360,7 @@ describe('what cannot be read', () => {
       await sync();
     }
     node.crash();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     const at = content.indexOf('second');
     node.platform.disk.corrupt(path, at);
     await open();
@@ -381,7 +381,7 @@ describe('what cannot be read', () => {
     publish('fourth');
     await sync();
     node.crash();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     node.platform.disk.corrupt(path, content.indexOf('second'));
     await open();
     expect(bodies()).toEqual(['first', 'third', 'fourth']);
@@ -409,7 +409,7 @@ describe('what cannot be read', () => {
     publish('torn');
     logs.flush();
     node.crash();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     await node.platform.disk.replaceFile(path, Buffer.concat([content, Buffer.from('CPGR and nothing behind it')]));
     await open();
     expect(bodies()?.[0]).toBe('kept');
@@ -424,7 +424,7 @@ describe('what cannot be read', () => {
       await sync();
     }
     node.crash();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     // The header of the group with the fifth message: the next one has to be searched for.
     node.platform.disk.corrupt(path, content.lastIndexOf('CPGR', content.indexOf('44444')));
     await open();
@@ -442,7 +442,7 @@ describe('what cannot be read', () => {
       await sync();
     }
     node.kill();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     for (let bytes = 0; bytes < content.length; bytes++) {
       for (const name of await files()) await node.platform.disk.remove(`/data/wal/${name}`);
       await node.platform.disk.replaceFile(path, content.subarray(0, bytes));
@@ -461,7 +461,7 @@ describe('what cannot be read', () => {
       await sync();
     }
     await node.stop();
-    const content = await node.platform.disk.readFile(path);
+    const content = await node.written(path);
     for (let at = 0; at < content.length; at++) {
       for (const name of await node.platform.disk.list('/data/wal')) {
         if (name.endsWith('.log')) await node.platform.disk.remove(`/data/wal/${name}`);

@@ -243,6 +243,7 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
     }
     this.groups.target().mark(ENTRY_STOP);
     await this.groups.sync();
+    await this.files.trim();
   }
 
   /** A log that is asked for after the failure: its queue hears of it when it has had the time to listen. */
