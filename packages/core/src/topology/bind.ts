@@ -1,11 +1,11 @@
 import type { Arguments } from '../arguments.js';
 import { brokerError } from '../errors.js';
-import { andThen, type Later } from '../later.js';
+import type { Later } from '../later.js';
 import { type Guard, GuardFailedError, type JsonValue } from '../ports.js';
 import { type Binding, bindingKey, type Destination } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
-import { metadataFailed } from './declare.js';
-import { bindingRecordKey, exchangeKey, queueKey } from './records.js';
+import { assertNotDeleted, metadataFailed } from './declare.js';
+import { bindingRecordKey, exchangeKey, queueKey, vhostKey } from './records.js';
 import type { Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -20,6 +20,7 @@ export interface BindingRequest {
 
 /** queue.bind and exchange.bind. Binding twice is one binding. */
 export function bind(topology: Topology, vhost: VirtualHost, request: BindingRequest): Later<void> {
+  assertNotDeleted(vhost);
   const source = findSource(vhost, request);
   const destination = findDestination(vhost, request);
   const { kind, routingKey, arguments: args } = request;
@@ -40,7 +41,7 @@ export function bind(topology: Topology, vhost: VirtualHost, request: BindingReq
     arguments: args,
   };
   const key = bindingRecordKey(vhost.name, source.name, kind, destination.name, routingKey, args);
-  return change(topology, vhost, source, guards(vhost, source, destination), key, record);
+  return change(topology, vhost, source, destination, guards(vhost, source, destination), key, record);
 }
 
 /** queue.unbind and exchange.unbind. A binding that is not there is no error, nor is an end that is not there. */
@@ -55,7 +56,7 @@ export function removeBinding(topology: Topology, vhost: VirtualHost, binding: B
   const { source, destination, routingKey, arguments: args } = binding;
   if (!binding.durable) return topology.dropBinding(vhost, binding);
   const key = bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args);
-  return andThen(change(topology, vhost, source, [], key, undefined), () => undefined);
+  return change(topology, vhost, source, destination, [], key, undefined);
 }
 
 function findSource(vhost: VirtualHost, { source }: BindingRequest): Exchange {
@@ -84,9 +85,9 @@ function incarnationIfStored(destination: Destination): string | null {
   return durable ? incarnation : null;
 }
 
-/** Both ends must still be there when the binding is written; the pre-declared ones have no record. */
+/** The virtual host and both ends must still be there when the binding is written; pre-declared exchanges have no record. */
 function guards(vhost: VirtualHost, source: Exchange, destination: Destination): Guard[] {
-  const keys: string[] = [];
+  const keys = [vhostKey(vhost.name)];
   if (!isPredeclared(source)) keys.push(exchangeKey(vhost.name, source.name));
   if (destination.kind === 'queue') keys.push(queueKey(vhost.name, destination.name));
   else if (!isPredeclared(destination.exchange)) keys.push(exchangeKey(vhost.name, destination.name));
@@ -99,6 +100,7 @@ async function change(
   topology: Topology,
   vhost: VirtualHost,
   source: Exchange,
+  destination: Destination,
   when: Guard[],
   key: string,
   record: JsonValue | undefined,
@@ -106,9 +108,16 @@ async function change(
   try {
     await topology.parts.metadata.change(when, [{ key, value: record }]);
   } catch (error) {
-    if (error instanceof GuardFailedError) {
-      throw brokerError('exchangeNotFound', { exchange: source.name, vhost: vhost.name });
-    }
+    if (error instanceof GuardFailedError) throw endMissing(vhost, source, destination, error.key);
     throw metadataFailed('exchange', source.name, vhost, error);
   }
+}
+
+/** Which end was deleted meanwhile, by the guard that failed. */
+function endMissing({ name: vhost }: VirtualHost, source: Exchange, destination: Destination, key: string) {
+  if (key === vhostKey(vhost)) return brokerError('vhostDeleted', { vhost });
+  if (key === queueKey(vhost, destination.name))
+    return brokerError('queueNotFound', { queue: destination.name, vhost });
+  const { name: exchange } = key === exchangeKey(vhost, source.name) ? source : destination;
+  return brokerError('exchangeNotFound', { exchange, vhost });
 }

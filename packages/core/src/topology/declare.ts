@@ -1,12 +1,12 @@
 import { type Arguments, equalArguments, equalValues, shownValue } from '../arguments.js';
 import { type BrokerError, brokerError } from '../errors.js';
 import type { Later } from '../later.js';
-import { GuardFailedError, type JsonValue, type Write } from '../ports.js';
+import { type Guard, GuardFailedError, type JsonValue, type Write } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
 import type { Exchange } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import { comparedQueueArguments, faultyQueueArgument } from './queue-arguments.js';
-import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey } from './records.js';
+import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey, vhostKey } from './records.js';
 import type { Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -33,6 +33,9 @@ export interface ExchangeDeclaration {
 /** Declares are few at a time; a name that somebody else is declaring is waited for, then judged as existing. */
 const underWay = new WeakMap<VirtualHost, Map<string, Promise<unknown>>>();
 
+/** How often a declaration is tried that others are always quicker with, or whose record is there and cannot be shown. */
+const triesMax = 3;
+
 // ---- queues -----------------------------------------------------------------------------------------------------
 
 /** queue.declare: finds an equivalent queue or makes one. `limit`: queues that the virtual host may have. */
@@ -41,8 +44,10 @@ export function declareQueue(
   vhost: VirtualHost,
   declaration: QueueDeclaration,
   limit = Number.POSITIVE_INFINITY,
+  tries = 1,
 ): Later<Queue> {
   const { name } = declaration;
+  assertNotDeleted(vhost);
   const existing = vhost.queues.get(name);
   if (existing !== undefined) {
     assertOwner(existing, declaration.owner, true);
@@ -52,7 +57,7 @@ export function declareQueue(
   if (name.startsWith('amq.') && !declaration.serverNamed) throw brokerError('reservedName', { kind: 'queue', name });
   assertQueueArguments(vhost, name, declaration);
   const busy = underWay.get(vhost)?.get(queueKey(vhost.name, name));
-  if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, declaration, limit));
+  if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, declaration, limit, tries));
   if (vhost.queues.size >= limit) throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
   const incarnation = topology.parts.random.uuid();
   const { durable, autoDelete, owner, arguments: args } = declaration;
@@ -71,7 +76,8 @@ export function declareQueue(
   return store(topology, vhost, 'queue', name, queueKey(vhost.name, name), record).then(() => {
     const made = vhost.queues.get(name);
     if (made?.properties.incarnation === incarnation) return made;
-    return declareQueue(topology, vhost, declaration, limit);
+    assertTriesLeft(tries, 'queue', name, vhost);
+    return declareQueue(topology, vhost, declaration, limit, tries + 1);
   });
 }
 
@@ -123,8 +129,10 @@ export function declareExchange(
   topology: Topology,
   vhost: VirtualHost,
   declaration: ExchangeDeclaration,
+  tries = 1,
 ): Later<Exchange> {
   const { name, type, durable, autoDelete, internal, arguments: args } = declaration;
+  assertNotDeleted(vhost);
   if (name === '') throw brokerError('defaultExchange', {});
   if (!exchangeTypes.has(type)) throw brokerError('unknownExchangeType', { type });
   const existing = vhost.exchanges.get(name);
@@ -145,7 +153,7 @@ export function declareExchange(
     });
   }
   const busy = underWay.get(vhost)?.get(exchangeKey(vhost.name, name));
-  if (busy !== undefined) return busy.then(() => declareExchange(topology, vhost, declaration));
+  if (busy !== undefined) return busy.then(() => declareExchange(topology, vhost, declaration, tries));
   const incarnation = topology.parts.random.uuid();
   if (!durable) {
     return topology.addExchange(vhost, type, {
@@ -159,9 +167,12 @@ export function declareExchange(
     })!;
   }
   const record: ExchangeRecord = { incarnation, type, autoDelete, internal, arguments: args };
-  return store(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), record).then(
-    () => vhost.exchanges.get(name) ?? declareExchange(topology, vhost, declaration),
-  );
+  return store(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), record).then(() => {
+    const made = vhost.exchanges.get(name);
+    if (made?.properties.incarnation === incarnation) return made;
+    assertTriesLeft(tries, 'exchange', name, vhost);
+    return declareExchange(topology, vhost, declaration, tries + 1);
+  });
 }
 
 function assertSameExchange(exchange: Exchange, declared: ExchangeDeclaration): void {
@@ -194,6 +205,16 @@ function inequivalent(
   return brokerError('inequivalent', { argument, kind, name, vhost, ...shown });
 }
 
+/** What is asked of a virtual host that was deleted meanwhile is asked by a connection that is being closed for it. */
+export function assertNotDeleted(vhost: VirtualHost): void {
+  if (vhost.deleted) throw brokerError('vhostDeleted', { vhost: vhost.name });
+}
+
+function assertTriesLeft(tries: number, kind: string, name: string, vhost: VirtualHost): void {
+  if (tries < triesMax || vhost.deleted) return;
+  throw metadataFailed(kind, name, vhost, 'its record is there already and cannot be shown');
+}
+
 /** Writes a record that must be new. Somebody else's being there first is no error: the caller looks again. */
 async function store(
   topology: Topology,
@@ -206,14 +227,18 @@ async function store(
   let names = underWay.get(vhost);
   if (names === undefined) underWay.set(vhost, (names = new Map()));
   const write: Write = { key, value: record as JsonValue & object };
-  const change = topology.parts.metadata.change([{ key, revision: 'absent' }], [write]);
+  const guards: Guard[] = [
+    { key: vhostKey(vhost.name), revision: 'present' },
+    { key, revision: 'absent' },
+  ];
+  const change = topology.parts.metadata.change(guards, [write]);
   // Those who wait only want to know that it is over.
   names.set(key, change.then(ignore, ignore));
   try {
     await change;
   } catch (error) {
-    if (error instanceof GuardFailedError) return;
-    throw metadataFailed(kind, name, vhost, error);
+    if (!(error instanceof GuardFailedError)) throw metadataFailed(kind, name, vhost, error);
+    if (error.key !== key) throw brokerError('vhostDeleted', { vhost: vhost.name });
   } finally {
     names.delete(key);
   }

@@ -1,0 +1,100 @@
+import {
+  Address,
+  type Arguments,
+  DIALECT_AMQP091,
+  Dialects,
+  Message,
+  noArguments,
+  type QueueProperties,
+  Topology,
+  Turn,
+  type VirtualHost,
+} from '@chapar/core';
+import { createSimPlatform, type SimPlatform } from '@chapar/platform';
+import { ControlledLogs } from './controlled-logs.js';
+import { SteppedMetadata } from './stepped-metadata.js';
+
+/** A message whose headers (for headers exchanges) are given as they are; see `kitDialects`. */
+export function messageOf(
+  address: Address,
+  body = 'x',
+  options: { persistent?: boolean; headers?: Arguments } = {},
+): Message {
+  const headers = Buffer.from(JSON.stringify(options.headers ?? {}));
+  const bytes = Buffer.concat([headers, Buffer.from(body)]);
+  const { length } = headers;
+  const persistent = options.persistent ?? false;
+  const bodyBytes = bytes.length - length;
+  return new Message(
+    address,
+    DIALECT_AMQP091,
+    persistent,
+    -1,
+    -1,
+    bytes,
+    0,
+    length,
+    length,
+    bytes.length,
+    null,
+    bodyBytes,
+  );
+}
+
+/** Reads the headers of `messageOf`. */
+export function kitDialects(): Dialects {
+  const dialects = new Dialects();
+  const headers = (message: Message): Arguments =>
+    Object.assign(Object.create(null), JSON.parse(message.properties().toString()));
+  dialects.add({ id: DIALECT_AMQP091, headers, describe: () => noArguments });
+  return dialects;
+}
+
+export const queueAddress = (name: string): Address => new Address('', name);
+
+export function queueProperties(name: string, more: Partial<QueueProperties> = {}): QueueProperties {
+  const incarnation = `${name} #1`;
+  return { name, vhost: '/', durable: false, autoDelete: false, owner: null, arguments: {}, incarnation, ...more };
+}
+
+/** A topology over memory, with one virtual host `/`, and the simulated machine that it runs on. */
+export class TopologyKit {
+  readonly platform: SimPlatform;
+  readonly metadata: SteppedMetadata;
+  readonly logs: ControlledLogs;
+  readonly turn: Turn;
+  readonly topology: Topology;
+
+  private constructor(metadata: SteppedMetadata, logs: ControlledLogs, seed: number) {
+    this.platform = createSimPlatform(seed);
+    this.metadata = metadata;
+    this.logs = logs;
+    this.turn = new Turn(this.platform.clock);
+    const { turn, platform } = this;
+    const { random, log } = platform;
+    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), random, log });
+  }
+
+  static async open(metadata = new SteppedMetadata(), logs = new ControlledLogs(), seed = 1): Promise<TopologyKit> {
+    const { entries } = await metadata.load('vhosts/');
+    if (entries.length === 0) {
+      await metadata.change(
+        [],
+        [{ key: 'vhosts/%2F', value: { description: '', tags: [], defaultQueueType: 'classic' } }],
+      );
+    }
+    const kit = new TopologyKit(metadata, logs, seed);
+    await kit.topology.open(await logs.recover());
+    return kit;
+  }
+
+  get vhost(): VirtualHost {
+    return this.topology.vhosts.get('/')!;
+  }
+
+  /** The next start over what this one left behind. */
+  restart(logs: ControlledLogs): Promise<TopologyKit> {
+    this.metadata.disconnect();
+    return TopologyKit.open(this.metadata, logs, 2);
+  }
+}
