@@ -72,7 +72,7 @@ export class SteppedMetadata implements MetadataStore {
       const next = this.pending.shift();
       if (next === undefined) return;
       if (this.failure === null) this.apply(next);
-      else next.reject(this.failure);
+      else this.refuse(next, this.failure);
     }
   }
 
@@ -96,6 +96,14 @@ export class SteppedMetadata implements MetadataStore {
     const present = this.accepted.get(key) ?? 0;
     if (revision === 'present') return present !== 0;
     return present === (revision === 'absent' ? 0 : revision);
+  }
+
+  private refuse({ revision, writes, reject }: Pending, failure: Error): void {
+    for (const { key, value } of writes) {
+      if (this.accepted.get(key) !== (value === undefined ? 0 : revision)) continue;
+      this.accepted.set(key, this.entries.get(key)?.revision ?? 0);
+    }
+    reject(failure);
   }
 
   private apply({ revision, writes, resolve }: Pending): void {

@@ -58,7 +58,8 @@ export function declareQueue(
   assertQueueArguments(vhost, name, declaration);
   const busy = underWay.get(vhost)?.get(queueKey(vhost.name, name));
   if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, declaration, limit, tries));
-  if (vhost.queues.size >= limit) throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
+  if (limit !== Number.POSITIVE_INFINITY && vhost.queues.size + queuesUnderWay(vhost) >= limit)
+    throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
   const incarnation = topology.parts.random.uuid();
   const { durable, autoDelete, owner, arguments: args } = declaration;
   if (!durable || owner !== null) {
@@ -79,6 +80,11 @@ export function declareQueue(
     assertTriesLeft(tries, 'queue', name, vhost);
     return declareQueue(topology, vhost, declaration, limit, tries + 1);
   });
+}
+
+function queuesUnderWay(vhost: VirtualHost): number {
+  const prefix = queueKey(vhost.name, '');
+  return [...(underWay.get(vhost)?.keys() ?? [])].filter((key) => key.startsWith(prefix)).length;
 }
 
 /** A peer other than the owner must not touch an exclusive queue; `strict`: and the owner must not find a shared one. */
