@@ -289,6 +289,20 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
       expect(found()?.deliveredUpTo).toBe(0);
     });
 
+    it('commits nothing any more after it was closed', async () => {
+      publish('x');
+      await sync();
+      await subject.stop();
+      const log = logs.log(q);
+      log.publish(makeMessage());
+      logs.flush();
+      await subject.idle();
+      expect(log.committed).toBe(1);
+      await expect(logs.sync()).rejects.toThrow();
+      await start();
+      expect(bodies(found())).toEqual(['x']);
+    });
+
     it('lives through many restarts', async () => {
       for (let life = 1; life <= 20; life++) {
         publish(`m${life}`);

@@ -83,7 +83,7 @@ export class GroupCommit {
 
   /** Whether a group may still go to this file, or is on its way. */
   isInUse(generation: Generation): boolean {
-    return generation === this.files.current || generation === this.written;
+    return generation === this.files.current || generation === this.written || generation === this.inFlight?.generation;
   }
 
   /** What was gathered may go as soon as the disk is free. */
@@ -111,7 +111,13 @@ export class GroupCommit {
     });
   }
 
-  stopTimers(): void {
+  /** Nothing is taken any more. */
+  close(): void {
+    this.failure ??= new Error('the write-ahead log is closed');
+    this.stopTimers();
+  }
+
+  private stopTimers(): void {
     this.writeTimer?.cancel();
     this.syncTimer?.cancel();
   }

@@ -3,7 +3,7 @@ import type { LogStore, MetadataStore } from '@chapar/core';
 import type { DirectoryLock, Disk, Platform } from '@chapar/platform';
 import { openIdentity } from './identity.js';
 import { EmbeddedMetadata, type MetadataSettings } from './metadata.js';
-import { Wal, type WalSettings } from './wal.js';
+import { Wal, type WalGauges, type WalSettings } from './wal.js';
 
 export interface StoreOptions {
   readonly platform: Pick<Platform, 'clock' | 'disk' | 'log' | 'random'>;
@@ -17,7 +17,7 @@ export interface StoreOptions {
 export interface Store {
   readonly metadata: MetadataStore;
   /** `recover` has not been called yet. */
-  readonly logs: LogStore;
+  readonly logs: LogStore & WalGauges;
   /** Of the data directory, a UUID. */
   readonly dataId: string;
   /** Syncs and closes both and gives the directory back. */

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { RecoveredMessage } from '@chapar/core';
 import type { Disk } from '@chapar/platform';
 import { ENTRY_PUBLISH } from './entry.js';
@@ -41,8 +41,9 @@ export class Recovery {
   private readonly generations: Generations;
   private files: FoundGeneration[] = [];
   private nextProgressMs: number;
-  /** The last file with something in it, and the place up to which its groups say that everything is on the disk. */
+  /** The last file with something in it. */
   private readNumber = 0;
+  /** The place up to which everything is on the disk, as the last group read says. */
   private promised: LogPlace = { generation: 0, offset: 0 };
 
   constructor(place: WalPlace, fold: Fold, generations: Generations) {
@@ -209,7 +210,7 @@ export async function keepAside(disk: Disk, directory: string, path: string): Pr
   const asideDirectory = join(directory, 'damaged');
   await disk.makeDirectory(asideDirectory);
   await disk.syncDirectory(directory);
-  const aside = join(asideDirectory, path.slice(path.lastIndexOf('/') + 1));
+  const aside = join(asideDirectory, basename(path));
   await disk.replaceFile(aside, await disk.readFile(path));
   return aside;
 }

@@ -30,11 +30,19 @@ export const WAL_DEFAULTS: WalSettings = {
   settleSyncMs: 50,
 };
 
+/** For whoever measures, and for whoever has to slow publishers down. */
+export interface WalGauges {
+  /** Groups, syncs and bytes written since the start. */
+  readonly counters: Readonly<{ groups: number; syncs: number; bytes: number }>;
+  /** Appended and not yet handed to the disk. Bytes. */
+  readonly gatheredBytes: number;
+}
+
 /**
  * The node's write-ahead log: the entries of all queues in one stream of groups, in files of bounded size. See GroupCommit for the
  * way to the disk, Recovery for the way back, Reclaim for the files' end.
  */
-export class Wal implements LogStore, QueueLogWriter, GroupOwner {
+export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   readonly settings: WalSettings;
   readonly files: WalFiles;
   private readonly place: WalPlace;
@@ -57,6 +65,8 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
   // -- LogStore ----------------------------------------------------------------------------------------------------
 
   async recover(): Promise<RecoveredQueue[]> {
+    const { clock } = this.place;
+    const startedMs = clock.monotonicMs();
     const { generations } = this.files;
     const fold = new Fold((number, incarnation) => new WalQueueLog(this, generations, number, incarnation));
     const recovery = new Recovery(this.place, fold, generations);
@@ -75,6 +85,7 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
       });
     }
     await this.start(recovery.numberMax);
+    this.report(queues, clock.monotonicMs() - startedMs);
     return queues;
   }
 
@@ -123,7 +134,8 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
     try {
       if (!this.hasFailed) await this.stop();
     } finally {
-      this.groups.stopTimers();
+      this.groups.close();
+      for (const log of this.logs.values()) log.detach();
       await this.files.close();
     }
   }
@@ -214,12 +226,10 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
 
   // -- for whoever watches -----------------------------------------------------------------------------------------
 
-  /** Groups, syncs and bytes written since the start. */
   get counters(): Readonly<{ groups: number; syncs: number; bytes: number }> {
     return this.groups.counters;
   }
 
-  /** Appended and not yet handed to the disk: what somebody looks at who has to slow publishers down. */
   get gatheredBytes(): number {
     return this.groups.gatheredBytes;
   }
@@ -233,6 +243,14 @@ export class Wal implements LogStore, QueueLogWriter, GroupOwner {
     // From here on the delivered marks of the last clean stop are void.
     this.groups.target().mark(ENTRY_START);
     await this.groups.sync();
+  }
+
+  private report(queues: readonly RecoveredQueue[], ms: number): void {
+    if (queues.length === 0) return;
+    const messages = queues.reduce((sum, queue) => sum + queue.messages.length, 0);
+    const { bytes } = this.files.generations.measure();
+    const fields = { queues: queues.length, messages, bytes, ms: Math.round(ms) };
+    this.place.log.info(fields, `recovered ${messages} messages in ${queues.length} queues`);
   }
 
   private async stop(): Promise<void> {
