@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Broker } from '@chapar/core';
-import type { Endpoint, TlsFiles } from '@chapar/platform';
+import type { Clock, Endpoint, TlsFiles } from '@chapar/platform';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { Credentials } from './credentials.js';
 import type { ManagementOptions } from './options.js';
@@ -13,18 +13,22 @@ import { createHttpFace, type HttpFace } from './server.js';
 /** The HTTP API of a broker. */
 export class Management {
   private readonly face: HttpFace;
+  private readonly clock: Clock;
   private readonly servers = new Set<Server>();
 
-  constructor(face: HttpFace) {
+  constructor(face: HttpFace, clock: Clock) {
     this.face = face;
+    this.clock = clock;
   }
 
   /** Serves on one more address; port 0 picks a free one. Rejects with the system's error (EADDRINUSE, EACCES, ...). */
   async listen(host: string | null, port: number, tls: TlsFiles | null): Promise<Endpoint> {
     const server = tls === null ? createServer(this.face.handle) : await createSecureServer(this.face.handle, tls);
-    // A client that sends its head or body byte by byte does not stay.
+    // A client that sends its head or body byte by byte does not stay; one that asks now and then may keep its connection.
     server.headersTimeout = 10_000;
     server.requestTimeout = 120_000;
+    server.keepAliveTimeout = 65_000;
+    server.maxConnections = connectionsMax;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port, ...(host === null ? {} : { host }) }, resolve);
@@ -39,19 +43,29 @@ export class Management {
     return this.face.app.inject(request);
   }
 
-  /** Stops listening and ends what is open; answers under way are finished. */
+  /** Stops listening; answers under way are finished, unless their readers take too long. */
   async close(): Promise<void> {
     const servers = [...this.servers];
     this.servers.clear();
+    const late = this.clock.after(goodbyeMs, () => {
+      for (const server of servers) server.closeAllConnections();
+    });
     await Promise.all(servers.map(closeServer));
+    late.cancel();
     await this.face.app.close();
   }
 }
 
+/** Connections that one listener holds at once; the API is for people and their tools. */
+const connectionsMax = 1024;
+/** How long answers under way may take when the API closes, milliseconds. */
+const goodbyeMs = 1000;
+
 export async function createManagement(broker: Broker, options: ManagementOptions): Promise<Management> {
   const log = broker.platform.log.of('management');
   const credentials = new Credentials(broker, log, options.token);
-  return new Management(await createHttpFace({ broker, credentials, log, routes: allRoutes(options, log) }));
+  const face = await createHttpFace({ broker, credentials, log, routes: allRoutes(options, log) });
+  return new Management(face, broker.platform.clock);
 }
 
 async function createSecureServer(handle: HttpFace['handle'], files: TlsFiles): Promise<Server> {

@@ -84,6 +84,7 @@ function addEndpoint(app: FastifyInstance, parts: HttpParts, url: string, method
     bodyLimit: endpoint.bodyBytesMax ?? bodyBytesMax,
     // Before the body is read: nobody unknown sends us megabytes.
     onRequest: async (request) => {
+      if (method !== 'GET') assertNotFromElsewhere(request);
       if (endpoint.need === 'nothing') return;
       const caller = await callerOf(parts, request);
       await assertNeed(callOf(parts, request, caller), endpoint.need);
@@ -95,6 +96,12 @@ function addEndpoint(app: FastifyInstance, parts: HttpParts, url: string, method
       return send(reply, call, await endpoint.answer(call), parts.log);
     },
   });
+}
+
+/** A browser that knows a password sends it along with what any page makes it send; no other page may change anything here. */
+function assertNotFromElsewhere({ headers }: FastifyRequest): void {
+  if (headers['sec-fetch-site'] !== 'cross-site') return;
+  throw new Problem(403, 'forbidden', 'requests that change something must not come from another site');
 }
 
 function callerOf({ credentials }: HttpParts, { headers, socket, ip }: FastifyRequest): Promise<Caller> {
@@ -120,7 +127,12 @@ function callOf({ broker }: HttpParts, request: FastifyRequest, caller: Caller):
 function send(reply: FastifyReply, call: Call, answer: Reply, log: Log): FastifyReply {
   reply
     .status(answer.status)
-    .headers({ 'cache-control': 'no-cache', vary: 'accept, accept-encoding, origin', ...answer.headers });
+    .headers({
+      'cache-control': 'no-cache',
+      'x-content-type-options': 'nosniff',
+      vary: 'accept, accept-encoding, origin',
+      ...answer.headers,
+    });
   if (answer.pieces !== undefined) {
     const stream = Readable.from(answer.pieces, { objectMode: true });
     stream.on('error', (error) => log.error({ error }, 'an answer broke off'));

@@ -12,7 +12,6 @@ export function exchangeJson(exchange: Exchange): Row {
     internal,
     ...(publishedIn > 0 ? { message_stats: { publish_in: publishedIn } } : {}),
     name,
-    policy: null,
     type: exchange.type.name,
     vhost,
   };
