@@ -6,6 +6,7 @@ import { replyText } from './faults.js';
 export class Blocked {
   private readonly connection: Connection;
   private readonly channels = new Set<Channel>();
+  private isTold = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -16,7 +17,8 @@ export class Blocked {
   }
 
   add(channel: Channel): void {
-    if (this.isEmpty && this.connection.clientHas('connection.blocked')) {
+    if (!this.isTold && this.connection.clientHas('connection.blocked')) {
+      this.isTold = true;
       const { reason } = this.connection.parts.broker.alarms;
       this.connection.send({ name: 'connection.blocked', reason: replyText(reason) });
     }
@@ -29,14 +31,15 @@ export class Blocked {
 
   clear(): void {
     this.channels.clear();
+    this.isTold = false;
   }
 
   /** No alarm is on any more. */
   end(): void {
-    if (this.isEmpty) return;
     const channels = [...this.channels];
     this.channels.clear();
-    if (this.connection.clientHas('connection.blocked')) this.connection.send({ name: 'connection.unblocked' });
+    if (this.isTold) this.connection.send({ name: 'connection.unblocked' });
+    this.isTold = false;
     for (const channel of channels) channel.unblock();
   }
 }

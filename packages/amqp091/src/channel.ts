@@ -21,17 +21,20 @@ import {
   FRAME_HEADER,
   FRAME_HEADER_BYTES,
   FRAME_METHOD,
+  FRAME_OVERHEAD,
   METHOD,
   type MethodInput,
 } from './codec/index.js';
 import type { Connection } from './connection.js';
 import { Consumption } from './consumption.js';
-import { writeReturn, writeVerdict } from './delivery-frames.js';
+import { writeReturn } from './delivery-frames.js';
 import { replyText } from './faults.js';
+import { methodIdAt } from './frame-reader.js';
 import { Held } from './held.js';
 import { onMethod } from './methods.js';
 import { addBody, beginContent, type Content, publish, publishContent } from './publish.js';
 import type { Transaction } from './transaction.js';
+import { Verdicts } from './verdicts.js';
 
 const CLASS_BASIC = 60;
 const METHOD_PUBLISH = 40;
@@ -48,6 +51,7 @@ export class Channel implements ConfirmSink, ChannelView {
   transaction: Transaction | null = null;
   /** The queue declared last, which an empty queue name stands for. */
   lastQueue = '';
+  private readonly verdicts = new Verdicts(this);
   private content: Content | null = null;
   /** Frames that wait until something is decided (a declaration on disk, a permission asked elsewhere). */
   private readonly held: Held;
@@ -71,6 +75,11 @@ export class Channel implements ConfirmSink, ChannelView {
     return this.actor.principal;
   }
 
+  /** Nothing but goodbyes is said any more. */
+  get isClosing(): boolean {
+    return this.closing || this.gone;
+  }
+
   // ---- frames ----------------------------------------------------------------------------------------------------
 
   /** See FrameSink. Most of all that ever comes here is a whole publish, which is taken in one go. */
@@ -79,10 +88,11 @@ export class Channel implements ConfirmSink, ChannelView {
       const after = this.wholePublish(chunk, at, next, end);
       if (after > 0) return after;
     }
+    const isWithinPublish = this.content !== null;
     try {
       this.take(chunk, at, next);
     } catch (error) {
-      this.fail(error, methodIdAt(chunk, at, next));
+      this.fail(error, isWithinPublish ? METHOD.BASIC_PUBLISH : methodIdAt(chunk, at, next));
     }
     return next;
   }
@@ -120,7 +130,9 @@ export class Channel implements ConfirmSink, ChannelView {
       if (after > end || !this.isNextFrame(chunk, headerEnd + 1, FRAME_BODY)) return 0;
       if (u32(chunk, headerEnd + 4) !== bodyBytes || chunk[after - 1] !== 0xce) return 0;
     }
-    if (bodyBytes > this.connection.messageBytesMax) return 0;
+    const { frameBytesMax, messageBytesMax } = this.connection;
+    if (headerEnd + 1 - next > frameBytesMax || bodyBytes + FRAME_OVERHEAD > frameBytesMax) return 0;
+    if (bodyBytes > messageBytesMax) return 0;
     const target = this.connection.targets.find(this.publisher, chunk, names, bitsAt);
     if (target === null) return 0;
     try {
@@ -150,7 +162,9 @@ export class Channel implements ConfirmSink, ChannelView {
 
   private take(chunk: Buffer, at: number, next: number): void {
     if (this.held.isHolding) {
-      if (this.blocked && isVerdict(chunk, at, next)) this.takeMethod(chunk, at + FRAME_HEADER_BYTES, next - 1);
+      // In a transaction verdicts have their place between its commits.
+      if (this.blocked && this.transaction === null && isVerdict(chunk, at, next))
+        this.takeMethod(chunk, at + FRAME_HEADER_BYTES, next - 1);
       else this.held.add(chunk, at, next);
       return;
     }
@@ -242,11 +256,15 @@ export class Channel implements ConfirmSink, ChannelView {
 
   /** Further targets of a message at the same exchange. */
   targets(exchange: string, keys: readonly string[]): Later<Target[]> {
-    return keys.reduce<Later<Target[]>>(
-      (found, key) =>
-        andThen(found, (list) => andThen(this.publisher.target(exchange, key), (target) => [...list, target])),
-      [],
+    const found: Target[] = [];
+    const add = (target: Target): void => {
+      found.push(target);
+    };
+    const done = keys.reduce<Later<void>>(
+      (before, key) => andThen(before, () => andThen(this.publisher.target(exchange, key), add)),
+      undefined,
     );
+    return andThen(done, () => found);
   }
 
   acceptOne(target: Target, message: Message, mandatory: boolean): void {
@@ -268,22 +286,20 @@ export class Channel implements ConfirmSink, ChannelView {
 
   confirmed(upTo: PublishTag): void {
     if (this.transaction !== null) this.transaction.confirmed(upTo);
-    else if (!this.gone) writeVerdict(this.connection.output, this.number, METHOD.BASIC_ACK, upTo, true);
+    else this.verdicts.confirmed(upTo);
   }
 
   confirmedAlone(tag: PublishTag): void {
-    if (this.transaction === null && !this.gone) {
-      writeVerdict(this.connection.output, this.number, METHOD.BASIC_ACK, tag, false);
-    }
+    if (this.transaction === null) this.verdicts.confirmedAlone(tag);
   }
 
   refused(tag: PublishTag, why: Refusal): void {
     if (this.transaction !== null) this.transaction.refused(why);
-    else if (!this.gone) writeVerdict(this.connection.output, this.number, METHOD.BASIC_NACK, tag, false);
+    else this.verdicts.refused(tag);
   }
 
   returned(message: Message): void {
-    if (this.gone) return;
+    if (this.isClosing) return;
     const { output, frameBytesMax } = this.connection;
     writeReturn(output, this.number, frameBytesMax, 312, 'NO_ROUTE', message);
   }
@@ -296,14 +312,15 @@ export class Channel implements ConfirmSink, ChannelView {
     pending.catch((error: unknown) => this.fail(error, methodId)).finally(() => this.release());
   }
 
-  /** The alarm is over: what waited goes on, in order. */
+  /** The alarm is over, or the channel is: what waited goes on, in order. */
   unblock(): void {
     this.blocked = false;
     this.release();
   }
 
   private release(): void {
-    this.held.release((chunk, at, next) => this.frame(chunk, at, next, next));
+    // By way of the connection: it, or this channel, may be gone meanwhile, and the number opened anew.
+    this.held.release((chunk, at, next) => this.connection.frame(chunk, at, next, next));
   }
 
   // ---- answers and endings -----------------------------------------------------------------------------------------
@@ -339,6 +356,9 @@ export class Channel implements ConfirmSink, ChannelView {
     });
     this.closing = true;
     this.giveBack();
+    if (!this.blocked) return;
+    this.connection.blocked.delete(this);
+    this.unblock();
   }
 
   /** Until the peer's close-ok everything is discarded; a close that crossed with ours is answered. */
@@ -434,12 +454,6 @@ export class Channel implements ConfirmSink, ChannelView {
 
 function u32(chunk: Buffer, at: number): number {
   return ((chunk[at]! << 24) | (chunk[at + 1]! << 16) | (chunk[at + 2]! << 8) | chunk[at + 3]!) >>> 0;
-}
-
-/** The method that an error is about, for connection.close and channel.close; 0 for other frames. */
-function methodIdAt(chunk: Buffer, at: number, next: number): number {
-  const isMethod = chunk[at] === FRAME_METHOD && next - at >= FRAME_HEADER_BYTES + 5;
-  return isMethod ? chunk.readUInt32BE(at + FRAME_HEADER_BYTES) : 0;
 }
 
 /** basic.ack, nack or reject: what drains the broker passes while publishes wait. */

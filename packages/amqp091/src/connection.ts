@@ -16,19 +16,20 @@ import {
   decodeMethod,
   encodeMethod,
   FRAME_BODY,
-  FRAME_HEADER,
   FRAME_HEADER_BYTES,
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   HEARTBEAT_FRAME,
+  METHOD,
   type Method,
   type MethodInput,
   PROTOCOL_HEADER,
 } from './codec/index.js';
 import { argumentsOf } from './dialect.js';
 import { certificateUser, type DoorParts } from './door.js';
-import { faultOf, replyText } from './faults.js';
-import { assertFrameEnd, FrameReader } from './frame-reader.js';
+import { EarlyFrames } from './early-frames.js';
+import { contentName, faultOf, forcedEnd, notChannelZero, replyText } from './faults.js';
+import { assertFrameEnd, FrameReader, methodIdAt } from './frame-reader.js';
 import { type Agreement, Handshake } from './handshake.js';
 import { Liveness } from './liveness.js';
 import { Opening } from './opening.js';
@@ -37,10 +38,10 @@ import { Targets } from './targets.js';
 
 /** Frames of the handshake may be this large whatever is negotiated later (client properties, tokens). Bytes. */
 const handshakeFrameBytesMax = 16 * 1024;
+/** Answers may wait for a peer up to this many times what deliveries may: acknowledgements of those must still be read. */
+const answersFactor = 16;
 /** How long a peer may take to answer connection.close before it is hung up on. */
 const closingMs = 5000;
-
-const done = Promise.resolve();
 
 /** `header`: nothing came yet; `closing`: connection.close was sent and its answer is awaited, all else is ignored. */
 type State = 'header' | 'handshake' | 'open' | 'closing' | 'closed';
@@ -60,11 +61,12 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   private readonly byNumber = new Map<number, Channel>();
   private stateNow: State = 'header';
   private readonly handshake: Handshake;
-  /** The handshake's methods, one after another. */
-  private inTurn: Promise<void> = done;
+  private readonly early: EarlyFrames;
   private actor: Actor | null = null;
   private agreement: Agreement;
   private opening: Opening | null = null;
+  /** More waits for the peer than it may ask for without reading it: nothing more of it is read. */
+  private isFlooded = false;
   /** Channels whose deliveries wait for room in the pipe. */
   private readonly thirsty = new Set<Channel>();
   private holds = 0;
@@ -83,6 +85,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     const { channelsMax, frameBytesMax } = broker.limits.node;
     this.agreement = { channelsMax, frameBytesMax, heartbeatSeconds: 0 };
     this.handshake = new Handshake(parts, this, this);
+    this.early = new EarlyFrames(this, this.handshake);
     this.liveness = new Liveness(wire, clock.monotonicMs(), broker.limits.node);
   }
 
@@ -96,6 +99,10 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     } catch (error) {
       this.fail(error);
     }
+    if (!this.isFlooded && !this.mayAnswer) {
+      this.isFlooded = true;
+      this.hold();
+    }
   }
 
   drained(): void {
@@ -105,10 +112,15 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   /** The kernel took all of it at once: those who wait for room go on in the next turn, so that others have theirs. */
   private flushed(): void {
-    if (this.thirsty.size > 0 && this.wire.unsentBytes === 0) this.parts.broker.turn.add(PHASE_DECIDE, this);
+    if ((this.thirsty.size > 0 || this.isFlooded) && this.wire.unsentBytes === 0)
+      this.parts.broker.turn.add(PHASE_DECIDE, this);
   }
 
   endOfTurn(): void {
+    if (this.isFlooded) {
+      this.isFlooded = false;
+      this.release();
+    }
     if (this.thirsty.size === 0) return;
     const waiting = [...this.thirsty];
     this.thirsty.clear();
@@ -158,35 +170,35 @@ export class Connection implements WireSink, ConnectionView, Flushable {
       const channel = this.byNumber.get(number);
       if (channel !== undefined) return channel.frame(chunk, at, next, end);
     }
-    const type = chunk[at]!;
-    const payload = at + FRAME_HEADER_BYTES;
-    if (type === FRAME_METHOD) this.method(number, decodeMethod(chunk, payload, next - 1));
-    else if (type === FRAME_HEARTBEAT) this.heartbeat(number);
-    else if (type !== FRAME_HEADER && type !== FRAME_BODY) throw brokerError('frameType', { type });
-    else if (this.stateNow === 'open') this.refuseContent(number, type);
+    try {
+      this.take(number, chunk, at, next);
+    } catch (error) {
+      this.fail(error, { id: methodIdAt(chunk, at, next) });
+    }
     return this.stateNow === 'closed' ? -1 : next;
   }
 
-  private method(number: number, method: Method): void {
-    if (this.stateNow === 'closing') {
-      this.whileClosing(method);
-    } else if (this.stateNow === 'handshake') {
-      if (method.name === 'connection.close') this.closedByPeer();
-      else this.inHandshake(number, method);
-    } else if (number === 0) {
-      this.onChannelZero(method);
-    } else {
-      this.openChannel(number, method);
-    }
+  /** A frame of no open channel. */
+  private take(number: number, chunk: Buffer, at: number, next: number): void {
+    const type = chunk[at]!;
+    const { stateNow } = this;
+    if (stateNow === 'closed') return;
+    if (type === FRAME_HEARTBEAT) this.heartbeat(number);
+    else if (type < FRAME_METHOD || type > FRAME_BODY) throw brokerError('frameType', { type });
+    else if (stateNow === 'handshake') this.inHandshake(number, chunk, at, next);
+    else if (type === FRAME_METHOD) this.method(number, decodeMethod(chunk, at + FRAME_HEADER_BYTES, next - 1));
+    else if (stateNow === 'open') throw brokerError('channelNotOpen', { channel: number, got: contentName(type) });
   }
 
-  private inHandshake(number: number, method: Method): void {
-    // Clients send tune-ok and open (and some the first channel.open) without waiting in between: each in its turn.
-    this.hold();
-    this.inTurn = this.inTurn
-      .then(() => (this.stateNow === 'handshake' ? this.handshake.receive(method) : this.method(number, method)))
-      .catch((error: unknown) => this.fail(error))
-      .finally(() => this.release());
+  private inHandshake(number: number, chunk: Buffer, at: number, next: number): void {
+    if (number === 0 && methodIdAt(chunk, at, next) === METHOD.CONNECTION_CLOSE) this.closedByPeer();
+    else this.early.add(number, chunk, at, next);
+  }
+
+  private method(number: number, method: Method): void {
+    if (this.stateNow === 'closing') this.whileClosing(method);
+    else if (number === 0) this.onChannelZero(method);
+    else this.openChannel(number, method);
   }
 
   private onChannelZero(method: Method): void {
@@ -195,16 +207,14 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     else if (method.name.startsWith('connection.')) {
       throw brokerError('unexpectedMethod', { method: method.name, when: 'on an open connection' });
     } else {
-      throw brokerError('notChannelZero', { method: method.name, channel: 0 });
+      throw notChannelZero(method.name, 0);
     }
   }
 
   private openChannel(number: number, method: Method): void {
     // The answer to a close that crossed with ours, for a channel that both have forgotten.
     if (method.name === 'channel.close-ok') return;
-    if (method.name.startsWith('connection.')) {
-      throw brokerError('notChannelZero', { method: method.name, channel: number });
-    }
+    if (method.name.startsWith('connection.')) throw notChannelZero(method.name, number);
     if (method.name !== 'channel.open') throw brokerError('channelNotOpen', { channel: number, got: method.name });
     const { channelsMax } = this.agreement;
     if (this.byNumber.size >= channelsMax || number > channelsMax) {
@@ -217,11 +227,6 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   private heartbeat(number: number): void {
     if (number !== 0) throw brokerError('heartbeatOnChannel', { channel: number });
-  }
-
-  private refuseContent(number: number, type: number): void {
-    const got = type === FRAME_HEADER ? 'a content header' : 'a content body';
-    throw brokerError('channelNotOpen', { channel: number, got });
   }
 
   // ---- output ----------------------------------------------------------------------------------------------------
@@ -240,6 +245,11 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     if (this.output.waitingBytes < this.parts.broker.limits.node.unsentBytesMax) return true;
     this.thirsty.add(channel);
     return false;
+  }
+
+  /** False when a peer should read before it gets more answers: messages got and returned, confirms, replies. */
+  get mayAnswer(): boolean {
+    return this.output.waitingBytes < this.parts.broker.limits.node.unsentBytesMax * answersFactor;
   }
 
   get messageBytesMax(): number {
@@ -266,6 +276,10 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   get loopback(): boolean {
     const { address } = this.wire.remote;
     return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  }
+
+  get isShakingHands(): boolean {
+    return this.stateNow === 'handshake';
   }
 
   get peerName(): string {
@@ -321,7 +335,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   /** An administrator, or the end of the broker. */
   close(reason: string): void {
     if (this.stateNow === 'open') {
-      const { code, message } = brokerError('shutdown', { reason });
+      const { code, message } = forcedEnd(this.actor!, this.parts.broker.users, reason);
       this.sayClose(code, message, 0);
     } else if (this.stateNow !== 'closing') {
       this.hangUp();
@@ -380,7 +394,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
       else this.wire.destroy();
       return;
     }
-    const verdict = this.liveness.tick(nowMs, this.output.waitingBytes);
+    const verdict = this.liveness.tick(nowMs, this.output.waitingBytes, this.holds === 0);
     if (verdict === 'beat') this.output.append(HEARTBEAT_FRAME);
     else if (verdict !== null) this.overdue(verdict);
   }

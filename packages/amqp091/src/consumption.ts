@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Queue,
   type QueueConsumer,
+  shownValue,
   Window,
 } from '@chapar/core';
 import type { Channel } from './channel.js';
@@ -98,8 +99,7 @@ export class Consumption implements DeliverySink {
   /** Attaches a consumer; nothing is delivered before `start`, so that consume-ok goes out first. Throws 403, 530. */
   consume(queue: Queue, wish: ConsumeWish): () => void {
     this.assertTagFree(wish.tag);
-    const priority = wish.arguments['x-priority'];
-    const spec = { ...wish, priority: typeof priority === 'number' ? priority : 0, window: this.window };
+    const spec = { ...wish, priority: priorityOf(wish, queue), window: this.window };
     const consumer = queue.attach(spec, this);
     const own = new ChannelConsumer(consumer, this.prefetch);
     this.byTag.set(wish.tag, own);
@@ -112,7 +112,8 @@ export class Consumption implements DeliverySink {
     this.assertTagFree(tag);
     const prefix = deliverPrefix(tag);
     this.reply = new DirectReply(this.channel.actor.vhost, tag, secret, (message) => {
-      if (!this.closed) this.write(prefix, message, false);
+      // Without a queue there is nowhere to wait: a peer that does not read loses what comes.
+      if (!this.closed && this.channel.connection.mayAnswer) this.write(prefix, message, false);
     });
   }
 
@@ -263,4 +264,12 @@ export class Consumption implements DeliverySink {
   get consumerCount(): number {
     return this.byTag.size;
   }
+}
+
+/** The argument x-priority, 0 without one; 406 for what is no integer. */
+function priorityOf({ arguments: args }: ConsumeWish, { name, properties: { vhost } }: Queue): number {
+  const priority = args['x-priority'] ?? 0;
+  if (typeof priority === 'number' && Number.isSafeInteger(priority)) return priority;
+  const reason = `expected an integer, got ${shownValue(priority)}`;
+  throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
 }

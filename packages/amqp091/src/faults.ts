@@ -1,6 +1,6 @@
 import { truncateUtf8 } from '@chapar/bytes';
-import { BrokerError, brokerError } from '@chapar/core';
-import { CodecError } from './codec/index.js';
+import { type Actor, BrokerError, brokerError, type UserDirectory } from '@chapar/core';
+import { CodecError, FRAME_BODY, FRAME_HEADER } from './codec/index.js';
 import type { DoorParts } from './door.js';
 
 /** Whatever was thrown while working for a peer, as the error that the peer is told. A fault of ours is logged under a reference. */
@@ -19,7 +19,25 @@ function codecFault({ kind, message, id }: CodecError): BrokerError {
   return brokerError(kind === 'frame' ? 'malformedFrame' : 'malformed', { what: 'what was sent', reason: message });
 }
 
+/** Why a connection is ended from this side: what it stood on was deleted, or else the reason of whoever ends it. */
+export function forcedEnd({ vhost, principal }: Actor, users: UserDirectory, reason: string): BrokerError {
+  if (vhost.deleted) return brokerError('vhostDeleted', { vhost: vhost.name });
+  const { user, backend } = principal;
+  const isGone = backend === 'internal' && users.get(user) === undefined;
+  return isGone ? brokerError('userDeleted', { user }) : brokerError('shutdown', { reason });
+}
+
 /** An error's text as a reply text: a short string, at most 255 bytes. */
 export function replyText(text: string): string {
   return truncateUtf8(text, 255);
+}
+
+export function notChannelZero(method: string, channel: number): BrokerError {
+  return brokerError('notChannelZero', { method, channel });
+}
+
+/** A frame that is no method, as error texts name it. */
+export function contentName(type: number): string {
+  if (type === FRAME_HEADER) return 'a content header';
+  return type === FRAME_BODY ? 'a content body' : `a frame of type ${type}`;
 }

@@ -1,5 +1,13 @@
 import { brokerError } from '@chapar/core';
-import { FRAME_END, FRAME_HEADER_BYTES, FRAME_OVERHEAD } from './codec/index.js';
+import {
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_HEADER,
+  FRAME_HEADER_BYTES,
+  FRAME_METHOD,
+  FRAME_OVERHEAD,
+  METHOD,
+} from './codec/index.js';
 
 /** Who is told about frames. */
 export interface FrameSink {
@@ -96,4 +104,15 @@ export function assertFrameEnd(chunk: Buffer, at: number, next: number): void {
   if (got === FRAME_END) return;
   const channel = (chunk[at + 1]! << 8) | chunk[at + 2]!;
   throw brokerError('frameEnd', { type: chunk[at]!, channel, got: `0x${got.toString(16)}` });
+}
+
+/**
+ * The method that the frame at `at` belongs to, class id << 16 | method id: what connection.close and channel.close name (clients look
+ * for the publish that failed by it). Content is basic.publish's; 0 for heartbeats and the like.
+ */
+export function methodIdAt(chunk: Buffer, at: number, next: number): number {
+  const type = chunk[at];
+  if (type === FRAME_HEADER || type === FRAME_BODY) return METHOD.BASIC_PUBLISH;
+  const isMethod = type === FRAME_METHOD && next - at >= FRAME_OVERHEAD + 4;
+  return isMethod ? chunk.readUInt32BE(at + FRAME_HEADER_BYTES) : 0;
 }

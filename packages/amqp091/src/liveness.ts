@@ -42,11 +42,12 @@ export class Liveness {
     this.stalledSinceMs = 0;
   }
 
-  tick(nowMs: number, waitingBytes: number): Due {
+  /** `isReading`: false while the wire is held, when silence means nothing. */
+  tick(nowMs: number, waitingBytes: number, isReading: boolean): Due {
     const { wire } = this;
     if (!this.isOpen && nowMs >= this.openedBeforeMs) return 'handshake';
     if (waitingBytes > 0 && this.isStalled(nowMs)) return 'stalled';
-    if (wire.receivedBytes !== this.receivedBytes) {
+    if (wire.receivedBytes !== this.receivedBytes || !isReading) {
       this.receivedBytes = wire.receivedBytes;
       this.receivedAtMs = nowMs;
     }

@@ -25,6 +25,7 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
   // ---- exchange ----------------------------------------------------------------------------------------------------
   'exchange.declare': (channel, method) => {
     const { exchange: name, type, durable, autoDelete, internal } = method;
+    if (name === '') throw brokerError('defaultExchange', {});
     const declared = method.passive
       ? channel.actor.findExchange(name)
       : channel.actor.declareExchange({
