@@ -7,7 +7,17 @@ import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
 import { andThen, type Later } from './later.js';
 import { Limits, type NodeLimits } from './limits.js';
-import type { Authenticator, LogStore, MetadataStore, Principal, UserDirectory } from './ports.js';
+import {
+  type Authenticator,
+  type Guard,
+  GuardFailedError,
+  type LogStore,
+  type MetadataStore,
+  metadataKey,
+  metadataKeyParts,
+  type Principal,
+  type UserDirectory,
+} from './ports.js';
 import { Records } from './records.js';
 import { vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
@@ -85,6 +95,10 @@ export class Broker {
     this.topology.onExchangeUnused = (vhost, exchange) => {
       this.inBackground(() => removeExchange(this.topology, vhost, exchange, { ifUnused: false }));
     };
+    logs.onBehind = (isBehind) => {
+      if (isBehind) this.alarms.raise('disk-pace', 'the disk is behind', false);
+      else this.alarms.clear('disk-pace');
+    };
     this.startedAtMs = platform.clock.wallMs();
   }
 
@@ -128,21 +142,37 @@ export class Broker {
   /** Deletes the virtual host with all that is in it; its connections are closed. False when there was none. */
   async deleteVirtualHost(name: string): Promise<boolean> {
     if (!this.topology.vhosts.has(name)) return false;
-    const part = `/${encodeURIComponent(name)}/`;
+    // Together, or a crash in between would leave permissions and queues to the next virtual host of that name.
+    await this.removeKeys([], [vhostKey(name), ...(await this.keysOf(name))]);
+    // What was accepted between the two; from now on the virtual host's record, which is gone, guards against more.
+    await this.removeKeys([{ key: vhostKey(name), revision: 'absent' }], await this.keysOf(name));
+    return true;
+  }
+
+  /** Everything in metadata that belongs to a virtual host. */
+  private async keysOf(vhost: string): Promise<string[]> {
     const keys: string[] = [];
-    const kinds = ['exchanges', 'queues', 'bindings', 'permissions', 'topic-permissions', 'policies'];
-    for (const kind of [...kinds, 'operator-policies', 'vhost-limits']) {
-      const { entries } = await this.metadata.load(`${kind}${part}`);
-      keys.push(...entries.map((entry) => entry.key));
+    for (const kind of vhostKinds) {
+      const { entries } = await this.metadata.load(`${metadataKey(kind, vhost)}/`);
+      keys.push(...entries.map(({ key }) => key));
     }
-    // The virtual host first: what is in it goes with it, and the rest is tidying.
-    await this.metadata.change([], [{ key: vhostKey(name), value: undefined }]);
-    if (keys.length > 0)
+    // Named by component first.
+    const { entries } = await this.metadata.load('parameters/');
+    keys.push(...entries.map(({ key }) => key).filter((key) => metadataKeyParts(key)[2] === vhost));
+    return keys;
+  }
+
+  private async removeKeys(when: readonly Guard[], keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    try {
       await this.metadata.change(
-        [],
+        when,
         keys.map((key) => ({ key, value: undefined })),
       );
-    return true;
+    } catch (error) {
+      // Only an absent virtual host is asked for: by now there is a new one, and it keeps what it finds.
+      if (!(error instanceof GuardFailedError)) throw error;
+    }
   }
 
   /** Closes the connections that `which` names. Returns how many. */
@@ -158,6 +188,18 @@ export class Broker {
       .catch((error: unknown) => this.log.error({ error }, 'what nobody uses any more could not be deleted'));
   }
 }
+
+/** What metadata keeps under the name of a virtual host. */
+const vhostKinds = [
+  'exchanges',
+  'queues',
+  'bindings',
+  'permissions',
+  'topic-permissions',
+  'policies',
+  'operator-policies',
+  'vhost-limits',
+];
 
 const defaultVirtualHost: VirtualHostProperties = {
   description: 'Default virtual host',

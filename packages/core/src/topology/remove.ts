@@ -19,6 +19,8 @@ export function removeQueue(
     throw brokerError('inUse', { kind: 'queue', name, vhost: vhost.name });
   }
   if (conditions.ifEmpty && queue.readyCount > 0) throw brokerError('notEmpty', { queue: name, vhost: vhost.name });
+  // Somebody else was quicker, and the name may stand for another queue by now.
+  if (vhost.queues.get(name) !== queue) return;
   if (!queue.logs) return topology.dropQueue(vhost, queue);
   const keys = storedBindingKeys(vhost, vhost.queueBindings.get(queue) ?? []);
   return removeRecords(topology, vhost, 'queue', name, queueKey(vhost.name, name), keys);
@@ -37,6 +39,7 @@ export function removeExchange(
   if (conditions.ifUnused && exchange.bindings.size > 0) {
     throw brokerError('inUse', { kind: 'exchange', name, vhost: vhost.name });
   }
+  if (vhost.exchanges.get(name) !== exchange) return;
   if (!exchange.properties.durable) return topology.dropExchange(vhost, exchange);
   const keys = storedBindingKeys(vhost, [...exchange.bindings.values(), ...exchange.inbound]);
   return removeRecords(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), keys);

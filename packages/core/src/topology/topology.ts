@@ -122,8 +122,12 @@ export class Topology {
   }
 
   private applyExchange(vhost: VirtualHost, name: string, record: ExchangeRecord | undefined): void {
-    const existing = vhost.exchanges.get(name);
-    if (existing !== undefined) this.dropExchange(vhost, existing);
+    const existing = vhost.exchanges.get(name)?.properties;
+    if (existing !== undefined) {
+      // An event that tells what is known, or the end of a stored one whose name a transient one has by now.
+      if (record === undefined ? !existing.durable : existing.incarnation === record.incarnation) return;
+      this.dropExchange(vhost, vhost.exchanges.get(name)!);
+    }
     if (record === undefined) return;
     const { type, ...properties } = record;
     this.addExchange(vhost, type, { ...properties, name, vhost: vhost.name, durable: true });
@@ -131,7 +135,11 @@ export class Topology {
 
   private applyQueue(vhost: VirtualHost, name: string, record: QueueRecord | undefined): void {
     const existing = vhost.queues.get(name);
-    if (existing !== undefined) this.dropQueue(vhost, existing);
+    if (existing !== undefined) {
+      // As with exchanges; dropping a queue for an event that tells nothing new would lose its messages.
+      if (record === undefined ? !existing.logs : existing.incarnation === record.incarnation) return;
+      this.dropQueue(vhost, existing);
+    }
     if (record === undefined) return;
     this.addQueue(vhost, { ...record, name, vhost: vhost.name, durable: true, owner: null });
   }
@@ -143,7 +151,7 @@ export class Topology {
     const [routingKey, args] = JSON.parse(identity) as [string, Arguments];
     const existing = source.bindings.get(bindingKey(kind, destinationName, routingKey, args));
     if (record === undefined) {
-      if (existing !== undefined) this.dropBinding(vhost, existing);
+      if (existing?.durable) this.dropBinding(vhost, existing);
       return;
     }
     if (existing !== undefined || source.properties.incarnation !== record.sourceIncarnation) return;
@@ -170,7 +178,8 @@ export class Topology {
   }
 
   dropExchange(vhost: VirtualHost, exchange: Exchange): void {
-    if (!vhost.exchanges.delete(exchange.name)) return;
+    if (vhost.exchanges.get(exchange.name) !== exchange) return;
+    vhost.exchanges.delete(exchange.name);
     vhost.version++;
     for (const binding of [...exchange.inbound]) this.dropBinding(vhost, binding);
     for (const binding of [...exchange.bindings.values()]) this.forgetBinding(vhost, binding);
@@ -201,6 +210,7 @@ export class Topology {
     if (vhost.queues.get(queue.name) !== queue) return;
     vhost.queues.delete(queue.name);
     vhost.version++;
+    vhost.forgetAddress('', queue.name);
     for (const binding of [...(vhost.queueBindings.get(queue) ?? [])]) this.dropBinding(vhost, binding);
     queue.delete();
     if (queue.logs) this.parts.logs.remove(queue.properties.incarnation);
@@ -258,9 +268,9 @@ export class Topology {
   }
 }
 
-/** Metadata keys of the stored bindings at an exchange or queue, to be deleted with it. */
+/** Metadata keys of the stored bindings at an exchange or queue, to be deleted with it. Each once, though an exchange bound to itself has one at both ends. */
 export function storedBindingKeys(vhost: VirtualHost, bindings: Iterable<Binding>): string[] {
-  return [...bindings]
+  return [...new Set(bindings)]
     .filter((binding) => binding.durable)
     .map(({ source, destination, routingKey, arguments: args }) =>
       bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args),

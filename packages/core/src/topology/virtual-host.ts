@@ -61,6 +61,16 @@ export class VirtualHost {
     return address;
   }
 
+  /** A queue is gone that was named by this address: names of reply queues never come back, and a stale route would keep the queue. */
+  forgetAddress(exchange: string, routingKey: string): void {
+    const byKey = this.addresses.get(exchange);
+    const address = byKey?.get(routingKey);
+    if (address === undefined) return;
+    byKey!.delete(routingKey);
+    this.addressCount--;
+    address.route = null;
+  }
+
   /** Where this message goes. The exchange exists (the publisher has looked). */
   route(address: Address, message: Message): Route {
     if (address.routeVersion === this.version && address.route !== null) return address.route;
