@@ -58,7 +58,6 @@ export class ControlledLogs implements LogStore {
   readonly removed: Incarnation[] = [];
   readonly deliveredUpTo = new Map<Incarnation, Position>();
   flushes = 0;
-  onBehind: LogStore['onBehind'] = null;
   private found: RecoveredQueue[] = [];
 
   async recover(): Promise<RecoveredQueue[]> {

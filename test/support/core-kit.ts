@@ -1,5 +1,6 @@
 import {
   Address,
+  Alarms,
   type Arguments,
   DIALECT_AMQP091,
   Dialects,
@@ -72,7 +73,8 @@ export class TopologyKit {
     this.turn = new Turn(this.platform.clock);
     const { turn, platform } = this;
     const { random, log } = platform;
-    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), random, log });
+    const alarms = new Alarms(platform.clock);
+    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), random, log, alarms });
   }
 
   static async open(metadata = new SteppedMetadata(), logs = new ControlledLogs(), seed = 1): Promise<TopologyKit> {
