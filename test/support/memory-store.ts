@@ -63,7 +63,6 @@ export class MemoryMetadata implements MetadataStore {
 
 /** Logs that forget: everything is committed a turn after it was flushed. */
 export class MemoryLogs implements LogStore {
-  onBehind: ((isBehind: boolean) => void) | null = null;
   private readonly logs = new Map<Incarnation, MemoryLog>();
   onBehind: ((isBehind: boolean) => void) | null = null;
   /** True: nothing is committed until it is false again and something is flushed. */

@@ -17,12 +17,8 @@ export class Blocked {
   }
 
   add(channel: Channel): void {
-    if (!this.isTold && this.connection.clientHas('connection.blocked')) {
-      this.isTold = true;
-      const { reason } = this.connection.parts.broker.alarms;
-      this.connection.send({ name: 'connection.blocked', reason: replyText(reason) });
-    }
     this.channels.add(channel);
+    this.tell();
   }
 
   delete(channel: Channel): void {
@@ -31,15 +27,24 @@ export class Blocked {
 
   clear(): void {
     this.channels.clear();
-    this.isTold = false;
   }
 
-  /** No alarm is on any more. */
-  end(): void {
+  /** Alarms were raised or cleared: who waits is told, or goes on. */
+  changed(): void {
+    this.tell();
+    if (this.isEmpty || this.connection.parts.broker.alarms.isRaised) return;
     const channels = [...this.channels];
     this.channels.clear();
-    if (this.isTold) this.connection.send({ name: 'connection.unblocked' });
-    this.isTold = false;
     for (const channel of channels) channel.unblock();
+  }
+
+  private tell(): void {
+    const { alarms } = this.connection.parts.broker;
+    const isTold = alarms.isTold && !this.isEmpty;
+    if (isTold === this.isTold) return;
+    this.isTold = isTold;
+    if (!this.connection.clientHas('connection.blocked')) return;
+    if (isTold) this.connection.send({ name: 'connection.blocked', reason: replyText(alarms.reason) });
+    else this.connection.send({ name: 'connection.unblocked' });
   }
 }

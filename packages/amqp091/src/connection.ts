@@ -463,8 +463,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   get state(): 'running' | 'flow' | 'blocked' | 'blocking' | 'closing' {
     if (this.stateNow !== 'open') return 'closing';
-    if (!this.blocked.isEmpty) return 'blocked';
-    if (this.parts.broker.alarms.isRaised) return 'blocking';
+    const { alarms } = this.parts.broker;
+    if (alarms.isRaised) return alarms.isTold ? (this.blocked.isEmpty ? 'blocking' : 'blocked') : 'flow';
     return this.holds > 0 ? 'flow' : 'running';
   }
 

@@ -33,8 +33,7 @@ export class Amqp091Door {
     this.parts = { broker, options, log: broker.platform.log.of('amqp091') };
     broker.dialects.add(amqp091Dialect);
     broker.alarms.listen(() => {
-      if (broker.alarms.isRaised) return;
-      for (const connection of this.connections) connection.blocked.end();
+      for (const connection of this.connections) connection.blocked.changed();
     });
     this.ticker = broker.platform.clock.every(tickMs, () => this.tick());
   }

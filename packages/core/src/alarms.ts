@@ -1,6 +1,6 @@
 import type { Clock } from '@chapar/platform';
 
-/** Something that this node cannot take more messages for. */
+/** Something that keeps this node from taking more messages. */
 export interface Alarm {
   /** What raised it: `store`, later `memory` and `disk`. */
   readonly source: string;
@@ -8,6 +8,8 @@ export interface Alarm {
   readonly reason: string;
   /** Milliseconds since 1970. */
   readonly sinceMs: number;
+  /** False for a moment's hold that comes and goes with the load (the disk is behind): publishers wait, nobody is told. */
+  readonly isTold: boolean;
 }
 
 /**
@@ -17,6 +19,8 @@ export interface Alarm {
 export class Alarms {
   /** Looked at before every publish. */
   isRaised = false;
+  /** Some of what is raised is to be told to clients. */
+  isTold = false;
   private readonly clock: Clock;
   private readonly bySource = new Map<string, Alarm>();
   private readonly listeners: (() => void)[] = [];
@@ -25,14 +29,14 @@ export class Alarms {
     this.clock = clock;
   }
 
-  /** Called whenever the first alarm is raised or the last one is cleared. */
+  /** Called whenever `isRaised` or `isTold` changes. */
   listen(listener: () => void): void {
     this.listeners.push(listener);
   }
 
-  raise(source: string, reason: string): void {
+  raise(source: string, reason: string, isTold = true): void {
     if (this.bySource.has(source)) return;
-    this.bySource.set(source, { source, reason, sinceMs: this.clock.wallMs() });
+    this.bySource.set(source, { source, reason, sinceMs: this.clock.wallMs(), isTold });
     this.changed();
   }
 
@@ -44,17 +48,20 @@ export class Alarms {
     return [...this.bySource.values()];
   }
 
-  /** All reasons in one text. */
+  /** What is told, in one text. */
   get reason(): string {
     return this.list()
+      .filter(({ isTold }) => isTold)
       .map(({ reason }) => reason)
       .join('; ');
   }
 
   private changed(): void {
     const isRaised = this.bySource.size > 0;
-    if (isRaised === this.isRaised) return;
+    const isTold = this.list().some((alarm) => alarm.isTold);
+    if (isRaised === this.isRaised && isTold === this.isTold) return;
     this.isRaised = isRaised;
+    this.isTold = isTold;
     for (const listener of this.listeners) listener();
   }
 }

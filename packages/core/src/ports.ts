@@ -56,6 +56,8 @@ export interface LogStore {
   remove(incarnation: Incarnation): void;
   /** Records how far a queue was delivered, so that after a clean stop only those come back as redelivered. */
   delivered(incarnation: Incarnation, upTo: Position): void;
+  /** Called with true when more waits to be written than should (publishers had better wait), with false when that is over. */
+  onBehind: ((isBehind: boolean) => void) | null;
   /** Hands over what was gathered in this turn; the core calls it once at the end of every turn in which something was appended. */
   flush(): void;
   /** Resolves when everything appended so far is on disk. */

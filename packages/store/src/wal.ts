@@ -20,6 +20,8 @@ export interface WalSettings {
   readonly settleWriteMs: number;
   /** And synced this long after, unless a publish takes them along. */
   readonly settleSyncMs: number;
+  /** More than this waiting behind the group on its way: publishers had better wait too. Bytes. */
+  readonly behindBytes: number;
 }
 
 export const WAL_DEFAULTS: WalSettings = {
@@ -28,6 +30,7 @@ export const WAL_DEFAULTS: WalSettings = {
   liveFactor: 4,
   settleWriteMs: 5,
   settleSyncMs: 50,
+  behindBytes: 32 * 1024 * 1024,
 };
 
 /** For whoever measures, and for whoever has to slow publishers down. */
@@ -54,6 +57,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   private groups!: GroupCommit;
   private readonly reclaim: Reclaim;
   private isClosed = false;
+  private isBehind = false;
+  onBehind: ((isBehind: boolean) => void) | null = null;
 
   constructor(place: WalPlace, settings: Partial<WalSettings> = {}) {
     this.place = place;
@@ -120,6 +125,9 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   flush(): void {
     this.groups.flush();
+    if (this.isBehind || this.groups.gatheredBytes <= this.settings.behindBytes) return;
+    this.isBehind = true;
+    this.onBehind?.(true);
   }
 
   sync(): Promise<void> {
@@ -173,6 +181,11 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   }
 
   sending(): void {
+    if (this.isBehind) {
+      this.isBehind = false;
+      // Not from in here: who waited will append.
+      this.place.clock.endOfTurn(() => this.onBehind?.(this.isBehind));
+    }
     for (const log of this.settlingLogs) {
       if (log.isDetached) continue;
       const { firsts, lasts, count } = log.takeSettled();
