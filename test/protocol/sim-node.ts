@@ -56,7 +56,13 @@ export class SimNode {
         users,
         authenticator: users,
         authorizer: null,
-        identity: { node: 'chapar@sim', clusterName: 'sim', product: 'Chapar', productVersion: '4.1.0', version: '0.1.0' },
+        identity: {
+          node: 'chapar@sim',
+          clusterName: 'sim',
+          product: 'Chapar',
+          productVersion: '4.1.0',
+          version: '0.1.0',
+        },
         limits: { ...defaultLimits, ...options.limits },
       });
       await broker.open();

@@ -70,7 +70,10 @@ export class SimPeer implements WireSink {
   private readonly options: SimPeerOptions;
   private readonly inbox: Received[] = [];
   private torn: Buffer = Buffer.alloc(0);
-  private readonly unfinished = new Map<number, { method: Method; raw: Buffer | null; bytes: number; parts: Buffer[] }>();
+  private readonly unfinished = new Map<
+    number,
+    { method: Method; raw: Buffer | null; bytes: number; parts: Buffer[] }
+  >();
 
   constructor(wire: SimWire, platform: SimPlatform, options: SimPeerOptions = {}) {
     this.wire = wire;
