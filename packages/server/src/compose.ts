@@ -19,6 +19,9 @@ const stalledSeconds = 60;
 /** Output that may wait for one peer before its deliveries stop. Bytes. */
 const unsentBytesMax = 512 * 1024;
 
+/** Of the time that a stop may take, what clients get for their goodbyes; the rest is for the last sync. */
+const goodbyeShare = 0.8;
+
 /** Builds one node: store, users, core, doors; listens when all of it can serve. */
 export async function compose(options: ServerOptions, platform: NodePlatform): Promise<RunningBroker> {
   const { dataDir } = options.node;
@@ -76,7 +79,7 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
     const stop = async (reason: StopReason): Promise<void> => {
       isReady = false;
       await listeners.close();
-      await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000);
+      await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000 * goodbyeShare);
       await broker.close();
       await shutDown();
     };
