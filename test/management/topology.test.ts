@@ -74,6 +74,16 @@ describe('queues', () => {
   });
 });
 
+test('names that AMQP could not say are refused', async () => {
+  const long = 'ü'.repeat(128);
+  for (const path of [`queues/%2F/${long}`, `exchanges/%2F/${long}`, `vhosts/${long}`]) {
+    expect((await fixture.put(`/api/${encodeURI(path).replaceAll('%252F', '%2F')}`, {})).json.reason).toContain(
+      'at most 255 bytes',
+    );
+  }
+  expect((await fixture.post('/api/bindings/%2F/e/amq.topic/q/q1', { routing_key: long })).status).toBe(400);
+});
+
 describe('exchanges', () => {
   test('declared, shown, deleted; the broker’s own cannot be', async () => {
     const body = { type: 'topic', durable: true, internal: true, arguments: { 'alternate-exchange': 'amq.fanout' } };

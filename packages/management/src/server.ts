@@ -125,14 +125,12 @@ function callOf({ broker }: HttpParts, request: FastifyRequest, caller: Caller):
 }
 
 function send(reply: FastifyReply, call: Call, answer: Reply, log: Log): FastifyReply {
-  reply
-    .status(answer.status)
-    .headers({
-      'cache-control': 'no-cache',
-      'x-content-type-options': 'nosniff',
-      vary: 'accept, accept-encoding, origin',
-      ...answer.headers,
-    });
+  reply.status(answer.status).headers({
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    vary: 'accept, accept-encoding, origin',
+    ...answer.headers,
+  });
   if (answer.pieces !== undefined) {
     const stream = Readable.from(answer.pieces, { objectMode: true });
     stream.on('error', (error) => log.error({ error }, 'an answer broke off'));

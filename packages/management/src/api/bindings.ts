@@ -6,6 +6,7 @@ import { Pace } from '../pace.js';
 import { notFound } from '../problem.js';
 import { createdAt, noContent, ok, type Reply } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 import { exchangeOf } from './exchanges.js';
 import { queueOf } from './queues.js';
@@ -150,7 +151,7 @@ async function post(call: Call, kind: 'queue' | 'exchange'): Promise<Reply> {
     source: call.exchangePart('source'),
     kind,
     destination: kind === 'queue' ? call.part('destination') : call.exchangePart('destination'),
-    routingKey: body.text('routing_key', ''),
+    routingKey: shortText('a routing key', body.text('routing_key', '')),
     arguments: body.table('arguments'),
   };
   const actor = await call.actor();

@@ -5,6 +5,7 @@ import { list } from '../listing.js';
 import { notFound } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 
 export const exchangeRoutes: readonly Route[] = [
@@ -48,7 +49,7 @@ function get(call: Call): Reply {
 
 async function put(call: Call): Promise<Reply> {
   const { body, vhost } = call;
-  const name = call.exchangePart('exchange');
+  const name = shortText('the name of an exchange', call.exchangePart('exchange'));
   const isNew = !vhost.exchanges.has(name);
   const wish = {
     name,

@@ -26,22 +26,27 @@ async function overview(call: Call, options: ManagementOptions): Promise<Reply> 
         await caller.visibleVirtualHosts(),
         [...broker.connections].filter(({ principal }) => principal.user === caller.user),
       );
-  const shared = { ...identity(broker), ...totals, contexts: contexts(broker, options) };
+  const shared = { ...identity(broker), ...totals };
   // Where this node listens is the business of those who watch it.
-  return ok(caller.isMonitor ? { ...shared, listeners: listenersJson(broker, options) } : shared);
+  if (!caller.isMonitor) return ok(shared);
+  return ok({ ...shared, contexts: contexts(broker, options), listeners: listenersJson(broker, options) });
 }
 
 function identity({ identity: { node, clusterName, product, productVersion, version } }: Broker): Row {
   return {
     cluster_name: clusterName,
+    cluster_tags: [],
+    default_queue_type: 'classic',
     disable_stats: false,
     enable_queue_totals: false,
     // Tools show these; there is no Erlang here.
     erlang_version: '',
     erlang_full_version: `Node.js ${process.versions.node}`,
     exchange_types: exchangeTypesJson(),
+    is_op_policy_updating_enabled: true,
     management_version: productVersion,
     node,
+    node_tags: [],
     chapar_version: version,
     product_name: product,
     product_version: productVersion,

@@ -16,6 +16,7 @@ import type { EncodedProperties, MessageForm } from '../form.js';
 import { badRequest, Problem, refusing } from '../problem.js';
 import { ok, type Reply } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 import { exchangeOf } from './exchanges.js';
 
 /** How long a publish may wait for its confirm, milliseconds. */
@@ -129,7 +130,7 @@ class Sending {
   }
 
   private async target(exchange: Exchange, key: string): Promise<Target> {
-    if (Buffer.byteLength(key) > 255) throw badRequest('a routing key has at most 255 bytes');
+    shortText('a routing key', key);
     try {
       return await this.publisher.target(exchange.name, key);
     } catch (error) {

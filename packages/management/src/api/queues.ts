@@ -7,6 +7,7 @@ import { list } from '../listing.js';
 import { badRequest, notFound } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 
 export const queueRoutes: readonly Route[] = [
@@ -69,7 +70,7 @@ async function get(call: Call): Promise<Reply> {
 
 async function put(call: Call): Promise<Reply> {
   const { body, vhost } = call;
-  const name = call.part('queue');
+  const name = shortText('the name of a queue', call.part('queue'));
   const isNew = !vhost.queues.has(name);
   const wish = {
     name,

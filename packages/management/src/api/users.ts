@@ -5,6 +5,7 @@ import { list } from '../listing.js';
 import { badRequest, notFound, refusing } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 
 export const userRoutes: readonly Route[] = [
   {
@@ -54,7 +55,7 @@ export function userOf(call: Call): User {
 
 async function put(call: Call): Promise<Reply> {
   const { body, broker } = call;
-  const name = call.part('user');
+  const name = shortText('the name of a user', call.part('user'));
   const existing = broker.users.get(name);
   // Tags decide what a user may do here, so nobody gets them, or loses them, by leaving them out.
   if (!body.has('tags')) throw badRequest('tags_not_present');

@@ -6,6 +6,7 @@ import { notFound } from '../problem.js';
 import { knownQueueType } from '../queue-type.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
+import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 
 export const vhostRoutes: readonly Route[] = [
@@ -38,7 +39,7 @@ async function getAll(call: Call): Promise<Reply> {
 
 async function put(call: Call): Promise<Reply> {
   const { broker, body } = call;
-  const name = call.part('vhost');
+  const name = shortText('the name of a virtual host', call.part('vhost'));
   const existing = broker.topology.vhosts.get(name)?.properties;
   const type = body.text('default_queue_type', body.text('defaultqueuetype', existing?.defaultQueueType ?? 'classic'));
   await broker.putVirtualHost(name, {

@@ -5,6 +5,7 @@ import { readPolicy } from '../policy.js';
 import { badRequest, problemOf } from '../problem.js';
 import { knownQueueType } from '../queue-type.js';
 import { parametersDoNotAct, policiesDoNotAct } from '../said.js';
+import { shortText } from '../short-text.js';
 import { importParameter } from './parameters.js';
 import { type DefinitionKind, type DefinitionName, ImportReport, type Verdict } from './report.js';
 import { type ImportTarget, vhostOf } from './target.js';
@@ -98,7 +99,7 @@ function shownBinding(fields: Fields): string {
 
 async function importVirtualHost({ broker }: ImportTarget, fields: Fields): Promise<void> {
   fields.require('name');
-  const name = fields.text('name', '');
+  const name = shortText('the name of a virtual host', fields.text('name', ''));
   // RabbitMQ 4.x writes the same things twice.
   const metadata = new Fields(fields.table('metadata'));
   const existing = broker.topology.vhosts.get(name)?.properties;

@@ -1,6 +1,7 @@
 import { bind, declareExchange, declareQueue } from '@chapar/core';
 import type { Fields } from '../fields.js';
 import { badRequest } from '../problem.js';
+import { shortText } from '../short-text.js';
 import { type ImportTarget, vhostOf } from './target.js';
 
 // Whoever imports is an administrator, and the field asks for no permissions on names here; so the rules of declaring apply, and the
@@ -9,7 +10,7 @@ import { type ImportTarget, vhostOf } from './target.js';
 export async function importExchange(target: ImportTarget, fields: Fields): Promise<void> {
   fields.require('name', 'type');
   const vhost = vhostOf(target, fields);
-  const name = fields.text('name', '');
+  const name = shortText('the name of an exchange', fields.text('name', ''));
   // Old exports name the broker's own; they are there.
   if (name === '' || (name.startsWith('amq.') && vhost.exchanges.has(name))) return;
   await declareExchange(target.broker.topology, vhost, {
@@ -30,7 +31,7 @@ export async function importQueue(target: ImportTarget, fields: Fields): Promise
   const type = fields.text('type', 'classic');
   const limit = target.broker.limits.queuesMax(vhost.name);
   const declaration = {
-    name: fields.text('name', ''),
+    name: shortText('the name of a queue', fields.text('name', '')),
     // A queue that its broker named keeps its name.
     serverNamed: true,
     durable: fields.truth('durable', true),
@@ -55,7 +56,7 @@ export async function importBinding(target: ImportTarget, fields: Fields): Promi
     source,
     kind,
     destination: fields.text('destination', ''),
-    routingKey: fields.text('routing_key', ''),
+    routingKey: shortText('a routing key', fields.text('routing_key', '')),
     arguments: fields.table('arguments'),
   });
 }

@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { type Broker, exchangeTypes, type JsonValue } from '@chapar/core';
 import type { ManagementOptions } from '../options.js';
+import { compareTexts } from '../sorting.js';
 import type { Row } from './counters.js';
 import { fieldProtocol } from './protocol.js';
 
@@ -24,13 +25,14 @@ export function contexts(broker: Broker, options: ManagementOptions): JsonValue[
 }
 
 export function listenersJson(broker: Broker, options: ManagementOptions): JsonValue[] {
-  return options.listeners().map(({ protocol, address, port }) => ({
+  const rows = options.listeners().map(({ protocol, address, port }) => ({
     node: broker.identity.node,
     protocol: fieldProtocol(protocol),
     ip_address: address,
     port,
     socket_opts: {},
   }));
+  return rows.sort((a, b) => compareTexts(a.protocol, b.protocol) || a.port - b.port);
 }
 
 /** This node as the field shows one. What only an Erlang machine has (processes, ETS, file handle caches) is left out. */
