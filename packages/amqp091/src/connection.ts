@@ -10,6 +10,7 @@ import {
   type Principal,
 } from '@chapar/core';
 import { type Endpoint, endpointText, type TlsSession, type Wire, type WireSink } from '@chapar/platform';
+import { argumentsOf } from './argument-values.js';
 import { Blocked } from './blocked.js';
 import { Channel } from './channel.js';
 import {
@@ -25,7 +26,6 @@ import {
   type MethodInput,
   PROTOCOL_HEADER,
 } from './codec/index.js';
-import { argumentsOf } from './dialect.js';
 import { certificateUser, type DoorParts } from './door.js';
 import { EarlyFrames } from './early-frames.js';
 import { contentName, faultOf, forcedEnd, notChannelZero, replyText } from './faults.js';

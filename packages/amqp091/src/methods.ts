@@ -1,7 +1,7 @@
 import { andThen, brokerError, type Later } from '@chapar/core';
+import { argumentsOf } from './argument-values.js';
 import type { Channel } from './channel.js';
 import type { Method, MethodOf } from './codec/index.js';
-import { argumentsOf } from './dialect.js';
 import { replyToName } from './direct-reply.js';
 import { Transaction } from './transaction.js';
 
