@@ -10,6 +10,12 @@ const scan = new PropertyScan();
 /** A body below this is collected in a buffer of its size at once; a larger one grows with what really comes. Bytes. */
 const startBytesMax = 64 * 1024;
 
+/** Ten years, the longest time to live that the field takes. */
+const expirationMsMax = 315_360_000_000;
+
+/** A message in several frames up to this is put together in one piece, which does not pin the chunks that it came in. Bytes. */
+const pieceBytesMax = 16 * 1024;
+
 /** A message that the frames of a channel are putting together. */
 export interface Content {
   readonly target: Target;
@@ -51,8 +57,13 @@ function grown(content: Content, needed: number, whole: number): Buffer {
 /** Publishes what the frames brought. */
 export function publishContent(channel: Channel, content: Content): Later<void> {
   const { properties, bodyBytes } = content.header!;
-  const parts = bodyBytes === 0 ? null : [content.body];
-  return publish(channel, content.target, content.mandatory, properties, 0, properties.length, 0, 0, parts, bodyBytes);
+  const { target, mandatory, body } = content;
+  const { length } = properties;
+  if (bodyBytes === 0) return publish(channel, target, mandatory, properties, 0, length, 0, 0, null, 0);
+  const whole = length + bodyBytes;
+  if (whole > pieceBytesMax) return publish(channel, target, mandatory, properties, 0, length, 0, 0, [body], bodyBytes);
+  const bytes = Buffer.concat([properties, body], whole);
+  return publish(channel, target, mandatory, bytes, 0, length, length, whole, null, bodyBytes);
 }
 
 /** Publishes a message whose properties, and unless `parts` holds it, whose body stand in `bytes`. Throws BrokerError for bad properties. */
@@ -128,7 +139,7 @@ export function expirationOf(bytes: Buffer, { expirationStart, expirationEnd }: 
     if (digit < 0 || digit > 9) milliseconds = Number.NaN;
     milliseconds = milliseconds * 10 + digit;
   }
-  if (digits > 0 && milliseconds <= 0xffffffff) return milliseconds;
+  if (digits > 0 && milliseconds <= expirationMsMax) return milliseconds;
   throw brokerError('invalidExpiration', { given: bytes.toString('utf8', expirationStart, expirationEnd) });
 }
 
@@ -174,6 +185,10 @@ function mayHoldCopies(bytes: Buffer, start: number, end: number): boolean {
 
 function routingKeys(header: string, value: unknown): string[] {
   if (value === undefined) return [];
-  if (Array.isArray(value) && value.every((key) => typeof key === 'string')) return value as string[];
+  if (Array.isArray(value) && value.every(isRoutingKey)) return value;
   throw brokerError('invalidCopies', { header });
+}
+
+function isRoutingKey(key: unknown): key is string {
+  return typeof key === 'string' && Buffer.byteLength(key) <= 255;
 }

@@ -151,14 +151,14 @@ export const errorRegistry = {
   invalidExpiration: channel(
     406,
     'PRECONDITION_FAILED',
-    "invalid expiration '{given}': expected a whole number of milliseconds from 0 to 4294967295, as text",
+    "invalid expiration '{given}': expected a whole number of milliseconds from 0 to 315360000000 (ten years), as text",
     'The property expiration is a string of digits: the time to live in milliseconds.',
     'Set it to, say, "60000", or leave it out.',
   ),
   invalidCopies: channel(
     406,
     'PRECONDITION_FAILED',
-    'unsupported type for header {header}: expected an array of strings',
+    'unsupported value of header {header}: expected an array of strings of at most 255 bytes',
     'The headers CC and BCC name further routing keys of a message.',
     'Send an array of long strings, or leave the header out.',
   ),
