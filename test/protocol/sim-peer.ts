@@ -125,11 +125,12 @@ export class SimPeer implements WireSink {
 
   tuneOk(): void {
     const { frameMax, channelMax, heartbeat = 0 } = this.options;
-    this.frameMax = frameMax ?? this.tune!.frameMax;
+    const asked = frameMax ?? this.tune!.frameMax;
+    this.frameMax = asked === 0 ? this.tune!.frameMax : asked;
     this.send(0, {
       name: 'connection.tune-ok',
       channelMax: channelMax ?? this.tune!.channelMax,
-      frameMax: this.frameMax,
+      frameMax: asked,
       heartbeat,
     });
   }

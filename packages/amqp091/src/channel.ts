@@ -21,7 +21,6 @@ import {
   FRAME_HEADER,
   FRAME_HEADER_BYTES,
   FRAME_METHOD,
-  FRAME_OVERHEAD,
   METHOD,
   type MethodInput,
 } from './codec/index.js';
@@ -131,8 +130,7 @@ export class Channel implements ConfirmSink, ChannelView {
       if (u32(chunk, headerEnd + 4) !== bodyBytes || chunk[after - 1] !== 0xce) return 0;
     }
     const { frameBytesMax, messageBytesMax } = this.connection;
-    if (headerEnd + 1 - next > frameBytesMax || bodyBytes + FRAME_OVERHEAD > frameBytesMax) return 0;
-    if (bodyBytes > messageBytesMax) return 0;
+    if (headerEnd - header > frameBytesMax || bodyBytes > frameBytesMax || bodyBytes > messageBytesMax) return 0;
     const target = this.connection.targets.find(this.publisher, chunk, names, bitsAt);
     if (target === null) return 0;
     try {

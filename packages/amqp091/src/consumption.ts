@@ -206,15 +206,10 @@ export class Consumption implements DeliverySink {
       this.settleOne(delivery, outcome);
       return;
     }
-    this.assertMultiple(tag);
+    if (tag !== 0 && !this.unsettled.has(tag)) throw brokerError('unknownDeliveryTag', { tag });
     for (const delivery of this.unsettled.takeUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag)) {
       this.settleOne(delivery, outcome);
     }
-  }
-
-  /** A tag up to which something can be settled: 0, or one that is held. */
-  assertMultiple(tag: number): void {
-    if (tag !== 0 && !this.unsettled.has(tag)) throw brokerError('unknownDeliveryTag', { tag });
   }
 
   private settleOne(delivery: Delivery, outcome: Outcome): void {
@@ -224,9 +219,12 @@ export class Consumption implements DeliverySink {
     if (this.byConsumer.get(consumer)?.prefetchCount) consumer.grant(1);
   }
 
-  /** basic.recover: all that the channel holds is ready again. */
+  /** basic.recover: all that the channel holds is ready again, but for what its transaction has judged. */
   recover(): void {
-    for (const delivery of this.unsettled.takeAll()) this.settleOne(delivery, 'release');
+    const { transaction } = this.channel;
+    for (const tag of this.unsettled.heldUpTo(Number.POSITIVE_INFINITY)) {
+      if (transaction === null || !transaction.hasJudged(tag)) this.settleOne(this.unsettled.take(tag)!, 'release');
+    }
   }
 
   // ---- limits ------------------------------------------------------------------------------------------------------

@@ -8,12 +8,6 @@ interface Publish {
   readonly mandatory: boolean;
 }
 
-interface Verdict {
-  readonly tag: number;
-  readonly multiple: boolean;
-  readonly outcome: Outcome;
-}
-
 /**
  * What a transactional channel gathers until tx.commit (AMQP 0-9-1 §1.9): publishes and verdicts take effect together, and commit-ok is
  * sent when every message is committed by its queues. Atomic for each queue, as the specification asks.
@@ -21,7 +15,8 @@ interface Verdict {
 export class Transaction {
   private readonly channel: Channel;
   private publishes: Publish[] = [];
-  private verdicts: Verdict[] = [];
+  /** By delivery tag, in the order given. */
+  private verdicts = new Map<number, Outcome>();
   private done: { resolve(): void; reject(error: unknown): void } | null = null;
   private awaited: PublishTag = 0;
   private published: PublishTag = 0;
@@ -37,7 +32,7 @@ export class Transaction {
   }
 
   get verdictCount(): number {
-    return this.verdicts.length;
+    return this.verdicts.size;
   }
 
   add(publish: Publish): void {
@@ -45,16 +40,24 @@ export class Transaction {
     this.publishes.push(publish);
   }
 
+  /** True when the delivery has its verdict, which takes effect with the commit. */
+  hasJudged(tag: number): boolean {
+    return this.verdicts.has(tag);
+  }
+
+  /** As Consumption.settle: a delivery that has its verdict is held no longer, as long as the transaction is not rolled back. */
   settle(tag: number, multiple: boolean, outcome: Outcome): void {
-    const { consumption } = this.channel;
-    if (multiple) consumption.assertMultiple(tag);
-    else if (!consumption.unsettled.has(tag)) throw brokerError('unknownDeliveryTag', { tag });
-    this.verdicts.push({ tag, multiple, outcome });
+    const { unsettled } = this.channel.consumption;
+    const isHeld = unsettled.has(tag) && !this.hasJudged(tag);
+    if (!isHeld && !(multiple && tag === 0)) throw brokerError('unknownDeliveryTag', { tag });
+    const upTo = tag === 0 ? Number.POSITIVE_INFINITY : tag;
+    const tags = multiple ? unsettled.heldUpTo(upTo) : [tag];
+    for (const each of tags) if (!this.hasJudged(each)) this.verdicts.set(each, outcome);
   }
 
   rollback(): void {
     this.publishes = [];
-    this.verdicts = [];
+    this.verdicts = new Map();
   }
 
   /** Resolves when everything published is committed; rejects with 406 when something was refused. */
@@ -62,10 +65,7 @@ export class Transaction {
     const { publishes, verdicts } = this;
     this.rollback();
     const { consumption, publisher } = this.channel;
-    for (const { tag, multiple, outcome } of verdicts) {
-      // A tag that an earlier verdict of the transaction took along is settled already.
-      if (tag === 0 || consumption.unsettled.has(tag)) consumption.settle(tag, multiple, outcome);
-    }
+    for (const [tag, outcome] of verdicts) consumption.settle(tag, false, outcome);
     if (publishes.length === 0) return undefined;
     this.refusedCount = 0;
     for (const { targets, message, mandatory } of publishes) {
