@@ -26,6 +26,8 @@ export class QueueConsumer {
   readonly queue: Queue;
   readonly sink: DeliverySink;
   readonly spec: ConsumerSpec;
+  /** Credit shared with others. Only for those that acknowledge: without, nothing is ever held. */
+  readonly window: Window | null;
   private credit = 0;
   private paused = false;
   private stopped = false;
@@ -40,6 +42,7 @@ export class QueueConsumer {
   constructor(queue: Queue, spec: ConsumerSpec, sink: DeliverySink) {
     this.queue = queue;
     this.spec = spec;
+    this.window = spec.acknowledges ? spec.window : null;
     this.sink = sink;
   }
 
@@ -64,8 +67,7 @@ export class QueueConsumer {
   /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. */
   stop(): void {
     if (this.stopped) return;
-    this.stopped = true;
-    this.sleep();
+    this.end();
     this.queue.removeConsumer(this);
   }
 
@@ -101,7 +103,7 @@ export class QueueConsumer {
 
   /** True when it can take one now; otherwise it left the turn order and waits for its window. */
   mayTake(): boolean {
-    const window = this.spec.window;
+    const { window } = this;
     if (window === null || window.isOpen) return true;
     this.sleep();
     window.waitFor(this);
@@ -115,11 +117,11 @@ export class QueueConsumer {
     else this.lastHeld.next = delivery;
     this.lastHeld = delivery;
     this.heldCount++;
-    this.spec.window?.take();
+    this.window?.take();
     if (--this.credit <= 0) this.sleep();
   }
 
-  /** What it held was settled. */
+  /** What it held was settled. The queue gives the place in its window back afterwards. */
   letGo(delivery: Delivery): void {
     delivery.settled = true;
     if (delivery.previous === null) this.firstHeld = delivery.next;
@@ -128,7 +130,6 @@ export class QueueConsumer {
     else delivery.next.previous = delivery.previous;
     delivery.previous = delivery.next = null;
     this.heldCount--;
-    this.spec.window?.give();
   }
 
   /** The pipe is full. */
@@ -137,16 +138,20 @@ export class QueueConsumer {
     this.sleep();
   }
 
-  /** The queue is going: forgets what is held; settling it later does nothing. */
-  abandon(): void {
+  /** No more deliveries. */
+  end(): void {
     this.stopped = true;
-    this.active = false;
-    for (let held = this.firstHeld; held !== null; held = held.next) {
-      held.settled = true;
-      this.spec.window?.give();
-    }
+    this.sleep();
+    this.window?.forget(this);
+  }
+
+  /** The queue is gone: what is held is void, and settling it later does nothing. */
+  abandon(): void {
+    const first = this.firstHeld;
     this.firstHeld = this.lastHeld = null;
     this.heldCount = 0;
+    for (let held = first; held !== null; held = held.next) held.settled = true;
+    for (let held = first; held !== null; held = held.next) this.window?.give();
   }
 
   /** Position of the oldest it holds; 0: none. */

@@ -1,4 +1,4 @@
-import type { Arguments } from '../arguments.js';
+import { type Arguments, shownValue } from '../arguments.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import { brokerError } from '../errors.js';
 import type { Message } from '../message.js';
@@ -25,12 +25,15 @@ export interface QueueProperties {
   readonly incarnation: Incarnation;
 }
 
+/** The owner of exclusive queues that are deleted. */
+const nobody = {};
+
 /**
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
  * between calls: when a message waits, nobody in the turn order can take it.
  */
 export class Queue implements QueueHandle, Flushable {
-  readonly properties: QueueProperties;
+  properties: QueueProperties;
   readonly name: string;
   readonly incarnation: Incarnation;
   readonly logs: boolean;
@@ -182,7 +185,12 @@ export class Queue implements QueueHandle, Flushable {
     consumer.letGo(delivery);
     this.unsettled--;
     this.unsettledBytesCount -= message.bodyBytes;
-    if (this.deleted) return;
+    if (!this.deleted) this.leave(position, message, outcome);
+    // Last: somebody who takes from this queue may wake, and what was given back stands before what waits.
+    consumer.window?.give();
+  }
+
+  private leave(position: Position, message: Message, outcome: Outcome): void {
     if (outcome === 'release') {
       this.statistics.requeued++;
       this.ready.giveBack(position, message);
@@ -205,8 +213,9 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- consumers -----------------------------------------------------------------------------------------------
 
-  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws 403 when exclusiveness forbids it. */
+  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws 403 when exclusiveness forbids it, 406 for a priority that is no integer. */
   attach(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
+    this.assertPriority(spec);
     if (this.exclusiveConsumer !== null || (spec.exclusive && this.consumers.size > 0)) {
       throw brokerError('exclusiveConsumer', { queue: this.name, vhost: this.properties.vhost });
     }
@@ -214,6 +223,13 @@ export class Queue implements QueueHandle, Flushable {
     this.consumers.add(consumer);
     if (spec.exclusive) this.exclusiveConsumer = consumer;
     return consumer;
+  }
+
+  private assertPriority({ priority, arguments: { 'x-priority': wish } }: ConsumerSpec): void {
+    if (Number.isSafeInteger(priority) && (wish === undefined || Number.isSafeInteger(wish))) return;
+    const { name, vhost } = this.properties;
+    const reason = `expected an integer, got ${shownValue(wish)}`;
+    throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
   }
 
   /** Somebody who takes messages with `get` and holds them; not among the consumers and never in the turn order. */
@@ -271,13 +287,14 @@ export class Queue implements QueueHandle, Flushable {
     if (this.deleted) return;
     this.deleted = true;
     this.onUnused = null;
+    this.exclusiveConsumer = null;
+    // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
+    if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
+    this.ready.clear();
     const consumers = [...this.consumers];
     this.consumers.clear();
-    for (const consumer of consumers) {
-      this.order.leave(consumer);
-      consumer.abandon();
-    }
-    while (!this.ready.isEmpty) this.ready.shift();
+    for (const consumer of consumers) consumer.end();
+    for (const consumer of consumers) consumer.abandon();
     this.pending.committed(Number.POSITIVE_INFINITY);
     for (const consumer of consumers) consumer.sink.detached(consumer, 'queue-deleted');
   }

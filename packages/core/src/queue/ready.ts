@@ -11,7 +11,7 @@ export class Ready {
   private mask = -1;
   private head = 0;
   private tail = 0;
-  private readonly returned = new ReturnedHeap();
+  private returned = new ReturnedHeap();
   bytes = 0;
 
   get length(): number {
@@ -66,6 +66,15 @@ export class Ready {
     }
     this.bytes -= message.bodyBytes;
     return message;
+  }
+
+  clear(): void {
+    this.messages = [];
+    this.positions = [];
+    this.mask = -1;
+    this.head = this.tail = 0;
+    this.returned = new ReturnedHeap();
+    this.bytes = 0;
   }
 
   private rest(): void {

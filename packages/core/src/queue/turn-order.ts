@@ -6,10 +6,13 @@ interface Rank {
   next: QueueConsumer | null;
 }
 
+const ranksMin = 16;
+
 /** Whose turn it is: the highest rank with somebody active, round-robin within it. Joining, leaving and taking turns are O(1). */
 export class TurnOrder {
   /** By falling priority; nearly always one. */
-  private readonly ranks: Rank[] = [];
+  private ranks: Rank[] = [];
+  private tidyAt = ranksMin;
 
   join(consumer: QueueConsumer): void {
     const rank = this.rank(consumer.spec.priority);
@@ -62,8 +65,18 @@ export class TurnOrder {
     while (at < ranks.length && ranks[at]!.priority > priority) at++;
     const found = ranks[at];
     if (found !== undefined && found.priority === priority) return found;
+    if (ranks.length >= this.tidyAt) {
+      this.tidy();
+      return this.rank(priority);
+    }
     const rank = { priority, next: null };
     ranks.splice(at, 0, rank);
     return rank;
+  }
+
+  /** Lets ranks go that nobody is in: consumers may come with ever new priorities. */
+  private tidy(): void {
+    this.ranks = this.ranks.filter((rank) => rank.next !== null);
+    this.tidyAt = Math.max(ranksMin, this.ranks.length * 2);
   }
 }

@@ -7,7 +7,8 @@ import type { QueueConsumer } from './consumer.js';
 export class Window {
   private held = 0;
   private limit: number;
-  private waiting: QueueConsumer[] = [];
+  /** In the order in which they came. Each once, however often its credit grows meanwhile. */
+  private readonly waiting = new Set<QueueConsumer>();
 
   /** Deliveries that may be held at once; Infinity: no limit. */
   constructor(limit: number) {
@@ -28,7 +29,7 @@ export class Window {
 
   give(): void {
     this.held--;
-    if (this.waiting.length > 0) this.wake();
+    if (this.waiting.size > 0) this.wake();
   }
 
   /** Holds for what comes; what is held beyond a lower limit is settled in its time. */
@@ -38,10 +39,19 @@ export class Window {
   }
 
   waitFor(consumer: QueueConsumer): void {
-    this.waiting.push(consumer);
+    this.waiting.add(consumer);
+  }
+
+  /** The consumer ended. */
+  forget(consumer: QueueConsumer): void {
+    this.waiting.delete(consumer);
   }
 
   private wake(): void {
-    while (this.isOpen && this.waiting.length > 0) this.waiting.shift()!.wake();
+    for (const consumer of this.waiting) {
+      if (!this.isOpen) return;
+      this.waiting.delete(consumer);
+      consumer.wake();
+    }
   }
 }

@@ -1,0 +1,386 @@
+import { createSimPlatform } from '@chapar/platform';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type ControlledLog, ControlledLogs } from '../../../../test/support/controlled-logs.js';
+import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
+import type { Message } from '../message.js';
+import { Turn } from '../turn.js';
+import type { QueueConsumer } from './consumer.js';
+import type { Delivery, DeliverySink, Outcome } from './delivery.js';
+import { Persist } from './persist.js';
+import { Queue } from './queue.js';
+import { QueueStatistics } from './statistics.js';
+import { Window } from './window.js';
+
+const address = queueAddress('q');
+
+/** A message as the model knows it: its number is its place. */
+interface Known {
+  readonly number: number;
+  readonly message: Message;
+  wasDelivered: boolean;
+}
+
+interface Taker {
+  readonly consumer: QueueConsumer;
+  readonly acknowledges: boolean;
+  readonly priority: number;
+  readonly window: number | null;
+  credit: number;
+  /** Deliveries until its pipe is full. */
+  room: number;
+  isPaused: boolean;
+  isGone: boolean;
+}
+
+interface Held {
+  readonly known: Known;
+  /** Null for what was taken with get. */
+  readonly taker: Taker | null;
+  readonly delivery: Delivery;
+}
+
+/** A queue and what it should be: plain lists, searched from end to end, and every delivery judged when it comes. */
+class Model {
+  readonly queue: Queue;
+  readonly log: ControlledLog | null;
+  private readonly clock = createSimPlatform(1).clock;
+  private readonly turn = new Turn(this.clock);
+  private readonly windows = [new Window(2), new Window(Number.POSITIVE_INFINITY)];
+  private readonly limits = [2, Number.POSITIVE_INFINITY];
+  private ready: Known[] = [];
+  private held: Held[] = [];
+  private settled: Held[] = [];
+  private takers: Taker[] = [];
+  private count = 0;
+  private isDeleted = false;
+  private readonly expected = new QueueStatistics();
+  private readonly sink: DeliverySink = {
+    deliver: (consumer, message, redelivered, delivery) => this.onDelivery(consumer, message, redelivered, delivery),
+    detached: (consumer) => {
+      this.takerOf(consumer).isGone = true;
+    },
+  };
+
+  constructor(isDurable: boolean) {
+    const logs = new ControlledLogs();
+    this.log = isDurable ? logs.log('i') : null;
+    this.queue = new Queue(this.turn, new Persist(this.turn, logs), queueProperties('q'), this.log);
+  }
+
+  // ---- steps -----------------------------------------------------------------------------------------------------
+
+  publish(bytes: number, persistent: boolean): void {
+    const message = messageOf(address, 'x'.repeat(bytes), { persistent });
+    this.ready.push({ number: ++this.count, message, wasDelivered: false });
+    this.expected.published++;
+    this.queue.enqueue(message, null);
+  }
+
+  attach(
+    acknowledges: boolean,
+    exclusive: boolean,
+    priority: number,
+    window: number | null,
+    credit: number,
+    room: number,
+  ) {
+    const spec = {
+      tag: '',
+      acknowledges,
+      exclusive,
+      priority,
+      arguments: {},
+      window: window === null ? null : this.windows[window]!,
+    };
+    const present = this.takers.filter(({ isGone }) => !isGone);
+    const isRefused = present.length > 0 && (exclusive || present.some(({ consumer }) => consumer.spec.exclusive));
+    if (isRefused) {
+      expect(() => this.queue.attach(spec, this.sink)).toThrow("queue 'q' in vhost '/' in exclusive use");
+      return;
+    }
+    const consumer = this.queue.attach(spec, this.sink);
+    this.takers.push({
+      consumer,
+      acknowledges,
+      priority,
+      window: acknowledges ? window : null,
+      credit,
+      room,
+      isPaused: false,
+      isGone: false,
+    });
+    consumer.grant(credit);
+  }
+
+  grant(index: number, credit: number): void {
+    const taker = this.pick(this.takers, index);
+    if (taker === undefined) return;
+    taker.credit += credit;
+    taker.consumer.grant(credit);
+  }
+
+  setCredit(index: number, credit: number): void {
+    const taker = this.pick(this.takers, index);
+    if (taker === undefined) return;
+    taker.credit = credit;
+    taker.consumer.setCredit(credit);
+  }
+
+  settle(index: number, outcome: Outcome): void {
+    const held = this.pick(this.held, index);
+    if (held === undefined) return;
+    this.held = this.held.filter((each) => each !== held);
+    this.note(held, outcome);
+    held.delivery.consumer.settle(held.delivery, outcome);
+  }
+
+  /** A second verdict on the same. */
+  settleAgain(index: number, outcome: Outcome): void {
+    const held = this.pick(this.settled, index);
+    held?.delivery.consumer.settle(held.delivery, outcome);
+  }
+
+  get(acknowledges: boolean): void {
+    const first = this.isDeleted ? undefined : this.ready.shift();
+    const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
+    const got = this.queue.get(acknowledges ? this.queue.holder(spec, this.sink) : null);
+    if (first === undefined) {
+      expect(got).toBeNull();
+      this.expected.getEmpty++;
+      return;
+    }
+    expect(got!.message).toBe(first.message);
+    expect(got!.redelivered).toBe(first.wasDelivered);
+    if (first.wasDelivered) this.expected.redelivered++;
+    first.wasDelivered = true;
+    if (acknowledges) {
+      this.expected.got++;
+      this.held.push({ known: first, taker: null, delivery: got!.delivery! });
+    } else {
+      this.expected.gotSettled++;
+      expect(got!.delivery).toBeNull();
+    }
+  }
+
+  purge(): void {
+    this.expected.purged += this.ready.length;
+    const count = this.ready.length;
+    this.ready = [];
+    expect(this.queue.purge()).toBe(count);
+  }
+
+  stop(index: number): void {
+    const taker = this.pick(this.takers, index);
+    if (taker === undefined) return;
+    taker.isGone = true;
+    taker.consumer.stop();
+  }
+
+  detach(index: number): void {
+    const taker = this.pick(this.takers, index);
+    if (taker === undefined) return;
+    taker.isGone = true;
+    const [its, others] = [
+      this.held.filter((each) => each.taker === taker),
+      this.held.filter((each) => each.taker !== taker),
+    ];
+    this.held = others;
+    for (const held of its) this.note(held, 'release');
+    taker.consumer.detach();
+  }
+
+  resume(index: number, room: number): void {
+    const taker = this.pick(this.takers, index);
+    if (taker === undefined) return;
+    taker.isPaused = false;
+    taker.room = room;
+    taker.consumer.resume();
+  }
+
+  setLimit(window: number, limit: number): void {
+    this.limits[window] = limit;
+    this.windows[window]!.setLimit(limit);
+  }
+
+  delete(): void {
+    this.isDeleted = true;
+    this.ready = [];
+    // What consumers hold is void; those that were stopped before, and get, keep theirs until they settle it.
+    const isVoid = ({ taker }: Held) => taker !== null && !taker.isGone;
+    this.settled.push(...this.held.filter(isVoid));
+    this.held = this.held.filter((each) => !isVoid(each));
+    this.queue.delete();
+    expect(this.takers.every(({ isGone }) => isGone)).toBe(true);
+  }
+
+  // ---- judgement -------------------------------------------------------------------------------------------------
+
+  private onDelivery(
+    consumer: QueueConsumer,
+    message: Message,
+    redelivered: boolean,
+    delivery: Delivery | null,
+  ): boolean {
+    const taker = this.takerOf(consumer);
+    const first = this.ready.shift();
+    if (first === undefined || first.message !== message) throw new Error(`delivered out of order: ${first?.number}`);
+    if (!this.canTake(taker)) throw new Error('delivered to somebody who cannot take it');
+    const better = this.takers.find((each) => each.priority > taker.priority && this.canTake(each));
+    if (better !== undefined) throw new Error('somebody of a higher priority could have taken it');
+    if (redelivered !== first.wasDelivered) throw new Error(`redelivered is ${redelivered} for ${first.number}`);
+    if (redelivered) this.expected.redelivered++;
+    first.wasDelivered = true;
+    if (taker.acknowledges) {
+      this.expected.delivered++;
+      taker.credit--;
+      this.held.push({ known: first, taker, delivery: delivery! });
+    } else {
+      this.expected.deliveredSettled++;
+      if (delivery !== null) throw new Error('a delivery that nobody will settle');
+    }
+    if (--taker.room > 0) return true;
+    taker.isPaused = true;
+    return false;
+  }
+
+  private canTake({ isGone, isPaused, credit, window }: Taker): boolean {
+    if (isGone || isPaused || credit <= 0) return false;
+    return window === null || this.heldBy(window) < this.limits[window]!;
+  }
+
+  private heldBy(window: number): number {
+    return this.held.filter(({ taker }) => taker?.window === window).length;
+  }
+
+  private note(held: Held, outcome: Outcome): void {
+    this.settled.push(held);
+    if (this.isDeleted) return;
+    if (outcome === 'release') {
+      this.expected.requeued++;
+      this.ready.push(held.known);
+      this.ready.sort((a, b) => a.number - b.number);
+    } else {
+      this.expected.settled++;
+    }
+  }
+
+  endTurn(): void {
+    this.clock.scheduler.runUntilIdleSync();
+    if (this.ready.length > 0 && this.takers.some((each) => this.canTake(each))) {
+      throw new Error('a message waits, and somebody could take it');
+    }
+  }
+
+  check(): void {
+    const { queue } = this;
+    const bytesOf = (list: Known[]) => list.reduce((sum, { message }) => sum + message.bodyBytes, 0);
+    expect([queue.readyCount, queue.readyBytes]).toEqual([this.ready.length, bytesOf(this.ready)]);
+    if (!this.isDeleted) {
+      const held = this.held.map(({ known }) => known);
+      expect([queue.unsettledCount, queue.unsettledBytes]).toEqual([held.length, bytesOf(held)]);
+    }
+    expect(queue.statistics).toEqual(this.expected);
+    for (const taker of this.takers) {
+      const its = this.held.filter((each) => each.taker === taker);
+      expect(taker.consumer.heldCount).toBe(its.length);
+      expect(taker.consumer.oldestHeld).toBe(its[0]?.known.number ?? 0);
+      expect(taker.consumer.isActive).toBe(!taker.isGone);
+    }
+    if (this.log === null || this.isDeleted) return;
+    const alive = [...this.ready, ...this.held.map(({ known }) => known)].filter(({ message }) => message.persistent);
+    expect([...this.log.live.keys()].sort((a, b) => a - b)).toEqual(
+      alive.map(({ number }) => number).sort((a, b) => a - b),
+    );
+  }
+
+  private takerOf(consumer: QueueConsumer): Taker {
+    return this.takers.find((each) => each.consumer === consumer)!;
+  }
+
+  private pick<T>(list: readonly T[], index: number): T | undefined {
+    return list[index % Math.max(1, list.length)];
+  }
+}
+
+type Step = (model: Model) => void;
+
+const index = fc.nat({ max: 20 });
+const outcome = fc.constantFrom<Outcome>('accept', 'release', 'reject');
+const step = <A extends unknown[]>(
+  weight: number,
+  make: (...values: A) => Step,
+  ...values: { [K in keyof A]: fc.Arbitrary<A[K]> }
+) => ({
+  weight,
+  arbitrary: fc
+    .tuple(...(values as fc.Arbitrary<unknown>[]))
+    .map((given) => Object.assign(make(...(given as A)), { given })),
+});
+
+const steps = fc.oneof(
+  step(
+    10,
+    (bytes: number, persistent: boolean) => (m) => m.publish(bytes, persistent),
+    fc.nat({ max: 5 }),
+    fc.boolean(),
+  ),
+  step(
+    4,
+    (acks: boolean, exclusive: boolean, priority: number, window: number | null, credit: number, room: number) => (m) =>
+      m.attach(acks, exclusive, priority, window, credit, room),
+    fc.boolean(),
+    fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    fc.integer({ min: -1, max: 1 }),
+    fc.constantFrom(null, 0, 1),
+    fc.constantFrom(0, 1, 2, 5, Number.POSITIVE_INFINITY),
+    fc.constantFrom(1, 3, Number.POSITIVE_INFINITY),
+  ),
+  step(3, (i: number, credit: number) => (m) => m.grant(i, credit), index, fc.integer({ min: -1, max: 3 })),
+  step(1, (i: number, credit: number) => (m) => m.setCredit(i, credit), index, fc.nat({ max: 3 })),
+  step(10, (i: number, verdict: Outcome) => (m) => m.settle(i, verdict), index, outcome),
+  step(1, (i: number, verdict: Outcome) => (m) => m.settleAgain(i, verdict), index, outcome),
+  step(2, (acks: boolean) => (m) => m.get(acks), fc.boolean()),
+  step(1, () => (m) => m.purge()),
+  step(1, (i: number) => (m) => m.stop(i), index),
+  step(1, (i: number) => (m) => m.detach(i), index),
+  step(
+    2,
+    (i: number, room: number) => (m) => m.resume(i, room),
+    index,
+    fc.constantFrom(1, 4, Number.POSITIVE_INFINITY),
+  ),
+  step(1, (window: number, limit: number) => (m) => m.setLimit(window, limit), fc.nat({ max: 1 }), fc.nat({ max: 4 })),
+  step(5, () => (m) => m.endTurn()),
+);
+
+describe('a queue against a plain model', () => {
+  for (const isDurable of [false, true]) {
+    it(`${isDurable ? 'durable' : 'transient'}: order, credit, windows, priorities, flags, counts and statistics`, () => {
+      fc.assert(
+        fc.property(fc.array(steps, { maxLength: 80 }), fc.array(steps, { maxLength: 8 }), (before, afterDelete) => {
+          const model = new Model(isDurable);
+          for (const run of before) {
+            run(model);
+            model.check();
+          }
+          model.endTurn();
+          model.check();
+          if (afterDelete.length < 6) return;
+          model.delete();
+          model.check();
+          // Verdicts and credit may still come; nothing is delivered any more.
+          for (let i = 0; i < 5; i++) {
+            model.settle(i, 'release');
+            model.grant(i, 2);
+            model.resume(i, 1);
+            model.settleAgain(i, 'accept');
+          }
+          model.endTurn();
+          model.check();
+        }),
+        { numRuns: 1_500, seed: 2 },
+      );
+    });
+  }
+});
