@@ -19,6 +19,7 @@ import {
   type UserDirectory,
 } from './ports.js';
 import { Records } from './records.js';
+import { type ResourceLimits, Resources } from './resources.js';
 import { vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
 import { Topology } from './topology/topology.js';
@@ -46,6 +47,8 @@ export interface BrokerParts {
   readonly authorizer: Authorizer | null;
   readonly identity: NodeIdentity;
   readonly limits: NodeLimits;
+  /** Without: as documented, and no disk is watched. */
+  readonly resources?: ResourceLimits;
 }
 
 /** One node's broker without its doors: what they are given, and what the composer opens and closes. */
@@ -63,6 +66,8 @@ export class Broker {
   readonly topology: Topology;
   readonly limits: Limits;
   readonly alarms: Alarms;
+  /** Watched from `resources.start` to `resources.stop`, which the composer calls. */
+  readonly resources: Resources;
   readonly startedAtMs: number;
   /** Every open connection of every door that has logged in. */
   readonly connections = new Set<ConnectionView>();
@@ -76,6 +81,7 @@ export class Broker {
     this.log = platform.log.of('core');
     this.turn = new Turn(platform.clock);
     this.alarms = new Alarms(platform.clock);
+    this.resources = new Resources(platform, this.alarms, this.log, parts.resources);
     this.metadata = metadata;
     this.logs = logs;
     this.users = parts.users;

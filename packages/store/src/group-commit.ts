@@ -22,6 +22,8 @@ export interface GroupTiming {
   readonly settleWriteMs: number;
   /** And synced this long after, unless a publish takes them along. */
   readonly settleSyncMs: number;
+  /** Not 0: publishes count as committed once they are written, and are synced so much later. */
+  readonly syncEveryMs: number;
 }
 
 /**
@@ -197,17 +199,23 @@ export class GroupCommit {
     this.written.writtenBytes += group.bytes;
     this.counters.groups++;
     this.counters.bytes += group.bytes;
-    if (group.isUrgent || group.touched.length > 0) {
+    const { settleSyncMs, syncEveryMs } = this.timing;
+    if (group.isUrgent || (group.touched.length > 0 && syncEveryMs === 0)) {
       this.syncWritten(this.onSynced);
       return;
     }
-    this.syncTimer ??= this.clock.after(this.timing.settleSyncMs, () => {
+    this.syncWithin(syncEveryMs === 0 ? settleSyncMs : syncEveryMs);
+    for (const log of group.touched) log.commit();
+    this.complete(group);
+  };
+
+  private syncWithin(ms: number): void {
+    this.syncTimer ??= this.clock.after(ms, () => {
       this.syncTimer = null;
       this.gathering.isUrgent = true;
       this.flush();
     });
-    this.complete(group);
-  };
+  }
 
   private syncWritten(done: (error: Error | null) => void): void {
     this.counters.syncs++;

@@ -20,6 +20,8 @@ export interface WalSettings {
   readonly settleWriteMs: number;
   /** And synced this long after, unless a publish takes them along. */
   readonly settleSyncMs: number;
+  /** Publishes count as committed once they are written, and are synced at most so much later; 0: they are synced first. Milliseconds. */
+  readonly syncEveryMs: number;
   /** More than this waiting behind the group on its way: publishers had better wait too. Bytes. */
   readonly behindBytes: number;
 }
@@ -30,6 +32,7 @@ export const WAL_DEFAULTS: WalSettings = {
   liveFactor: 4,
   settleWriteMs: 5,
   settleSyncMs: 50,
+  syncEveryMs: 0,
   behindBytes: 32 * 1024 * 1024,
 };
 

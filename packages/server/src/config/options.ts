@@ -20,7 +20,10 @@ export interface ServerOptions {
   readonly listeners: { readonly [protocol in Protocol]?: ListenAddress };
   /** Absolute paths; null when no TLS listener is wanted. */
   readonly tls: TlsFiles | null;
-  readonly store: { readonly durability: SettingValues['store.durability'] };
+  readonly store: {
+    /** Milliseconds that a confirmed message may be without a sync; 0: it is synced first. */
+    readonly syncEveryMs: number;
+  };
   readonly auth: {
     readonly defaultUser: string;
     /** Absolute. */
@@ -39,6 +42,11 @@ export interface ServerOptions {
     readonly handshakeSeconds: number;
     /** Null: no limit. */
     readonly connectionMax: number | null;
+    readonly memoryWatermark: number;
+    /** Bytes. Null: what the machine or the cgroup has. */
+    readonly memoryTotal: number | null;
+    /** Bytes. */
+    readonly diskFreeMin: number;
   };
   readonly log: {
     readonly level: SettingValues['log.level'];
@@ -66,7 +74,7 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     },
     listeners,
     tls: tlsFiles(config, directory),
-    store: { durability: config.get('store.durability') },
+    store: { syncEveryMs: Number(/\d+/.exec(config.get('store.durability'))?.[0] ?? 0) },
     auth: {
       defaultUser: config.get('auth.defaultUser'),
       defaultPasswordFile: absolute(config.get('auth.defaultPasswordFile'), directory),
@@ -81,6 +89,9 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       heartbeatSeconds: config.get('limits.heartbeatSeconds'),
       handshakeSeconds: config.get('limits.handshakeSeconds'),
       connectionMax: config.get('limits.connectionMax'),
+      memoryWatermark: config.get('limits.memoryWatermark'),
+      memoryTotal: config.get('limits.memoryTotal'),
+      diskFreeMin: config.get('limits.diskFreeMin'),
     },
     log: { level: config.get('log.level'), levels: config.get('log.levels'), format: config.get('log.format') },
     shutdownSeconds: config.get('shutdownSeconds'),
