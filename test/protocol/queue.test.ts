@@ -212,13 +212,29 @@ describe('a declaration on its way to the disk', () => {
     expect(node.door.connectionCount).toBe(0);
   });
 
-  test('a connection that says goodbye meanwhile is answered at once', async () => {
-    peer.send(1, { name: 'queue.declare', queue: 'q', durable: true });
-    peer.send(1, { name: 'queue.declare', queue: 'ghost', exclusive: true });
+  test('a goodbye behind it has its turn, and what was published in between is there', async () => {
+    await peer.open(2);
+    peer.send(1, { name: 'queue.declare', queue: 'q', durable: true, noWait: true });
+    peer.send(2, { name: 'queue.declare', queue: 'q2', durable: true, noWait: true });
+    peer.send(2, { name: 'queue.bind', queue: 'q2', exchange: 'amq.fanout', noWait: true });
+    peer.publish(1, 'q', 'fire and forget');
+    peer.publish(2, '', 'twice', { exchange: 'amq.fanout' });
     peer.send(0, { name: 'connection.close', replyCode: 200 });
     expect(await peer.names()).toEqual(['connection.close-ok']);
-    await node.advance(100);
-    expect([...queues().keys()]).toEqual(['q']);
+    expect([...queues().values()].map(({ name, readyCount }) => [name, readyCount])).toEqual([
+      ['q', 1],
+      ['q2', 1],
+    ]);
+    expect(node.door.connectionCount).toBe(0);
+  });
+
+  test('an alarm is not waited for', async () => {
+    await declare('q');
+    node.broker.alarms.raise('disk', 'full');
+    peer.publish(1, 'q', 'held');
+    peer.send(0, { name: 'connection.close', replyCode: 200 });
+    expect(await peer.names()).toEqual(['connection.blocked', 'connection.close-ok']);
+    node.broker.alarms.clear('disk');
   });
 
   test('an error of its own closes the channel, and what came behind it is dropped', async () => {

@@ -114,6 +114,14 @@ export class SimNode {
     return tls === undefined ? network.connect({ port: amqpPort }) : network.connect({ port: amqpsPort, tls });
   }
 
+  /** The broker's end of a peer's connection. */
+  farEnd(peer: SimPeer): SimWire {
+    const { port } = peer.wire.local;
+    const far = this.platform.network.wires.find(({ remote, local }) => remote.port === port && local.port !== port);
+    if (far === undefined) throw new Error('the peer is not connected');
+    return far;
+  }
+
   /** Connects and says nothing. */
   connect(options: SimPeerOptions = {}): SimPeer {
     return new SimPeer(this.wire(options.tls), this.platform, options);
