@@ -2,7 +2,7 @@ import type { Clock } from '@chapar/platform';
 
 /** Something that keeps this node from taking more messages. */
 export interface Alarm {
-  /** What raised it: `memory`, `disk`, `store`. */
+  /** What raised it: `memory`, `disk`, `disk-full`, `store`. */
   readonly source: string;
   /** In words, for blocked clients and administrators. */
   readonly reason: string;

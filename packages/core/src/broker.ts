@@ -105,6 +105,10 @@ export class Broker {
       if (isBehind) this.alarms.raise('disk-pace', 'the disk is behind', false);
       else this.alarms.clear('disk-pace');
     };
+    logs.onFull = (isFull) => {
+      if (isFull) this.alarms.raise('disk-full', 'the disk is full');
+      else this.alarms.clear('disk-full');
+    };
     this.startedAtMs = platform.clock.wallMs();
   }
 

@@ -25,8 +25,8 @@ const goodbyeShare = 0.8;
 /** Builds one node: store, users, core, doors; listens when all of it can serve. */
 export async function compose(options: ServerOptions, platform: NodePlatform): Promise<RunningBroker> {
   const { dataDir } = options.node;
-  const { syncEveryMs } = options.store;
-  const store = await openStore({ platform, dataDir, wal: { syncEveryMs } });
+  const { syncEveryMs, reserve } = options.store;
+  const store = await openStore({ platform, dataDir, wal: { syncEveryMs, reserveBytes: reserve } });
   const durability = durabilityText(syncEveryMs);
   try {
     const { metadata, logs } = store;

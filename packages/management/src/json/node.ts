@@ -64,7 +64,7 @@ export function nodeJson(broker: Broker, options: ManagementOptions): Row {
     contexts: contexts(broker, options),
     alarms: alarmsJson(broker),
     disk_free: resources.diskFreeBytes,
-    disk_free_alarm: alarms.has('disk'),
+    disk_free_alarm: alarms.has('disk') || alarms.has('disk-full'),
     disk_free_limit: resources.limits.diskFreeBytesMin,
     durability: options.durability,
     enabled_plugins: ['rabbitmq_management'],

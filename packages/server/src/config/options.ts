@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly store: {
     /** Milliseconds that a confirmed message may be without a sync; 0: it is synced first. */
     readonly syncEveryMs: number;
+    /** Bytes. */
+    readonly reserve: number;
   };
   readonly auth: {
     readonly defaultUser: string;
@@ -74,7 +76,10 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     },
     listeners,
     tls: tlsFiles(config, directory),
-    store: { syncEveryMs: Number(/\d+/.exec(config.get('store.durability'))?.[0] ?? 0) },
+    store: {
+      syncEveryMs: Number(/\d+/.exec(config.get('store.durability'))?.[0] ?? 0),
+      reserve: config.get('store.reserve'),
+    },
     auth: {
       defaultUser: config.get('auth.defaultUser'),
       defaultPasswordFile: absolute(config.get('auth.defaultPasswordFile'), directory),

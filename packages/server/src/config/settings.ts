@@ -93,6 +93,14 @@ export const settings = {
       'When a persistent message counts as kept: `sync` confirms it once it is synced to disk (in groups); `periodic:200ms` confirms it once it is written and syncs at most so much later: it survives the end of the process, but a power cut or a crash of the machine may take the last 200 ms of what was confirmed. Virtual hosts, users, queues and so on are synced in either case.',
   },
 
+  'store.reserve': {
+    type: 'integer',
+    minimum: 0,
+    default: 67_108_864,
+    description:
+      'Kept aside on the disk of the data directory, so that a full disk can still be drained: with it go out what gathered before the disk was full, and the settlements of what is consumed. 0: nothing. Bytes.',
+  },
+
   'auth.defaultUser': {
     type: 'string',
     minLength: 1,
