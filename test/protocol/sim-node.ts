@@ -1,5 +1,5 @@
 import { Amqp091Door, type CertificateLogin } from '@chapar/amqp091';
-import { Broker, type NodeLimits } from '@chapar/core';
+import { type Authorizer, Broker, type NodeLimits } from '@chapar/core';
 import {
   createSimPlatform,
   type Listener,
@@ -30,6 +30,8 @@ export interface SimNodeOptions {
   readonly seed?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly certificateLogin?: CertificateLogin;
+  /** Instead of the permissions in metadata. */
+  readonly authorizer?: Authorizer;
   /** A machine that served before: what is on its disk is recovered. */
   readonly platform?: SimPlatform;
 }
@@ -73,7 +75,7 @@ export class SimNode {
         logs: store.logs,
         users,
         authenticator: users,
-        authorizer: null,
+        authorizer: options.authorizer ?? null,
         identity: {
           node: 'chapar@sim',
           clusterName: 'sim',
