@@ -25,6 +25,9 @@ export interface QueueProperties {
   readonly incarnation: Incarnation;
 }
 
+/** Deliveries of one queue in one go: about a millisecond. */
+const dispatchMax = 1024;
+
 /** The owner of exclusive queues that are deleted. */
 const nobody = {};
 
@@ -118,10 +121,15 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /** Delivers what waits to who can take it. */
+  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
   private dispatch(): void {
     const ready = this.ready;
-    while (!ready.isEmpty) {
+    for (let left = dispatchMax; !ready.isEmpty; left--) {
+      if (left === 0) {
+        this.dispatchAsked = true;
+        this.turn.postpone(this);
+        return;
+      }
       const consumer = this.order.take();
       if (consumer === null) return;
       const position = ready.headPosition;
