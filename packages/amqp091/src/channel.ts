@@ -282,9 +282,9 @@ export class Channel implements ConfirmSink, ChannelView {
     return reply.address;
   }
 
-  confirmed(upTo: PublishTag): void {
+  confirmed(upTo: PublishTag, newest: PublishTag): void {
     if (this.transaction !== null) this.transaction.confirmed(upTo);
-    else this.verdicts.confirmed(upTo);
+    else this.verdicts.confirmed(newest);
   }
 
   confirmedAlone(tag: PublishTag): void {

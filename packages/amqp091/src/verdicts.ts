@@ -7,18 +7,16 @@ import { writeVerdict } from './delivery-frames.js';
 export class Verdicts {
   private readonly channel: Channel;
   private toldUpTo: PublishTag = 0;
-  /** Above `toldUpTo`. */
-  private refusedTags: PublishTag[] = [];
 
   constructor(channel: Channel) {
     this.channel = channel;
   }
 
-  /** All up to this one, but for those that were refused. */
-  confirmed(upTo: PublishTag): void {
-    const count = upTo - this.toldUpTo;
-    this.toldUpTo = upTo;
-    if (count > this.takeRefused(upTo)) this.say(METHOD.BASIC_ACK, upTo, count > 1);
+  /** All up to this one that are not told yet; 0: nothing new. No refused one is among them (see ConfirmSink). */
+  confirmed(newest: PublishTag): void {
+    if (newest === 0) return;
+    this.say(METHOD.BASIC_ACK, newest, newest > this.toldUpTo + 1);
+    this.toldUpTo = newest;
   }
 
   confirmedAlone(tag: PublishTag): void {
@@ -26,15 +24,7 @@ export class Verdicts {
   }
 
   refused(tag: PublishTag): void {
-    this.refusedTags.push(tag);
     this.say(METHOD.BASIC_NACK, tag, false);
-  }
-
-  /** How many up to this one were refused. */
-  private takeRefused(upTo: PublishTag): number {
-    const before = this.refusedTags.length;
-    if (before > 0) this.refusedTags = this.refusedTags.filter((tag) => tag > upTo);
-    return before - this.refusedTags.length;
   }
 
   private say(method: number, tag: PublishTag, multiple: boolean): void {
