@@ -1,3 +1,4 @@
+import type { Authorizer } from '@chapar/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fieldTable, type MethodInput } from '../../packages/amqp091/src/codec/index.js';
 import { SimNode } from './sim-node.js';
@@ -167,5 +168,82 @@ describe('topic permissions', () => {
     expect((await peer.expect('channel.close')).method.replyText).toBe(
       "ACCESS_REFUSED - read access to topic '#' in exchange 'e' in vhost '/' refused for user 'u'",
     );
+  });
+});
+
+describe('permissions that are asked elsewhere and take their time', () => {
+  /** Answers when told to. */
+  class SlowAuthorizer implements Authorizer {
+    readonly version = 1;
+    isSlow = false;
+    private waiting: (() => void)[] = [];
+
+    vhost = () => this.ask();
+    resource = () => this.ask();
+    topic = () => this.ask();
+
+    answer(): void {
+      this.isSlow = false;
+      for (const resolve of this.waiting.splice(0)) resolve();
+    }
+
+    private ask(): boolean | Promise<boolean> {
+      return this.isSlow ? new Promise((resolve) => this.waiting.push(() => resolve(true))) : true;
+    }
+  }
+
+  let authorizer: SlowAuthorizer;
+  let slow: SimNode;
+  let peer: SimPeer;
+  const queues = () => slow.broker.topology.vhosts.get('/')!.queues;
+
+  beforeEach(async () => {
+    authorizer = new SlowAuthorizer();
+    slow = await SimNode.start({ authorizer });
+    peer = await slow.channel();
+    await peer.call(1, { name: 'queue.declare', queue: 'q' }, 'queue.declare-ok');
+    peer.publish(1, 'q', 'waits');
+    await peer.silence();
+    authorizer.isSlow = true;
+    return () => slow.stop();
+  });
+
+  test('hold their channel alone, in order', async () => {
+    await peer.open(2);
+    peer.send(1, { name: 'queue.declare', queue: 'r' });
+    peer.publish(1, 'r', 'one');
+    peer.publish(1, 'r', 'two', { properties: { headers: fieldTable({ CC: ['q'] }) } });
+    peer.send(1, { name: 'basic.consume', queue: 'r', noAck: true, consumerTag: 'c' });
+    await peer.call(2, { name: 'basic.qos' }, 'basic.qos-ok');
+    authorizer.answer();
+    expect(await peer.names()).toEqual(['queue.declare-ok', 'basic.consume-ok', 'basic.deliver', 'basic.deliver']);
+    expect(queues().get('q')!.readyCount).toBe(2);
+  });
+
+  test.each([
+    ['a consumer', { name: 'basic.consume', queue: 'q' }],
+    ['a message got', { name: 'basic.get', queue: 'q' }],
+    ['a message got and settled', { name: 'basic.get', queue: 'q', noAck: true }],
+    ['an exclusive queue', { name: 'queue.declare', queue: 'mine', exclusive: true }],
+  ] as const)('%s is not kept for a connection that went meanwhile', async (_title, method) => {
+    peer.send(1, method);
+    await peer.silence();
+    await peer.drop();
+    authorizer.answer();
+    await slow.idle();
+    const { consumers, readyCount, unsettledCount } = queues().get('q')!;
+    expect([queues().size, consumers.size, readyCount, unsettledCount]).toEqual([1, 0, 1, 0]);
+  });
+
+  test('nor is a connection opened that went meanwhile', async () => {
+    const other = slow.connect();
+    await other.logIn();
+    other.tuneOk();
+    other.send(0, { name: 'connection.open', virtualHost: '/' });
+    await other.silence();
+    await other.drop();
+    authorizer.answer();
+    await slow.idle();
+    expect([slow.door.connectionCount, slow.broker.connections.size]).toEqual([1, 1]);
   });
 });

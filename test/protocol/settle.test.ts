@@ -18,6 +18,8 @@ afterEach(() => node.stop());
 
 const queue = () => node.broker.topology.vhosts.get('/')!.queues.get('q')!;
 const counts = () => [queue().unsettledCount, queue().readyCount];
+const heldByChannels = () =>
+  [...node.broker.connections].flatMap(({ channels }) => [...channels].map((channel) => channel.unacknowledgedCount));
 
 async function unknown(tag: number): Promise<void> {
   const { method } = await peer.expect('channel.close');
@@ -32,6 +34,7 @@ describe('ack', () => {
     peer.send(1, { name: 'basic.ack', deliveryTag: 3, multiple: true });
     await peer.silence();
     expect(counts()).toEqual([2, 0]);
+    expect(heldByChannels()).toEqual([2]);
     peer.send(1, { name: 'basic.ack', deliveryTag: 0, multiple: true });
     peer.send(1, { name: 'basic.ack', deliveryTag: 0, multiple: true });
     await peer.silence();

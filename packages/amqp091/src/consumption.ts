@@ -8,7 +8,6 @@ import {
   type Outcome,
   type Queue,
   type QueueConsumer,
-  shownValue,
   Window,
 } from '@chapar/core';
 import type { Channel } from './channel.js';
@@ -99,7 +98,8 @@ export class Consumption implements DeliverySink {
   /** Attaches a consumer; nothing is delivered before `start`, so that consume-ok goes out first. Throws 403, 530. */
   consume(queue: Queue, wish: ConsumeWish): () => void {
     this.assertTagFree(wish.tag);
-    const spec = { ...wish, priority: priorityOf(wish, queue), window: this.window };
+    const priority = wish.arguments['x-priority'];
+    const spec = { ...wish, priority: typeof priority === 'number' ? priority : 0, window: this.window };
     const consumer = queue.attach(spec, this);
     const own = new ChannelConsumer(consumer, this.prefetch);
     this.byTag.set(wish.tag, own);
@@ -262,12 +262,4 @@ export class Consumption implements DeliverySink {
   get consumerCount(): number {
     return this.byTag.size;
   }
-}
-
-/** The argument x-priority, 0 without one; 406 for what is no integer. */
-function priorityOf({ arguments: args }: ConsumeWish, { name, properties: { vhost } }: Queue): number {
-  const priority = args['x-priority'] ?? 0;
-  if (typeof priority === 'number' && Number.isSafeInteger(priority)) return priority;
-  const reason = `expected an integer, got ${shownValue(priority)}`;
-  throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
 }
