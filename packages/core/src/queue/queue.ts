@@ -25,8 +25,10 @@ export interface QueueProperties {
   readonly incarnation: Incarnation;
 }
 
-/** Deliveries of one queue in one go: about a millisecond. */
-const dispatchMax = 1024;
+/** Deliveries of one queue in one go, beside what came in meanwhile: a few milliseconds, so that others have theirs between. */
+const dispatchMax = 4096;
+/** And of what came in meanwhile, at most this many: what gathered while nobody consumed is no hurry. */
+const dispatchCatchUpMax = 65_536;
 
 /** The owner of exclusive queues that are deleted. */
 const nobody = {};
@@ -56,6 +58,8 @@ export class Queue implements QueueHandle, Flushable {
   private unsettledBytesCount = 0;
   private exclusiveConsumer: QueueConsumer | null = null;
   private dispatchAsked = false;
+  /** Messages that had to wait since the last dispatch. */
+  private arrivals = 0;
   private failed = false;
   deleted = false;
   /** Called when the last consumer went (auto-delete). */
@@ -116,15 +120,21 @@ export class Queue implements QueueHandle, Flushable {
       }
     }
     message.keep();
+    this.arrivals++;
     this.ready.push(position, message);
   }
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
+  /**
+   * Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. A turn brings up to
+   * 2 MiB from each publisher: twice of what came goes out, or a queue that once fell behind its publishers would never catch up.
+   */
   private dispatch(): void {
     const ready = this.ready;
-    for (let left = dispatchMax; !ready.isEmpty; left--) {
+    let left = dispatchMax + Math.min(2 * this.arrivals, dispatchCatchUpMax);
+    this.arrivals = 0;
+    for (; !ready.isEmpty; left--) {
       if (left === 0) {
         this.dispatchAsked = true;
         this.turn.postpone(this);
