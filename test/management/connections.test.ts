@@ -20,6 +20,11 @@ const path = ({ name }: FakeConnection, rest = '') => `/api/connections/${encode
 const names = (rows: { name: string }[]) => rows.map(({ name }) => name);
 
 describe('connections', () => {
+  test('of a user that is deleted are closed, nobody else’s', async () => {
+    expect((await fixture.delete('/api/users/alice')).status).toBe(204);
+    expect([hers.closedFor, his.closedFor]).toEqual(["user 'alice' is deleted", null]);
+  });
+
   test('in the field’s shape', async () => {
     expect((await fixture.get(path(hers))).json).toEqual({
       auth_mechanism: 'PLAIN',

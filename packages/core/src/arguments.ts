@@ -2,7 +2,8 @@ import type { JsonValue } from './ports.js';
 
 /**
  * The arguments of queues, exchanges, bindings and consumers, and the headers that routing looks at. Plain JSON values; what JSON has
- * no word for is tagged by the doors: `{ "$integer": "9007199254740993" }`, `{ "$timestamp": seconds }`, `{ "$bytes": base64 }`.
+ * no word for is tagged by the doors: `{ "$integer": "9007199254740993" }`, `{ "$timestamp": seconds }`, `{ "$bytes": base64 }`,
+ * `{ "$number": "NaN" }`; a peer's own table that looks like one has another `$` before its key.
  */
 export type Arguments = { readonly [name: string]: JsonValue };
 

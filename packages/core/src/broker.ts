@@ -185,6 +185,16 @@ export class Broker {
     }
   }
 
+  /** Deletes a user; its connections are closed. False when there was none. */
+  async deleteUser(name: string): Promise<boolean> {
+    if (!(await this.users.delete(name))) return false;
+    this.closeWhere(
+      ({ principal }) => principal.user === name && principal.backend === 'internal',
+      `user '${name}' is deleted`,
+    );
+    return true;
+  }
+
   /** Closes the connections that `which` names. Returns how many. */
   closeWhere(which: (connection: ConnectionView) => boolean, reason: string): number {
     const chosen = [...this.connections].filter(which);

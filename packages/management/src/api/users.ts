@@ -75,13 +75,13 @@ async function put(call: Call): Promise<Reply> {
 }
 
 async function remove(call: Call): Promise<Reply> {
-  if (!(await call.broker.users.delete(call.part('user')))) throw notFound();
+  if (!(await call.broker.deleteUser(call.part('user')))) throw notFound();
   return noContent;
 }
 
 async function removeMany(call: Call): Promise<Reply> {
   const { body, broker } = call;
   body.require('users');
-  for (const name of body.words('users')) await broker.users.delete(name);
+  for (const name of body.words('users')) await broker.deleteUser(name);
   return noContent;
 }

@@ -14,6 +14,8 @@ function shownValue(value: JsonValue): JsonValue {
   const only = table[name]!;
   // Beyond 2^53 the nearest number that JSON readers agree on.
   if (name === '$integer') return Number(only);
-  if (name === '$timestamp' || name === '$bytes') return only;
+  if (name === '$timestamp' || name === '$bytes' || name === '$number') return only;
+  // A table of the peer's own that looks like one of ours.
+  if (name.startsWith('$$')) return { [name.slice(1)]: shownValue(only) };
   return shownArguments(table);
 }
