@@ -82,50 +82,48 @@ export function publish(
   const persistent = scan.deliveryMode === 2;
   const expirationMs = expirationOf(bytes, scan);
   if (scan.userIdStart !== -1) assertUser(channel, bytes.toString('utf8', scan.userIdStart, scan.userIdEnd));
-  if (scan.replyToStart !== -1 || scan.headersStart !== -1) {
-    const rewritten = rewrite(channel, target, bytes, propertiesStart, propertiesEnd);
-    if (rewritten !== null) {
-      const { properties, keys } = rewritten;
-      const body = parts ?? (bodyBytes === 0 ? null : [Buffer.from(bytes.subarray(bodyStart, bodyEnd))]);
-      const { length } = properties;
-      const { address } = target;
-      const priority = scan.priority;
-      const make = () =>
-        new Message(
-          address,
-          DIALECT_AMQP091,
-          persistent,
-          priority,
-          expirationMs,
-          properties,
-          0,
-          length,
-          0,
-          0,
-          body,
-          bodyBytes,
-        );
-      if (keys.length === 0) return channel.accept([target], make(), mandatory);
-      return andThen(channel.targets(target.address.exchange, keys), (more) =>
-        channel.accept([target, ...more], make(), mandatory),
-      );
-    }
+  const { priority } = scan;
+  const rewritten = rewrite(channel, bytes, propertiesStart, propertiesEnd);
+  if (rewritten === null) {
+    const message = new Message(
+      target.address,
+      DIALECT_AMQP091,
+      persistent,
+      priority,
+      expirationMs,
+      bytes,
+      propertiesStart,
+      propertiesEnd,
+      bodyStart,
+      bodyEnd,
+      parts,
+      bodyBytes,
+    );
+    channel.acceptOne(target, message, mandatory);
+    return;
   }
+  const { properties, keys } = rewritten;
+  const body = parts ?? (bodyBytes === 0 ? null : [Buffer.from(bytes.subarray(bodyStart, bodyEnd))]);
+  const { length } = properties;
+  const { address } = target;
   const message = new Message(
-    target.address,
+    address,
     DIALECT_AMQP091,
     persistent,
-    scan.priority,
+    priority,
     expirationMs,
-    bytes,
-    propertiesStart,
-    propertiesEnd,
-    bodyStart,
-    bodyEnd,
-    parts,
+    properties,
+    0,
+    length,
+    0,
+    0,
+    body,
     bodyBytes,
   );
-  channel.acceptOne(target, message, mandatory);
+  if (keys.length === 0) return channel.acceptOne(target, message, mandatory);
+  return andThen(channel.targets(address.exchange, keys), (more) =>
+    channel.accept([target, ...more], message, mandatory),
+  );
 }
 
 /** Time to live in milliseconds, -1 without one. Throws 406 for what is not a number of them. */
@@ -151,12 +149,12 @@ function assertUser(channel: Channel, given: string): void {
 /** New properties, and further routing keys (CC, BCC), where a message has any of it; null when it goes as it came. */
 function rewrite(
   channel: Channel,
-  _target: Target,
   bytes: Buffer,
   start: number,
   end: number,
 ): { properties: Buffer; keys: string[] } | null {
   const { headersStart, headersEnd, replyToStart, replyToEnd } = scan;
+  if (headersStart === -1 && replyToStart === -1) return null;
   const copies = headersStart === -1 ? null : carbonCopies(bytes, headersStart, headersEnd);
   const asksReply = replyToStart !== -1 && bytes.toString('latin1', replyToStart, replyToEnd) === replyToName;
   if (copies === null && !asksReply) return null;

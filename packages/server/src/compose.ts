@@ -71,7 +71,6 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
     const shutDown = async (): Promise<void> => {
       broker.resources.stop();
       await management.close();
-      await store.close();
     };
     try {
       await openManagement(management, listeners, options);
@@ -86,8 +85,13 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
       isReady = false;
       await listeners.close();
       await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000 * goodbyeShare);
-      await broker.close();
-      await shutDown();
+      try {
+        await broker.close();
+      } finally {
+        // A disk that failed has nothing left to sync, but ports and directory are given back all the same.
+        await shutDown();
+        await store.close();
+      }
     };
     let stopped: Promise<void> | null = null;
     return {

@@ -138,6 +138,3 @@ export class MessageReader {
     return address;
   }
 }
-
-/** Shortest publish entry that can be read at all; a shorter one was written wrongly. Bytes. */
-export const PUBLISH_BYTES_MIN = FIXED_BYTES + 2;
