@@ -8,7 +8,9 @@ export class Generation {
   readonly file: DiskFile;
   /** Seed of every checksum in the file. */
   readonly salt: number;
-  /** Where the next group goes: everything below was written. */
+  /** Where the next group goes, when those on their way are written. */
+  takenBytes: number = FILE_HEADER_BYTES;
+  /** Everything below was written. */
   writtenBytes: number = FILE_HEADER_BYTES;
   /** Everything below is on the disk. */
   syncedBytes: number = FILE_HEADER_BYTES;
@@ -38,6 +40,10 @@ export class Generations {
   delete(generation: Generation): void {
     this.byNumber.delete(generation.number);
     if (this.last === generation) this.last = null;
+  }
+
+  get(number: number): Generation | undefined {
+    return this.byNumber.get(number);
   }
 
   get size(): number {

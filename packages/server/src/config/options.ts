@@ -20,7 +20,13 @@ export interface ServerOptions {
   readonly listeners: { readonly [protocol in Protocol]?: ListenAddress };
   /** Absolute paths; null when no TLS listener is wanted. */
   readonly tls: TlsFiles | null;
-  readonly store: { readonly durability: SettingValues['store.durability'] };
+  readonly store: {
+    readonly durability: SettingValues['store.durability'];
+    /** Bytes. */
+    readonly windowBytes: number;
+    /** Bytes. */
+    readonly memoryBytes: number;
+  };
   readonly auth: {
     readonly defaultUser: string;
     /** Absolute. */
@@ -66,7 +72,11 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     },
     listeners,
     tls: tlsFiles(config, directory),
-    store: { durability: config.get('store.durability') },
+    store: {
+      durability: config.get('store.durability'),
+      windowBytes: config.get('store.windowBytes'),
+      memoryBytes: config.get('store.memoryBytes'),
+    },
     auth: {
       defaultUser: config.get('auth.defaultUser'),
       defaultPasswordFile: absolute(config.get('auth.defaultPasswordFile'), directory),

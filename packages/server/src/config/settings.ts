@@ -91,6 +91,22 @@ export const settings = {
     description: 'When a persistent message counts as kept: `sync` confirms it once it is synced to disk (in groups).',
   },
 
+  'store.windowBytes': {
+    type: 'integer',
+    minimum: 65_536,
+    maximum: 1_073_741_824,
+    default: 1_048_576,
+    description:
+      'How much of its waiting messages each queue keeps in memory; the rest lies on disk and is read when its turn comes, transient messages too. Bytes.',
+  },
+  'store.memoryBytes': {
+    type: 'integer',
+    minimum: 1_048_576,
+    default: 134_217_728,
+    description:
+      'How much of their waiting messages all queues together keep in memory; beyond it, each queue keeps a sixty-fourth of its window. Bytes.',
+  },
+
   'auth.defaultUser': {
     type: 'string',
     minLength: 1,
