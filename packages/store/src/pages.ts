@@ -270,7 +270,6 @@ class PagedQueue implements QueuePages {
   readonly number: number;
   readonly live: LiveEntries;
   readonly incarnation = 'pages';
-  readonly isDetached = false;
   private readonly pages: Pages;
 
   constructor(pages: Pages, number: number, live: LiveEntries) {

@@ -17,8 +17,6 @@ export interface ReadSource {
   readonly number: number;
   /** For people. */
   readonly incarnation: string;
-  /** Nobody wants the answer any more. */
-  readonly isDetached: boolean;
 }
 
 /** Entries that stand near each other in one file. */
@@ -83,7 +81,7 @@ export class ReadBack {
     } catch (error) {
       // A file that was emptied meanwhile is closed: what was in it stands elsewhere.
       if (this.generations.get(generation) !== undefined)
-        this.log.error({ file: found.path, offset, error }, readFailed);
+        this.log.warn({ file: found.path, offset, error }, readFailed);
       return nothing;
     }
   }
@@ -101,37 +99,48 @@ export class ReadBack {
     return publishQueueNumber(buf, at) === number && publishPosition(buf, at) === place.position;
   }
 
-  /** Entries may have been moved to another file meanwhile; returns those that are still there and cannot be read. */
-  private async readMissed(source: ReadSource, missed: readonly Place[], messages: LoggedMessage[]) {
-    const unreadable: Position[] = [];
-    for (const first of missed) {
-      if (source.isDetached) break;
-      let tried: Place = first;
-      for (;;) {
-        const now = source.live.placeOf(tried.position);
-        if (now === null) break;
-        if (now.generation === tried.generation && now.offset === tried.offset) {
-          this.say(source, now);
-          unreadable.push(now.position);
-          break;
-        }
-        tried = now;
-        if (!this.isWritten(now)) await this.written().catch(() => undefined);
-        const [run] = runsOf([now]);
-        const message = this.messageAt(source, await this.readRun(run!), now.offset, now);
-        if (message === null) continue;
-        messages.push(message);
-        break;
-      }
+  /**
+   * What could not be read with its neighbours, one by one: entries may have been moved to another file meanwhile, and damage seldom
+   * spoils all of a run. Returns those that are there and cannot be read.
+   */
+  private async readMissed(
+    source: ReadSource,
+    missed: readonly Place[],
+    messages: LoggedMessage[],
+  ): Promise<Position[]> {
+    const unreadable: Place[] = [];
+    for (const { position } of missed) {
+      const found = await this.readAlone(source, position);
+      if (found === null) continue;
+      if ('message' in found) messages.push(found);
+      else unreadable.push(found);
     }
-    return unreadable;
+    if (unreadable.length > 0) this.say(source, unreadable);
+    return unreadable.map(({ position }) => position);
   }
 
-  private say({ incarnation }: ReadSource, { position, generation, offset }: Place): void {
+  /** The message, or where it stands unreadable; null when it was settled meanwhile. */
+  private async readAlone(source: ReadSource, position: Position): Promise<LoggedMessage | Place | null> {
+    let tried: Place | null = null;
+    for (;;) {
+      const place = source.live.placeOf(position);
+      if (place === null) return null;
+      if (tried !== null && place.generation === tried.generation && place.offset === tried.offset) return place;
+      tried = place;
+      if (!this.isWritten(place)) await this.written().catch(() => undefined);
+      const { generation, offset, bytes } = place;
+      const buf = await this.readRun({ generation, offset, end: offset + bytes, places: [place] });
+      const message = this.messageAt(source, buf, offset, place);
+      if (message !== null) return message;
+    }
+  }
+
+  private say({ incarnation }: ReadSource, places: readonly Place[]): void {
+    const { position, generation, offset } = places[0]!;
     const file = this.generations.get(generation)?.path;
     this.log.error(
-      { queue: incarnation, position, file, offset },
-      'a message cannot be read back; it stays in its queue and is not delivered before a restart',
+      { queue: incarnation, messages: places.length, position, file, offset },
+      'messages cannot be read back; they stay in their queue and are not delivered before a restart',
     );
   }
 }
