@@ -114,7 +114,7 @@ export class Pages {
     }
     const upTo = count === places.length ? end : places[count - 1]!.position;
     places.length = count;
-    this.readBack.read(queue, places, upTo).then((read) => {
+    void this.readBack.read(queue, places, upTo).then((read) => {
       if (!this.isClosed) done(read);
     });
   }

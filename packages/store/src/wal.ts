@@ -239,7 +239,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     }
     const upTo = count === places.length ? end : places[count - 1]!.position;
     places.length = count;
-    this.readBack.read(log, places, upTo).then((read) => {
+    void this.readBack.read(log, places, upTo).then((read) => {
       if (!this.isClosed) done(read);
     });
   }
