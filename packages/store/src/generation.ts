@@ -1,5 +1,5 @@
 import type { DiskFile } from '@chapar/platform';
-import { FILE_HEADER_BYTES } from './file-header.js';
+import { FILE_HEADER_BYTES, type FileKind } from './file-header.js';
 
 /** One file of the write-ahead log. */
 export class Generation {
@@ -87,8 +87,8 @@ export class Generations {
   }
 }
 
-export function generationFileName(number: number): string {
-  return `wal-${String(number).padStart(8, '0')}.log`;
+export function generationFileName(number: number, kind: FileKind = 'wal'): string {
+  return `${kind}-${String(number).padStart(8, '0')}.log`;
 }
 
 /** The number in a file name of the write-ahead log; null for other names. */

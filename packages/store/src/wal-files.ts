@@ -85,7 +85,7 @@ export class WalFiles {
   private async create(): Promise<Generation> {
     const { disk, directory, dataId } = this.place;
     const number = ++this.numberMax;
-    const path = join(directory, generationFileName(number));
+    const path = join(directory, generationFileName(number, this.kind));
     const header = encodeFileHeader(this.kind, number, dataId);
     const file = await disk.open(path, { create: true });
     try {

@@ -38,7 +38,7 @@ export interface WalSettings {
 export const WAL_DEFAULTS: WalSettings = {
   fileBytesMax: 64 * 1024 * 1024,
   bytesMin: 64 * 1024 * 1024,
-  liveFactor: 4,
+  liveFactor: 2,
   settleWriteMs: 5,
   settleSyncMs: 50,
   behindBytes: 32 * 1024 * 1024,
