@@ -36,7 +36,11 @@ export async function startBroker({ environment = {}, readySeconds = 30, options
     if (ended !== null && ended.code !== 0) throw new Error(`the broker ended with ${ended.code ?? ended.signal}`);
   }
 
-  await start();
+  const removeData = () => rm(dataDir, { recursive: true, force: true });
+  await start().catch(async (error) => {
+    await removeData();
+    throw error;
+  });
   const managementUrl = `http://guest:guest@${listeners.management}`;
   return withUsers(managementUrl, '/', {
     url: `amqp://guest:guest@${listeners.amqp}`,
@@ -54,8 +58,7 @@ export async function startBroker({ environment = {}, readySeconds = 30, options
       await start();
     },
     async stop() {
-      await stopCleanly();
-      await rm(dataDir, { recursive: true, force: true });
+      await stopCleanly().finally(removeData);
     },
   });
 }

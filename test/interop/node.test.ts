@@ -5,7 +5,9 @@ import { startBroker, whyNot } from './broker.js';
 import { amqplibCallback } from './node/amqplib-callback.js';
 import { amqplibPromise } from './node/amqplib-promise.js';
 import { rabbitmqClient } from './node/rabbitmq-client.js';
-import { nodeScenarios, play, survivalScenarios } from './node/scenarios.js';
+import { nodeScenarios } from './node/scenarios.js';
+import { play } from './node/stage.js';
+import { survivalScenarios } from './node/survival.js';
 import { needs, scenarios } from './scenarios.js';
 import { inNode, playStory } from './stories.js';
 

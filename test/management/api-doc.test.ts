@@ -30,7 +30,10 @@ function row(route: Route): string {
 test('docs/API.md has every endpoint', () => {
   const encode = () => ({ properties: Buffer.alloc(0), persistent: false, priority: -1, expirationMs: -1 });
   const form = { dialect: DIALECT_AMQP091, encode };
-  const routes = allRoutes({ token: null, form, isReady: () => true, listeners: () => [] }, new SimLog());
+  const routes = allRoutes(
+    { token: null, form, durability: '', isReady: () => true, listeners: () => [] },
+    new SimLog(),
+  );
   const rows = [...routes].sort((a, b) => (a.path < b.path ? -1 : 1)).map(row);
   const table = ['| path | methods | who may | |', '|---|---|---|---|', ...rows].join('\n');
   const text = readFileSync(file, 'utf8');

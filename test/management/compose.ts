@@ -145,6 +145,7 @@ export async function startFixture(): Promise<Fixture> {
   const management = await createManagement(broker, {
     token,
     form,
+    durability: 'in memory, for a test',
     isReady: () => fixture?.ready ?? true,
     listeners: () => [
       { protocol: 'amqp', address: '127.0.0.1', port: 5672 },

@@ -23,12 +23,15 @@ describe('connections', () => {
   test('in the field’s shape', async () => {
     expect((await fixture.get(path(hers))).json).toEqual({
       auth_mechanism: 'PLAIN',
+      blocked_reason: null,
       channel_max: 2047,
       channels: 2,
       client_properties: { product: 'fake', 'big-number': 9007199254740992, when: 5 },
       connected_at: 1_700_000_000_000,
       frame_max: 131_072,
       host: '127.0.0.1',
+      last_blocked_age: 'infinity',
+      last_blocked_by: 'none',
       name: '127.0.0.1:1001 -> 127.0.0.1:5672',
       node: 'chapar@test',
       peer_cert_issuer: null,

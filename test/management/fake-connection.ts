@@ -19,6 +19,7 @@ export class FakeConnection implements ConnectionView {
   readonly authMechanism = 'PLAIN';
   readonly connectedAtMs = 1_700_000_000_000;
   readonly state = 'running';
+  readonly blocked = { reason: null, lastBlockedAtMs: null };
   readonly channelsMax = 2047;
   readonly frameBytesMax = 131_072;
   readonly heartbeatSeconds = 60;

@@ -13,7 +13,13 @@ beforeAll(async () => {
 afterAll(() => fixture.close());
 
 const encode = () => ({ properties: Buffer.alloc(0), persistent: false, priority: -1, expirationMs: -1 });
-const options = { token: null, form: { dialect: DIALECT_AMQP091, encode }, isReady: () => true, listeners: () => [] };
+const options = {
+  token: null,
+  form: { dialect: DIALECT_AMQP091, encode },
+  durability: '',
+  isReady: () => true,
+  listeners: () => [],
+};
 const endpoints = allRoutes(options, new SimLog()).flatMap((route) =>
   methods.filter((method) => route[method] !== undefined).map((method) => ({ method, path: route.path })),
 );

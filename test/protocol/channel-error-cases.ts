@@ -36,6 +36,11 @@ export const channelErrorCases = {
       peer.publish(1, 'other.key', 'refused', { exchange: 'amq.topic' });
     },
   },
+  unknownExchangeType: {
+    text: "unknown exchange type 'x-strange'",
+    method: [40, 10],
+    provoke: saying({ name: 'exchange.declare', exchange: 'e', type: 'x-strange' }),
+  },
   reservedName: {
     text: "queue name 'amq.mine' contains reserved prefix 'amq.*'",
     method: [50, 10],

@@ -107,11 +107,6 @@ export const connectionErrorCases = {
     method: [20, 20],
     provoke: saying({ name: 'channel.flow' }),
   },
-  unknownExchangeType: {
-    text: "unknown exchange type 'x-strange'",
-    method: [40, 10],
-    provoke: saying({ name: 'exchange.declare', exchange: 'e', type: 'x-strange' }),
-  },
   unknownMethod: {
     text: 'unknown method 50.99',
     method: [50, 99],

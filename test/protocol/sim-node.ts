@@ -1,6 +1,13 @@
 import { Amqp091Door, type CertificateLogin } from '@chapar/amqp091';
-import { Broker, type NodeLimits } from '@chapar/core';
-import { createSimPlatform, type SimPlatform, type SimWire, type TlsSession } from '@chapar/platform';
+import { type Authorizer, Broker, type NodeLimits } from '@chapar/core';
+import {
+  createSimPlatform,
+  type Listener,
+  type SimPlatform,
+  type SimWire,
+  type TlsSession,
+  type Wire,
+} from '@chapar/platform';
 import { openStore, type Store } from '@chapar/store';
 import { SimPeer, type SimPeerOptions } from './sim-peer.js';
 import { SimUsers } from './sim-users.js';
@@ -23,8 +30,19 @@ export interface SimNodeOptions {
   readonly seed?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly certificateLogin?: CertificateLogin;
+  /** Instead of the permissions in metadata. */
+  readonly authorizer?: Authorizer;
   /** A machine that served before: what is on its disk is recovered. */
   readonly platform?: SimPlatform;
+}
+
+interface SimNodeParts {
+  readonly platform: SimPlatform;
+  readonly broker: Broker;
+  readonly door: Amqp091Door;
+  readonly users: SimUsers;
+  readonly store: Store;
+  readonly listeners: readonly Listener[];
 }
 
 /** One node with the AMQP 0-9-1 door, its real store on a simulated disk, its listeners on a simulated network. `guest` may do everything in `/`. */
@@ -34,13 +52,15 @@ export class SimNode {
   readonly door: Amqp091Door;
   readonly users: SimUsers;
   private readonly store: Store;
+  private readonly listeners: readonly Listener[];
 
-  private constructor(platform: SimPlatform, broker: Broker, door: Amqp091Door, users: SimUsers, store: Store) {
-    this.platform = platform;
-    this.broker = broker;
-    this.door = door;
-    this.users = users;
-    this.store = store;
+  private constructor(parts: SimNodeParts) {
+    this.platform = parts.platform;
+    this.broker = parts.broker;
+    this.door = parts.door;
+    this.users = parts.users;
+    this.store = parts.store;
+    this.listeners = parts.listeners;
   }
 
   static async start(options: SimNodeOptions = {}): Promise<SimNode> {
@@ -55,7 +75,7 @@ export class SimNode {
         logs: store.logs,
         users,
         authenticator: users,
-        authorizer: null,
+        authorizer: options.authorizer ?? null,
         identity: {
           node: 'chapar@sim',
           clusterName: 'sim',
@@ -72,9 +92,12 @@ export class SimNode {
         recognise: () => null,
       });
       const tls = { certFile: 'cert', keyFile: 'key', clientCertificate: 'optional' } as const;
-      await platform.network.listen({ host: null, port: amqpPort, tls: null }, (wire) => door.accept(wire));
-      await platform.network.listen({ host: null, port: amqpsPort, tls }, (wire) => door.accept(wire));
-      return new SimNode(platform, broker, door, users, store);
+      const accept = (wire: Wire) => door.accept(wire);
+      const listeners = [
+        await platform.network.listen({ host: null, port: amqpPort, tls: null }, accept),
+        await platform.network.listen({ host: null, port: amqpsPort, tls }, accept),
+      ];
+      return new SimNode({ platform, broker, door, users, store, listeners });
     })();
     return platform.settle(starting);
   }
@@ -91,6 +114,14 @@ export class SimNode {
   wire(tls?: TlsSession): SimWire {
     const { network } = this.platform;
     return tls === undefined ? network.connect({ port: amqpPort }) : network.connect({ port: amqpsPort, tls });
+  }
+
+  /** The broker's end of a peer's connection. */
+  farEnd(peer: SimPeer): SimWire {
+    const { port } = peer.wire.local;
+    const far = this.platform.network.wires.find(({ remote, local }) => remote.port === port && local.port !== port);
+    if (far === undefined) throw new Error('the peer is not connected');
+    return far;
   }
 
   /** Connects and says nothing. */
@@ -135,6 +166,7 @@ export class SimNode {
   /** A clean stop. */
   async stop(): Promise<void> {
     const stop = async () => {
+      for (const listener of this.listeners) await listener.close();
       await this.door.stop('shutdown (test)', 1000);
       await this.broker.close();
       await this.store.close();

@@ -72,6 +72,7 @@ export class ControlledLog implements QueueLog {
 /** The logs of a node in memory, with what a crash and a clean stop leave behind. */
 export class ControlledLogs implements LogStore {
   onBehind: ((isBehind: boolean) => void) | null = null;
+  onFull: ((isFull: boolean) => void) | null = null;
   readonly logs = new Map<Incarnation, ControlledLog>();
   readonly removed: Incarnation[] = [];
   readonly deliveredUpTo = new Map<Incarnation, Position>();

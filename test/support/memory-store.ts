@@ -66,6 +66,7 @@ export class MemoryMetadata implements MetadataStore {
 export class MemoryLogs implements LogStore {
   private readonly logs = new Map<Incarnation, MemoryLog>();
   onBehind: ((isBehind: boolean) => void) | null = null;
+  onFull: ((isFull: boolean) => void) | null = null;
   /** True: nothing is committed until it is false again and something is flushed. */
   stalled = false;
 

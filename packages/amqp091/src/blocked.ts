@@ -1,15 +1,22 @@
+import type { BlockedView } from '@chapar/core';
 import type { Channel } from './channel.js';
 import type { Connection } from './connection.js';
 import { replyText } from './faults.js';
 
 /** The channels of a connection whose publishes wait for an alarm to end; the peer is told when the first does and when it is over. */
-export class Blocked {
+export class Blocked implements BlockedView {
   private readonly connection: Connection;
   private readonly channels = new Set<Channel>();
   private isTold = false;
+  lastBlockedAtMs: number | null = null;
 
   constructor(connection: Connection) {
     this.connection = connection;
+  }
+
+  get reason(): string | null {
+    const { alarms } = this.connection.parts.broker;
+    return this.isEmpty || !alarms.isTold ? null : alarms.reason;
   }
 
   get isEmpty(): boolean {
@@ -17,6 +24,7 @@ export class Blocked {
   }
 
   add(channel: Channel): void {
+    if (this.isEmpty) this.lastBlockedAtMs = this.connection.parts.broker.platform.clock.wallMs();
     this.channels.add(channel);
     this.tell();
   }

@@ -310,6 +310,11 @@ export class Channel implements ConfirmSink, ChannelView {
     pending.catch((error: unknown) => this.fail(error, methodId)).finally(() => this.release());
   }
 
+  /** Until what was sent on this channel has taken effect; null when it has. What an alarm holds is not waited for. */
+  rest(): Promise<void> | null {
+    return this.held.isHolding && !this.blocked ? this.held.rest() : null;
+  }
+
   /** The alarm is over, or the channel is: what waited goes on, in order. */
   unblock(): void {
     this.blocked = false;

@@ -21,7 +21,6 @@ import {
   FRAME_HEARTBEAT,
   FRAME_METHOD,
   HEARTBEAT_FRAME,
-  METHOD,
   type Method,
   type MethodInput,
   PROTOCOL_HEADER,
@@ -34,6 +33,7 @@ import { type Agreement, Handshake } from './handshake.js';
 import { Liveness } from './liveness.js';
 import { Opening } from './opening.js';
 import { Output } from './output.js';
+import { Reading } from './reading.js';
 import { Targets } from './targets.js';
 
 /** Frames of the handshake may be this large whatever is negotiated later (client properties, tokens). Bytes. */
@@ -51,6 +51,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   readonly protocol = 'AMQP 0-9-1';
   readonly parts: DoorParts;
   readonly output: Output;
+  readonly reading: Reading;
   readonly targets = new Targets();
   readonly blocked = new Blocked(this);
   readonly connectedAtMs: number;
@@ -69,7 +70,6 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   private isFlooded = false;
   /** Channels whose deliveries wait for room in the pipe. */
   private readonly thirsty = new Set<Channel>();
-  private holds = 0;
   /** Of an ending connection: when it is hung up on, or its wire destroyed. Monotonic milliseconds. */
   private endBeforeMs = Number.POSITIVE_INFINITY;
 
@@ -80,6 +80,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     const { broker } = parts;
     const { clock } = broker.platform;
     this.connectedAtMs = clock.wallMs();
+    this.reading = new Reading(wire);
     this.output = new Output(wire, broker.turn, () => this.flushed());
     this.reader = new FrameReader(this, handshakeFrameBytesMax);
     const { channelsMax, frameBytesMax } = broker.limits.node;
@@ -101,7 +102,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     }
     if (!this.isFlooded && !this.mayAnswer) {
       this.isFlooded = true;
-      this.hold();
+      this.reading.hold();
     }
   }
 
@@ -119,7 +120,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   endOfTurn(): void {
     if (this.isFlooded) {
       this.isFlooded = false;
-      this.release();
+      this.reading.release();
     }
     if (this.thirsty.size === 0) return;
     const waiting = [...this.thirsty];
@@ -185,14 +186,9 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     if (stateNow === 'closed') return;
     if (type === FRAME_HEARTBEAT) this.heartbeat(number);
     else if (type < FRAME_METHOD || type > FRAME_BODY) throw brokerError('frameType', { type });
-    else if (stateNow === 'handshake') this.inHandshake(number, chunk, at, next);
+    else if (stateNow === 'handshake') this.early.add(number, chunk, at, next);
     else if (type === FRAME_METHOD) this.method(number, decodeMethod(chunk, at + FRAME_HEADER_BYTES, next - 1));
     else if (stateNow === 'open') throw brokerError('channelNotOpen', { channel: number, got: contentName(type) });
-  }
-
-  private inHandshake(number: number, chunk: Buffer, at: number, next: number): void {
-    if (number === 0 && methodIdAt(chunk, at, next) === METHOD.CONNECTION_CLOSE) this.closedByPeer();
-    else this.early.add(number, chunk, at, next);
   }
 
   private method(number: number, method: Method): void {
@@ -202,7 +198,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   }
 
   private onChannelZero(method: Method): void {
-    if (method.name === 'connection.close') this.closedByPeer();
+    if (method.name === 'connection.close') this.goodbye();
     else if (method.name === 'connection.update-secret') this.send({ name: 'connection.update-secret-ok' });
     else if (method.name.startsWith('connection.')) {
       throw brokerError('unexpectedMethod', { method: method.name, when: 'on an open connection' });
@@ -258,17 +254,6 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   get frameBytesMax(): number {
     return this.agreement.frameBytesMax;
-  }
-
-  // ---- holding: something must be decided before more is read ------------------------------------------------------
-
-  /** Stops reading; each hold needs its release. */
-  hold(): void {
-    if (this.holds++ === 0) this.wire.pause();
-  }
-
-  release(): void {
-    if (--this.holds === 0 && this.stateNow !== 'closed') this.wire.resume();
   }
 
   // ---- handshake peer ----------------------------------------------------------------------------------------------
@@ -355,7 +340,18 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     else if (method.name === 'connection.close') this.send({ name: 'connection.close-ok' });
   }
 
-  private closedByPeer(): void {
+  /** The peer's connection.close has its turn behind what its channels still wait for. */
+  private goodbye(): void {
+    const waiting = [...this.byNumber.values()].flatMap((channel) => channel.rest() ?? []);
+    if (waiting.length === 0) {
+      this.closedByPeer();
+      return;
+    }
+    this.reading.hold();
+    void Promise.all(waiting).then(() => this.closedByPeer());
+  }
+
+  closedByPeer(): void {
     this.send({ name: 'connection.close-ok' });
     this.hangUp();
   }
@@ -377,6 +373,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
 
   /** Gives everything back to the core: what channels hold, exclusive queues. */
   private leave(): void {
+    this.reading.end();
     for (const channel of [...this.byNumber.values()]) channel.leave();
     this.byNumber.clear();
     this.thirsty.clear();
@@ -394,7 +391,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
       else this.wire.destroy();
       return;
     }
-    const verdict = this.liveness.tick(nowMs, this.output.waitingBytes, this.holds === 0);
+    const verdict = this.liveness.tick(nowMs, this.output.waitingBytes, !this.reading.isHeld);
     if (verdict === 'beat') this.output.append(HEARTBEAT_FRAME);
     else if (verdict !== null) this.overdue(verdict);
   }
@@ -465,7 +462,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     if (this.stateNow !== 'open') return 'closing';
     const { alarms } = this.parts.broker;
     if (alarms.isRaised) return alarms.isTold ? (this.blocked.isEmpty ? 'blocking' : 'blocked') : 'flow';
-    return this.holds > 0 ? 'flow' : 'running';
+    return this.reading.isHeld ? 'flow' : 'running';
   }
 
   get channelsMax(): number {

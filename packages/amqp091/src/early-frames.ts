@@ -21,8 +21,8 @@ export class EarlyFrames {
 
   add(channel: number, chunk: Buffer, at: number, next: number): void {
     const frame = Buffer.from(chunk.subarray(at, next));
-    this.connection.hold();
-    this.last = this.last.then(() => this.take(channel, frame)).finally(() => this.connection.release());
+    this.connection.reading.hold();
+    this.last = this.last.then(() => this.take(channel, frame)).finally(() => this.connection.reading.release());
   }
 
   private async take(channel: number, frame: Buffer): Promise<void> {
@@ -35,7 +35,8 @@ export class EarlyFrames {
       if (frame[0] !== FRAME_METHOD) throw brokerError('unexpectedContent', { channel, got: contentName(frame[0]!) });
       const method = decodeMethod(frame, FRAME_HEADER_BYTES, frame.length - 1);
       if (channel !== 0 && method.name.startsWith('connection.')) throw notChannelZero(method.name, channel);
-      await this.handshake.receive(method);
+      if (method.name === 'connection.close') connection.closedByPeer();
+      else await this.handshake.receive(method);
     } catch (error) {
       connection.fail(error, { id: methodIdAt(frame, 0, frame.length) });
     }

@@ -10,6 +10,7 @@ export class Held {
   private bytes = 0;
   private holding = false;
   private pausing = false;
+  private waiting: (() => void)[] = [];
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -17,6 +18,11 @@ export class Held {
 
   get isHolding(): boolean {
     return this.holding;
+  }
+
+  /** Resolves when nothing is waited for any more. */
+  rest(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 
   hold(): void {
@@ -28,7 +34,7 @@ export class Held {
     this.bytes += next - at;
     if (this.bytes <= heldBytesMax || this.pausing) return;
     this.pausing = true;
-    this.connection.hold();
+    this.connection.reading.hold();
   }
 
   /** Plays the frames in order, until one makes the channel hold again. */
@@ -41,8 +47,9 @@ export class Held {
       play(frame, 0, frame.length);
     }
     this.frames = this.frames.slice(played);
+    if (!this.holding) for (const resolve of this.waiting.splice(0)) resolve();
     if (!this.pausing || this.bytes > heldBytesMax) return;
     this.pausing = false;
-    this.connection.release();
+    this.connection.reading.release();
   }
 }

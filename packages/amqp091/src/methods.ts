@@ -1,4 +1,4 @@
-import { andThen, brokerError, type Later } from '@chapar/core';
+import { andThen, brokerError, type Later, type Queue } from '@chapar/core';
 import { argumentsOf } from './argument-values.js';
 import type { Channel } from './channel.js';
 import type { Method, MethodOf } from './codec/index.js';
@@ -82,8 +82,7 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
     answer(channel, noWait, { name: 'basic.cancel-ok', consumerTag });
   },
   'basic.cancel-ok': () => undefined,
-  'basic.get': (channel, { queue, noAck }) =>
-    andThen(channel.actor.readQueue(queueName(channel, queue)), (found) => channel.consumption.get(found, !noAck)),
+  'basic.get': (channel, { queue, noAck }) => toRead(channel, queue, (found) => channel.consumption.get(found, !noAck)),
   'basic.ack': (channel, { deliveryTag, multiple }) => settle(channel, deliveryTag, multiple, 'accept'),
   'basic.nack': (channel, { deliveryTag, multiple, requeue }) =>
     settle(channel, deliveryTag, multiple, requeue ? 'release' : 'reject'),
@@ -187,10 +186,17 @@ function exchangeBinding(method: MethodOf<'exchange.bind'> | MethodOf<'exchange.
   return { source, kind: 'exchange', destination, routingKey, arguments: argumentsOf(method.arguments) } as const;
 }
 
+/** Goes on with the queue when it may be read, unless the channel has gone while that was decided: nobody would settle what it took. */
+function toRead(channel: Channel, name: string, take: (queue: Queue) => void): Later<void> {
+  return andThen(channel.actor.readQueue(queueName(channel, name)), (queue) => {
+    if (!channel.isClosing) take(queue);
+  });
+}
+
 function consume(channel: Channel, method: MethodOf<'basic.consume'>): Later<void> {
   const { exclusive, noAck, noWait } = method;
   const tag = consumerTag(channel, method.consumerTag);
-  return andThen(channel.actor.readQueue(queueName(channel, method.queue)), (queue) => {
+  return toRead(channel, method.queue, (queue) => {
     const wish = { tag, acknowledges: !noAck, exclusive, arguments: argumentsOf(method.arguments) };
     const start = channel.consumption.consume(queue, wish);
     answer(channel, noWait, { name: 'basic.consume-ok', consumerTag: tag });

@@ -7,8 +7,8 @@ import { replyToName } from './direct-reply.js';
 /** Filled and read within one publish, by one channel at a time. */
 const scan = new PropertyScan();
 
-/** A body below this is collected in a buffer of its size at once; a larger one grows with what really comes. Bytes. */
-const startBytesMax = 64 * 1024;
+/** What a body in several frames is first collected in; grows with what really comes. Bytes. */
+const startBytes = 4096;
 
 /** Ten years, the longest time to live that the field takes. */
 const expirationMsMax = 315_360_000_000;
@@ -47,8 +47,7 @@ export function addBody(content: Content, channel: number, payload: Buffer): boo
 
 /** A peer that announces much and sends little costs what it sent. */
 function grown(content: Content, needed: number, whole: number): Buffer {
-  const size =
-    whole <= startBytesMax ? whole : Math.min(whole, Math.max(startBytesMax, needed, content.body.length * 2));
+  const size = Math.min(whole, Math.max(startBytes, needed, content.body.length * 2));
   const body = Buffer.allocUnsafeSlow(size);
   content.body.copy(body, 0, 0, content.received);
   return body;

@@ -88,9 +88,10 @@ export class Permissions implements Authorizer {
     const record = this.topics.get(vhost)?.get(principal.user)?.get(exchange);
     // No topic permission for this exchange: the permission on the exchange itself decided.
     if (record === undefined) return true;
+    // By functions: `$&` in a name is no reference to what was found.
     const pattern = record[permission]
-      .replaceAll('{username}', literally(principal.user))
-      .replaceAll('{vhost}', literally(vhost));
+      .replaceAll('{username}', () => literally(principal.user))
+      .replaceAll('{vhost}', () => literally(vhost));
     return matches(pattern, routingKey);
   }
 
@@ -149,22 +150,26 @@ export class Permissions implements Authorizer {
   private apply(events: readonly MetadataEvent[]): void {
     for (const { key, value } of events) {
       const [kind, vhost, user, exchange] = metadataKeyParts(key) as [string, string, string, string];
-      if (kind === 'permissions') put(child(this.resources, vhost), user, value);
-      else put(child(child(this.topics, vhost), user), exchange, value);
+      if (kind === 'permissions') put(this.resources, [vhost, user], value);
+      else put(this.topics, [vhost, user, exchange], value);
     }
     this.version++;
   }
 }
 
-function child<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V> {
-  let found = map.get(key);
-  if (found === undefined) map.set(key, (found = new Map()));
-  return found;
-}
+type Tree = Map<string, unknown>;
 
-function put<V>(map: Map<string, V>, key: string, value: JsonValue | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value as V);
+/** Puts or deletes what the names lead to; maps that become empty go too. */
+function put(tree: Tree, [name, ...rest]: readonly string[], value: JsonValue | undefined): void {
+  if (rest.length === 0) {
+    if (value === undefined) tree.delete(name!);
+    else tree.set(name!, value);
+    return;
+  }
+  const inner = (tree.get(name!) as Tree | undefined) ?? new Map();
+  put(inner, rest, value);
+  if (inner.size === 0) tree.delete(name!);
+  else tree.set(name!, inner);
 }
 
 /** In the field an empty pattern matches only the empty name (`''` means "nothing"). */

@@ -2,7 +2,7 @@ import type { Clock } from '@chapar/platform';
 
 /** Something that keeps this node from taking more messages. */
 export interface Alarm {
-  /** What raised it: `store`, later `memory` and `disk`. */
+  /** What raised it: `memory`, `disk`, `disk-full`, `store`. */
   readonly source: string;
   /** In words, for blocked clients and administrators. */
   readonly reason: string;
@@ -42,6 +42,10 @@ export class Alarms {
 
   clear(source: string): void {
     if (this.bySource.delete(source)) this.changed();
+  }
+
+  has(source: string): boolean {
+    return this.bySource.has(source);
   }
 
   list(): readonly Alarm[] {

@@ -20,6 +20,7 @@ import {
 } from './ports.js';
 import { type Memory, unboundedMemory } from './queue/memory.js';
 import { Records } from './records.js';
+import { type ResourceLimits, Resources } from './resources.js';
 import { vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
 import { Topology } from './topology/topology.js';
@@ -49,6 +50,8 @@ export interface BrokerParts {
   readonly limits: NodeLimits;
   /** What of the queues' backlogs stays in memory; default: all of it. */
   readonly memory?: Memory;
+  /** Without: as documented, and no disk is watched. */
+  readonly resources?: ResourceLimits;
 }
 
 /** One node's broker without its doors: what they are given, and what the composer opens and closes. */
@@ -66,6 +69,8 @@ export class Broker {
   readonly topology: Topology;
   readonly limits: Limits;
   readonly alarms: Alarms;
+  /** Watched from `resources.start` to `resources.stop`, which the composer calls. */
+  readonly resources: Resources;
   readonly startedAtMs: number;
   /** Every open connection of every door that has logged in. */
   readonly connections = new Set<ConnectionView>();
@@ -79,6 +84,7 @@ export class Broker {
     this.log = platform.log.of('core');
     this.turn = new Turn(platform.clock);
     this.alarms = new Alarms(platform.clock);
+    this.resources = new Resources(platform, this.alarms, this.log, parts.resources);
     this.metadata = metadata;
     this.logs = logs;
     this.users = parts.users;
@@ -104,6 +110,10 @@ export class Broker {
     logs.onBehind = (isBehind) => {
       if (isBehind) this.alarms.raise('disk-pace', 'the disk is behind', false);
       else this.alarms.clear('disk-pace');
+    };
+    logs.onFull = (isFull) => {
+      if (isFull) this.alarms.raise('disk-full', 'the disk is full');
+      else this.alarms.clear('disk-full');
     };
     this.startedAtMs = platform.clock.wallMs();
   }

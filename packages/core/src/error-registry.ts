@@ -113,6 +113,13 @@ export const errorRegistry = {
     'An argument has a value that it cannot have.',
     'Use the type and range that the text names.',
   ),
+  unknownExchangeType: channel(
+    406,
+    'PRECONDITION_FAILED',
+    "unknown exchange type '{type}'",
+    'exchange.declare names a type that this broker does not have.',
+    'Use direct, fanout, topic or headers.',
+  ),
   inUse: channel(
     406,
     'PRECONDITION_FAILED',
@@ -312,13 +319,6 @@ export const errorRegistry = {
     'Use basic.qos with a prefetch count, or basic.cancel.',
   ),
   // ---- 503 and other connection errors -------------------------------------------------------------------------
-  unknownExchangeType: connection(
-    503,
-    'COMMAND_INVALID',
-    "unknown exchange type '{type}'",
-    'exchange.declare names a type that this broker does not have.',
-    'Use direct, fanout, topic or headers.',
-  ),
   unknownMethod: connection(
     503,
     'COMMAND_INVALID',

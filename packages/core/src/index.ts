@@ -24,6 +24,7 @@ export * from './queue/queue-handle.js';
 export * from './queue/statistics.js';
 export * from './queue/window.js';
 export * from './records.js';
+export * from './resources.js';
 export * from './routing/binding.js';
 export * from './routing/exchange.js';
 export * from './routing/exchange-types.js';

@@ -24,6 +24,7 @@ export interface ConnectionView {
   /** Milliseconds since 1970. */
   readonly connectedAtMs: number;
   readonly state: 'running' | 'blocked' | 'blocking' | 'flow' | 'closing';
+  readonly blocked: BlockedView;
   readonly channelsMax: number;
   readonly frameBytesMax: number;
   readonly heartbeatSeconds: number;
@@ -34,6 +35,14 @@ export interface ConnectionView {
   readonly channelCount: number;
   /** Ends the connection, telling the peer this reason. */
   close(reason: string): void;
+}
+
+/** Whether a peer's publishes wait for alarms to end. */
+export interface BlockedView {
+  /** What they wait for, in words; null when they do not. */
+  readonly reason: string | null;
+  /** When they last began to wait, milliseconds since 1970; null: never. */
+  readonly lastBlockedAtMs: number | null;
 }
 
 export interface ChannelView {

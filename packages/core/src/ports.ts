@@ -86,6 +86,8 @@ export interface LogStore {
   delivered(incarnation: Incarnation, upTo: Position): void;
   /** Called with true when more waits to be written than should (publishers had better wait), with false when that is over. */
   onBehind: ((isBehind: boolean) => void) | null;
+  /** Called with true when the disk has no room for more messages (nothing is lost, and settlements may go on), with false when it has. */
+  onFull: ((isFull: boolean) => void) | null;
   /** Hands over what was gathered in this turn; the core calls it once at the end of every turn in which something was appended. */
   flush(): void;
   /** Resolves when everything appended so far is on disk. */

@@ -12,6 +12,8 @@ export interface ManagementOptions {
   readonly token: string | null;
   /** How messages that are published here are written down. */
   readonly form: MessageForm;
+  /** When a confirmed message is kept, in words. */
+  readonly durability: string;
   /** Whether this node serves clients. */
   readonly isReady: () => boolean;
   /** What this node listens on at the moment, this API included. */

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Disk } from './disk.js';
+import type { Gauges } from './gauges.js';
 import type { Log } from './log.js';
 import type { Network } from './network.js';
 import type { Random } from './random.js';
@@ -10,5 +11,6 @@ export interface Platform {
   readonly disk: Disk;
   readonly network: Network;
   readonly random: Random;
+  readonly gauges: Gauges;
   readonly log: Log;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Amqp091Door, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
-import { Broker, Memory, type MetadataStore, type NodeLimits } from '@chapar/core';
+import { Broker, Memory, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
 import { createManagement, type Management } from '@chapar/management';
 import type { Endpoint, NodePlatform } from '@chapar/platform';
 import { openStore } from '@chapar/store';
@@ -25,7 +25,9 @@ const goodbyeShare = 0.8;
 /** Builds one node: store, users, core, doors; listens when all of it can serve. */
 export async function compose(options: ServerOptions, platform: NodePlatform): Promise<RunningBroker> {
   const { dataDir } = options.node;
-  const store = await openStore({ platform, dataDir });
+  const { syncEveryMs, reserve } = options.store;
+  const store = await openStore({ platform, dataDir, wal: { syncEveryMs, reserveBytes: reserve } });
+  const durability = durabilityText(syncEveryMs);
   try {
     const { metadata, logs } = store;
     await ensureDefaultUser(metadata, platform.random, {
@@ -49,8 +51,10 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
       },
       limits: nodeLimits(options),
       memory: new Memory(options.store.windowBytes, options.store.memoryBytes),
+      resources: resourceLimits(options),
     });
     await broker.open();
+    await broker.resources.start();
     const amqp = new Amqp091Door(broker, {
       certificateLogin: options.auth.sslCertLoginFrom,
       recognise: recogniseProtocol,
@@ -61,10 +65,12 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
     const management = await createManagement(broker, {
       token,
       form: amqp091Form,
+      durability,
       isReady: () => isReady,
       listeners: () => listeners.addresses,
     });
     const shutDown = async (): Promise<void> => {
+      broker.resources.stop();
       await management.close();
       await store.close();
     };
@@ -88,7 +94,7 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
     return {
       listeners: listeners.endpoints,
       dataDir,
-      durability: 'every confirmed persistent message is synced to disk first (group commit)',
+      durability,
       version,
       stop: (reason) => (stopped ??= stop(reason)),
     };
@@ -96,6 +102,11 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
     await store.close();
     throw error;
   }
+}
+
+function durabilityText(syncEveryMs: number): string {
+  if (syncEveryMs === 0) return 'every confirmed persistent message is synced to disk first (group commit)';
+  return `periodic: a power cut may take what was confirmed in the last ${syncEveryMs} ms; the end of the process takes nothing`;
 }
 
 /** The HTTP ports, which are not wires: they are opened by the door and listed with the others. */
@@ -154,5 +165,14 @@ function nodeLimits({ limits }: ServerOptions): NodeLimits {
     messageBytesMax: limits.maxMessageSize,
     unsentBytesMax,
     stalledSeconds,
+  };
+}
+
+function resourceLimits({ limits, node }: ServerOptions): ResourceLimits {
+  return {
+    memoryWatermark: limits.memoryWatermark,
+    memoryBytes: limits.memoryTotal,
+    diskFreeBytesMin: limits.diskFreeMin,
+    dataDir: node.dataDir,
   };
 }

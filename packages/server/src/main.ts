@@ -5,6 +5,7 @@ import { addConfigCommands } from './cli/config.js';
 import { addDeclareCommands } from './cli/declare.js';
 import { addDefinitionCommands } from './cli/definitions.js';
 import { addDeleteCommands } from './cli/delete.js';
+import { addInspectCommand } from './cli/inspect.js';
 import { addListCommand } from './cli/list.js';
 import { addMessageCommands } from './cli/messages.js';
 import { addPermissionCommands } from './cli/permissions.js';
@@ -26,6 +27,7 @@ export async function main(args: readonly string[], compose?: Compose): Promise<
   addStatusCommand(program);
   addConfigCommands(program);
   addListCommand(program);
+  addInspectCommand(program);
   addDeclareCommands(program);
   addDeleteCommands(program);
   addMessageCommands(program);

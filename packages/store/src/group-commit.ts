@@ -14,6 +14,8 @@ export interface GroupOwner {
   readonly hasMore: boolean;
   /** A group is through. */
   completed(): void;
+  /** There is no room for a group, which is kept and tried again: at once when the answer is true (room was made), else later. */
+  noRoom(error: Error): Promise<boolean>;
   /** Nothing reaches the disk any more. Called once. */
   failed(error: Error): void;
 }
@@ -23,11 +25,22 @@ export interface GroupTiming {
   readonly settleWriteMs: number;
   /** And synced this long after, unless a publish takes them along. */
   readonly settleSyncMs: number;
+  /** Not 0: publishes count as committed once they are written, and are synced so much later. */
+  readonly syncEveryMs: number;
+}
+
+const noRoomRetryMs = 500;
+
+/** Whether an error says that the disk, or what its user may have of it, is full. */
+export function hasNoRoom(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /**
  * One group is written and synced while the next one gathers, so that the disk alone decides how large a group is and nothing is
- * tuned. Groups without a publish are written without a sync. After an error nothing is tried again.
+ * tuned. Groups without a publish are written without a sync. After an error nothing is tried again, but for a write that found no
+ * room: nothing was promised of it, and it is written anew as a whole.
  */
 export class GroupCommit {
   failure: Error | null = null;
@@ -45,10 +58,13 @@ export class GroupCommit {
   /** The file that was written last; differs from the present one until the first group of a new file goes out. */
   private written: Generation;
   private synced: LogPlace;
+  /** The group on its way found no room and is tried again until it does. */
+  isWithoutRoom = false;
   private isFlushWanted = false;
   private isWriteDue = false;
   private writeTimer: Timer | null = null;
   private syncTimer: Timer | null = null;
+  private retryTimer: Timer | null = null;
 
   /** `last`: the file that an earlier life ended with, all of it synced. */
   constructor(
@@ -124,6 +140,7 @@ export class GroupCommit {
   private stopTimers(): void {
     this.writeTimer?.cancel();
     this.syncTimer?.cancel();
+    this.retryTimer?.cancel();
   }
 
   private advance(): void {
@@ -181,11 +198,27 @@ export class GroupCommit {
       generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
       return;
     }
-    generation.extentBytes = grownBytes(endBytes);
-    generation.file.truncate(generation.extentBytes).then(
-      () => generation.file.writev(group.parts, generation.writtenBytes, this.onWritten),
-      (error: Error) => this.fail(error, 'write'),
+    // Without room there is none to grow ahead into.
+    const extentBytes = this.isWithoutRoom ? endBytes : grownBytes(endBytes);
+    generation.file.truncate(extentBytes).then(
+      () => {
+        generation.extentBytes = extentBytes;
+        generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
+      },
+      (error: Error) => {
+        if (this.isWithoutRoom || !hasNoRoom(error)) return this.onWritten(error);
+        this.isWithoutRoom = true;
+        this.write();
+      },
     );
+  }
+
+  private async onNoRoom(error: Error): Promise<void> {
+    this.isWithoutRoom = true;
+    const isMade = await this.owner.noRoom(error).catch(() => false);
+    if (this.failure !== null) return;
+    if (isMade) this.write();
+    else this.retryTimer = this.clock.after(noRoomRetryMs, () => this.write());
   }
 
   private readonly onPredecessorSynced = (error: Error | null): void => {
@@ -199,24 +232,32 @@ export class GroupCommit {
 
   private readonly onWritten = (error: Error | null): void => {
     if (error !== null) {
-      this.fail(error, 'write');
+      if (hasNoRoom(error)) void this.onNoRoom(error);
+      else this.fail(error, 'write');
       return;
     }
+    this.isWithoutRoom = false;
     const group = this.inFlight!;
     this.written.writtenBytes += group.bytes;
     this.counters.groups++;
     this.counters.bytes += group.bytes;
-    if (group.isUrgent || group.touched.length > 0) {
+    const { settleSyncMs, syncEveryMs } = this.timing;
+    if (group.isUrgent || (group.touched.length > 0 && syncEveryMs === 0)) {
       this.syncWritten(this.onSynced);
       return;
     }
-    this.syncTimer ??= this.clock.after(this.timing.settleSyncMs, () => {
+    this.syncWithin(syncEveryMs === 0 ? settleSyncMs : syncEveryMs);
+    for (const log of group.touched) log.commit();
+    this.complete(group);
+  };
+
+  private syncWithin(ms: number): void {
+    this.syncTimer ??= this.clock.after(ms, () => {
       this.syncTimer = null;
       this.gathering.isUrgent = true;
       this.flush();
     });
-    this.complete(group);
-  };
+  }
 
   private syncWritten(done: (error: Error | null) => void): void {
     this.counters.syncs++;

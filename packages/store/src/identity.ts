@@ -12,11 +12,18 @@ export interface Identity {
   readonly dataId: string;
 }
 
+const FILE_NAME = 'chapar.json';
+
+/** Reads `chapar.json` in the directory. Throws ENOENT when it has none, NewerFormatError or DamagedFileError. */
+export async function readIdentity(disk: Disk, directory: string): Promise<Identity> {
+  const path = join(directory, FILE_NAME);
+  return parse(path, (await disk.readFile(path)).toString('utf8'));
+}
+
 /** Reads `chapar.json` in the directory, or writes it into a new one. Throws NewerFormatError or DamagedFileError. */
 export async function openIdentity(disk: Disk, random: Random, directory: string): Promise<Identity> {
-  const path = join(directory, 'chapar.json');
-  const text = await readIfPresent(disk, path);
-  if (text !== null) return parse(path, text.toString('utf8'));
+  const path = join(directory, FILE_NAME);
+  if ((await readIfPresent(disk, path)) !== null) return readIdentity(disk, directory);
   const identity: Identity = { format: DIRECTORY_VERSION, dataId: random.uuid() };
   await disk.replaceFile(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
   return identity;

@@ -129,7 +129,6 @@ describe('a failing disk', () => {
   it.each([
     ['sync', 'EIO'],
     ['write', 'EIO'],
-    ['write', 'ENOSPC'],
   ] as const)('ends all promises after a failed %s (%s), and tries nothing again', async (work, code) => {
     await start();
     publish('kept');

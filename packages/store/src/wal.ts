@@ -8,16 +8,18 @@ import type {
   QueuePages,
   RecoveredQueue,
 } from '@chapar/core';
+import type { Timer } from '@chapar/platform';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
 import type { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
-import { GroupCommit, type GroupOwner } from './group-commit.js';
+import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
 import { Pages } from './pages.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { ReadBack } from './read-back.js';
 import { Reclaim } from './reclaim.js';
 import { Recovery } from './recovery.js';
+import { Reserve } from './reserve.js';
 import { WalFiles, type WalPlace } from './wal-files.js';
 
 export interface WalSettings {
@@ -31,6 +33,10 @@ export interface WalSettings {
   readonly settleWriteMs: number;
   /** And synced this long after, unless a publish takes them along. */
   readonly settleSyncMs: number;
+  /** Publishes count as committed once they are written, and are synced at most so much later; 0: they are synced first. Milliseconds. */
+  readonly syncEveryMs: number;
+  /** Kept free for settlements, and for what gathered already, when the disk is full; 0: nothing. Bytes. */
+  readonly reserveBytes: number;
   /** More than this waiting behind the group on its way: publishers had better wait too. Bytes. */
   readonly behindBytes: number;
 }
@@ -41,8 +47,13 @@ export const WAL_DEFAULTS: WalSettings = {
   liveFactor: 2,
   settleWriteMs: 5,
   settleSyncMs: 50,
+  syncEveryMs: 0,
+  reserveBytes: 0,
   behindBytes: 32 * 1024 * 1024,
 };
+
+/** How often a full disk is asked whether there is room again. */
+const roomEveryMs = 1000;
 
 /** For whoever measures, and for whoever has to slow publishers down. */
 export interface WalGauges {
@@ -71,9 +82,13 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   private readonly paging: Pages;
   /** Reads of what has not been written yet. */
   private waitingReads: (() => void)[] = [];
+  private readonly reserve: Reserve;
+  /** Looks for room while there is none. */
+  private roomTimer: Timer | null = null;
   private isClosed = false;
   private isBehind = false;
   onBehind: ((isBehind: boolean) => void) | null = null;
+  onFull: ((isFull: boolean) => void) | null = null;
 
   /** `pagesPlace`: a directory for what is not logged and does not fit into memory; emptied at each start. */
   constructor(place: WalPlace, pagesPlace: WalPlace, settings: Partial<WalSettings> = {}) {
@@ -83,6 +98,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.reclaim = new Reclaim(this, place);
     this.readBack = new ReadBack(this.files.generations, place.log, () => this.groups.sync());
     this.paging = new Pages(pagesPlace, this.settings, () => this.pagesWritten());
+    this.reserve = new Reserve(place, this.settings.reserveBytes);
   }
 
   // -- LogStore ----------------------------------------------------------------------------------------------------
@@ -157,6 +173,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   async close(): Promise<void> {
     if (this.isClosed || this.groups === undefined) return;
     this.isClosed = true;
+    this.roomTimer?.cancel();
+    await this.reserve.close();
     await this.reclaim.stop();
     try {
       if (!this.hasFailed) await this.stop();
@@ -218,7 +236,34 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.reclaim.consider();
   }
 
+  noRoom(error: Error): Promise<boolean> {
+    this.full(error);
+    return this.reserve.release();
+  }
+
+  /** From now on publishers had better wait, until the reserve is back. */
+  private full(error: Error): void {
+    if (this.roomTimer !== null || this.isClosed) return;
+    const { clock, log, directory } = this.place;
+    log.error(
+      { directory, error },
+      'the disk is full; what is there is served, and publishers wait until there is room',
+    );
+    this.roomTimer = clock.every(roomEveryMs, () => void this.lookForRoom());
+    this.onFull?.(true);
+  }
+
+  private async lookForRoom(): Promise<void> {
+    if (this.groups.isWithoutRoom || !(await this.reserve.fill()) || this.groups.isWithoutRoom) return;
+    if (this.roomTimer === null) return;
+    this.roomTimer.cancel();
+    this.roomTimer = null;
+    this.place.log.info({ directory: this.place.directory }, 'there is room on the disk again; publishers go on');
+    this.onFull?.(false);
+  }
+
   failed(error: Error): void {
+    this.roomTimer?.cancel();
     for (const log of this.logs.values()) {
       log.detach();
       log.onFailed?.(error);
@@ -311,11 +356,26 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   private async start(generationMax: number): Promise<void> {
     const last = this.files.generations.newest;
-    await this.files.start(generationMax);
+    await this.reserve.open();
+    const full = await this.startFiles(generationMax);
     this.groups = new GroupCommit(this.place, this.settings, this.files, last ?? this.files.current, this);
     // From here on the delivered marks of the last clean stop are void.
     this.groups.target().mark(ENTRY_START);
     await this.groups.sync();
+    if (full !== null) this.full(full);
+    else if (this.settings.reserveBytes > 0) void this.reserve.fill();
+  }
+
+  /** Also on a full disk a node has to start, or it could not be drained. Returns the error that told so. */
+  private async startFiles(generationMax: number): Promise<Error | null> {
+    try {
+      await this.files.start(generationMax);
+      return null;
+    } catch (error) {
+      if (!hasNoRoom(error) || !(await this.reserve.release())) throw error;
+      await this.files.start(generationMax + 1);
+      return error as Error;
+    }
   }
 
   private report(queues: readonly RecoveredQueue[], ms: number): void {

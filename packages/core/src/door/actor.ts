@@ -44,6 +44,7 @@ export class Actor {
   readonly owner: object;
   private readonly parts: ActorParts;
   private readonly owned = new OwnedQueues();
+  private hasLeft = false;
 
   constructor(parts: ActorParts, principal: Principal, vhost: VirtualHost, owner: object) {
     this.parts = parts;
@@ -103,14 +104,21 @@ export class Actor {
     );
     return andThen(allowed, () =>
       andThen(declareQueue(topology, this.vhost, declaration, queuesMax(this.vhost.name)), (queue) => {
-        if (wish.exclusive) this.owned.add(queue);
+        if (wish.exclusive) this.own(queue);
         return queue;
       }),
     );
   }
 
+  /** A declaration that had to wait may come after its connection has gone: nobody else could ever delete the queue. */
+  private own(queue: Queue): void {
+    if (this.hasLeft) this.parts.topology.dropQueue(this.vhost, queue);
+    else this.owned.add(queue);
+  }
+
   /** The connection is gone, and so are the queues that were exclusive to it. */
   leave(): void {
+    this.hasLeft = true;
     for (const queue of this.owned) this.parts.topology.dropQueue(this.vhost, queue);
   }
 

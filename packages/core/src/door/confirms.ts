@@ -13,8 +13,12 @@ export type ReturnReason = 'no-route';
 
 /** The door's side of a publisher. */
 export interface ConfirmSink {
-  /** Every tag up to this one that was not refused is confirmed. Called at the end of a turn. */
-  confirmed(upTo: PublishTag): void;
+  /**
+   * Every tag up to `upTo` has its verdict, and all of them that were not refused are confirmed. `newest` is the highest that is
+   * confirmed by this call, 0 when none is: the peer is told up to there. No refused tag stands between what was confirmed before and
+   * `newest`, so that a cumulative acknowledgement covers none. Called at the end of a turn, more than once where refusals divide it.
+   */
+  confirmed(upTo: PublishTag, newest: PublishTag): void;
   /** This one is confirmed, though older ones still wait. */
   confirmedAlone(tag: PublishTag): void;
   refused(tag: PublishTag, why: Refusal): void;
@@ -23,7 +27,10 @@ export interface ConfirmSink {
 }
 
 const WAITING = 0;
-const TAKEN = 1;
+const CONFIRMED = 1;
+const REFUSED = 2;
+/** Confirmed alone, and told. */
+const TOLD = 3;
 
 /**
  * Which of a publisher's messages are promised: coalesces what was committed in a turn into one confirm up to a tag, and names alone
@@ -37,6 +44,10 @@ export class Confirms implements Flushable {
   /** The next tag to come. */
   private next = 1;
   private toldUpTo = 0;
+  /** The highest tag below `lowest` that is confirmed and not told, since the last refused one; 0: none. */
+  private newest: PublishTag = 0;
+  /** Those that stood before refused ones. */
+  private beforeRefused: PublishTag[] = [];
   /** Verdicts of the tags from `lowest` on, from index `first`, while there is one that waits. */
   private verdicts: number[] = [];
   private first = 0;
@@ -69,13 +80,13 @@ export class Confirms implements Flushable {
 
   /** Committed by all of its queues, or routed to none. */
   confirm(tag: PublishTag): void {
-    this.decide(tag);
+    this.decide(tag, CONFIRMED);
     if (tag >= this.lowest) this.overtakers.push(tag);
     this.schedule();
   }
 
   refuse(tag: PublishTag, why: Refusal): void {
-    this.decide(tag);
+    this.decide(tag, REFUSED);
     this.sink.refused(tag, why);
     this.schedule();
   }
@@ -83,27 +94,41 @@ export class Confirms implements Flushable {
   endOfTurn(): void {
     this.added = false;
     const upTo = this.lowest - 1;
+    if (upTo > this.toldUpTo) this.tell(upTo);
     const alone = this.overtakers;
-    if (upTo > this.toldUpTo) {
-      this.toldUpTo = upTo;
-      this.sink.confirmed(upTo);
-    }
     if (alone.length === 0) return;
     this.overtakers = [];
-    for (const tag of alone) if (tag > upTo) this.sink.confirmedAlone(tag);
+    for (const tag of alone) {
+      if (tag <= upTo) continue;
+      this.verdicts[this.first + tag - this.lowest] = TOLD;
+      this.sink.confirmedAlone(tag);
+    }
   }
 
-  private decide(tag: PublishTag): void {
+  private tell(upTo: PublishTag): void {
+    const { newest, beforeRefused } = this;
+    this.toldUpTo = upTo;
+    this.newest = 0;
+    if (beforeRefused.length > 0) {
+      this.beforeRefused = [];
+      for (const tag of beforeRefused) this.sink.confirmed(tag, tag);
+    }
+    this.sink.confirmed(upTo, newest);
+  }
+
+  private decide(tag: PublishTag, verdict: number): void {
     const verdicts = this.verdicts;
     if (verdicts.length === 0) {
       this.lowest = tag + 1;
+      this.pass(tag, verdict);
       return;
     }
-    verdicts[this.first + tag - this.lowest] = TAKEN;
+    verdicts[this.first + tag - this.lowest] = verdict;
     if (tag !== this.lowest) return;
     let at = this.first;
-    while (at < verdicts.length && verdicts[at] === TAKEN) at++;
-    this.lowest += at - this.first;
+    let next = tag;
+    for (; at < verdicts.length && verdicts[at] !== WAITING; at++) this.pass(next++, verdicts[at]!);
+    this.lowest = next;
     this.first = at;
     if (at === verdicts.length) {
       verdicts.length = 0;
@@ -111,6 +136,15 @@ export class Confirms implements Flushable {
     } else if (at > 1024 && at * 2 > verdicts.length) {
       this.verdicts = verdicts.slice(at);
       this.first = 0;
+    }
+  }
+
+  /** The tag and all below it have their verdicts. */
+  private pass(tag: PublishTag, verdict: number): void {
+    if (verdict === CONFIRMED) this.newest = tag;
+    else if (verdict === REFUSED && this.newest !== 0) {
+      this.beforeRefused.push(this.newest);
+      this.newest = 0;
     }
   }
 

@@ -297,9 +297,9 @@ describe('exchange.declare', () => {
     expect((await refused({ name: 'amq.x' })).key).toBe('reservedName');
     const unknown = await refused({ type: 'x-mine' });
     expect([unknown.code, unknown.scope, unknown.message]).toEqual([
-      503,
-      'connection',
-      "COMMAND_INVALID - unknown exchange type 'x-mine'",
+      406,
+      'channel',
+      "PRECONDITION_FAILED - unknown exchange type 'x-mine'",
     ]);
     expect((await refused({ arguments: { 'alternate-exchange': 5 } })).message).toBe(
       "PRECONDITION_FAILED - invalid arg 'alternate-exchange' for exchange 'x' in vhost '/': expected a string, got '5'",

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@chapar/core';
 import type { Call } from '../call.js';
+import { alarmsJson } from '../json/node.js';
 import { fieldProtocol } from '../json/protocol.js';
 import type { ManagementOptions } from '../options.js';
 import { ok, type Reply } from '../reply.js';
@@ -45,8 +46,8 @@ function checks(options: ManagementOptions, fine: () => Reply): Route[] {
     GET: { need: 'management', answer },
   });
   return [
-    check('alarms', 'No alarm is on (there are none so far)', fine),
-    check('local-alarms', 'The same', fine),
+    check('alarms', 'No alarm is on, else 503 with what, why and since when', noAlarm),
+    check('local-alarms', 'The same, of this node', noAlarm),
     check('virtual-hosts', 'All virtual hosts run', fine),
     check('is-in-service', 'As `/health/ready`', () => ready(options)),
     check('ready-to-serve-clients', 'As `/health/ready`', () => ready(options)),
@@ -57,6 +58,11 @@ function checks(options: ManagementOptions, fine: () => Reply): Route[] {
       protocolListener(options, call),
     ),
   ];
+}
+
+function noAlarm({ broker }: Call): Reply {
+  const alarms = alarmsJson(broker);
+  return alarms.length === 0 ? ok({ status: 'ok' }) : failed({ reason: 'resource alarm(s) in effect', alarms });
 }
 
 function ready(options: ManagementOptions): Reply {

@@ -1,7 +1,7 @@
 import type { Broker, ConnectionView, VirtualHost } from '@chapar/core';
 import type { Call } from '../call.js';
 import { lengths, MessageCounts, type Row } from '../json/counters.js';
-import { contexts, exchangeTypesJson, listenersJson } from '../json/node.js';
+import { alarmsJson, contexts, exchangeTypesJson, listenersJson } from '../json/node.js';
 import type { ManagementOptions } from '../options.js';
 import { Pace } from '../pace.js';
 import { ok, type Reply } from '../reply.js';
@@ -29,7 +29,13 @@ async function overview(call: Call, options: ManagementOptions): Promise<Reply> 
   const shared = { ...identity(broker), ...totals };
   // Where this node listens is the business of those who watch it.
   if (!caller.isMonitor) return ok(shared);
-  return ok({ ...shared, contexts: contexts(broker, options), listeners: listenersJson(broker, options) });
+  return ok({
+    ...shared,
+    alarms: alarmsJson(broker),
+    contexts: contexts(broker, options),
+    durability: options.durability,
+    listeners: listenersJson(broker, options),
+  });
 }
 
 function identity({ identity: { node, clusterName, product, productVersion, version } }: Broker): Row {

@@ -5,6 +5,7 @@ import { shownArguments } from './shown.js';
 export function connectionJson(broker: Broker, connection: ConnectionView): Row {
   const { local, remote, principal } = connection;
   return {
+    ...blockedJson(broker, connection),
     auth_mechanism: connection.authMechanism,
     channel_max: connection.channelsMax,
     channels: connection.channelCount,
@@ -32,6 +33,17 @@ export function connectionJson(broker: Broker, connection: ConnectionView): Row 
     user_who_performed_action: principal.user,
     vhost: connection.vhost,
     ...tlsJson(connection),
+  };
+}
+
+/** Who waits, for what and since when. The age is in seconds; the field writes `infinity` for never. */
+function blockedJson({ platform }: Broker, { blocked }: ConnectionView): Row {
+  const { reason, lastBlockedAtMs } = blocked;
+  const ageMs = lastBlockedAtMs === null ? null : Math.max(0, platform.clock.wallMs() - lastBlockedAtMs);
+  return {
+    blocked_reason: reason,
+    last_blocked_age: ageMs === null ? 'infinity' : ageMs / 1000,
+    last_blocked_by: ageMs === null ? 'none' : 'resource',
   };
 }
 

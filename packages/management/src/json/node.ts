@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { type Broker, exchangeTypes, type JsonValue } from '@chapar/core';
 import type { ManagementOptions } from '../options.js';
 import { compareTexts } from '../sorting.js';
@@ -35,9 +35,23 @@ export function listenersJson(broker: Broker, options: ManagementOptions): JsonV
   return rows.sort((a, b) => compareTexts(a.protocol, b.protocol) || a.port - b.port);
 }
 
+/** What is on, as the field's health checks list it, with why and since when beside it. */
+export function alarmsJson({ alarms, identity, platform }: Broker): Row[] {
+  return alarms
+    .list()
+    .filter(({ isTold }) => isTold)
+    .map(({ source, reason, sinceMs }) => ({
+      resource: source,
+      node: identity.node,
+      reason,
+      since: sinceMs,
+      age: Math.max(0, platform.clock.wallMs() - sinceMs) / 1000,
+    }));
+}
+
 /** This node as the field shows one. What only an Erlang machine has (processes, ETS, file handle caches) is left out. */
 export function nodeJson(broker: Broker, options: ManagementOptions): Row {
-  const { identity, platform, startedAtMs } = broker;
+  const { alarms, identity, platform, resources, startedAtMs } = broker;
   return {
     applications: [{ name: 'chapar', description: identity.product, version: identity.version }],
     auth_mechanisms: ['PLAIN', 'AMQPLAIN', 'EXTERNAL'].map((name) => ({
@@ -48,13 +62,17 @@ export function nodeJson(broker: Broker, options: ManagementOptions): Row {
     cluster_links: [],
     config_files: [],
     contexts: contexts(broker, options),
-    disk_free_alarm: false,
+    alarms: alarmsJson(broker),
+    disk_free: resources.diskFreeBytes,
+    disk_free_alarm: alarms.has('disk') || alarms.has('disk-full'),
+    disk_free_limit: resources.limits.diskFreeBytesMin,
+    durability: options.durability,
     enabled_plugins: ['rabbitmq_management'],
     exchange_types: exchangeTypesJson(),
     log_files: [],
-    mem_alarm: false,
-    mem_limit: totalmem(),
-    mem_used: process.memoryUsage.rss(),
+    mem_alarm: alarms.has('memory'),
+    mem_limit: resources.memoryBytesMax,
+    mem_used: resources.memoryUsedBytes,
     name: identity.node,
     os_pid: String(process.pid),
     partitions: [],

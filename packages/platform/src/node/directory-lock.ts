@@ -42,6 +42,21 @@ export async function lockDirectory(directory: string, silentMs: number = silent
   }
 }
 
+/**
+ * The process that holds the directory, as far as can be told without touching it; null when nobody does. A holder whose process
+ * cannot be seen from here counts while its file is touched.
+ */
+export async function directoryHolder(directory: string): Promise<number | null> {
+  const highest = await highestLock(directory);
+  if (highest === 0) return null;
+  const path = lockPath(directory, highest);
+  const holder = await readHolder(path);
+  if (holder === null || holder.released) return null;
+  const alive = await isAlive(holder);
+  if (alive === false || (alive === null && (await isSilent(path, 3 * touchIntervalMs)))) return null;
+  return holder.pid;
+}
+
 class HeldLock implements DirectoryLock {
   private readonly directory: string;
   private readonly path: string;

@@ -7,11 +7,17 @@ import { NodeDiskFile } from './disk-file.js';
 
 /** The machine's file system. */
 export class NodeDisk implements Disk {
+  private readonly accessFlag: number;
   /** The last replacement under way of each path: replacements of one path happen in the order in which they were asked for. */
   private readonly replacing = new Map<string, Promise<void>>();
 
+  /** With `readOnly` files are opened for reading, so that they need not be writable. */
+  constructor(options: { readonly readOnly?: boolean } = {}) {
+    this.accessFlag = options.readOnly === true ? fs.constants.O_RDONLY : fs.constants.O_RDWR;
+  }
+
   async open(path: string, options: { create: boolean }): Promise<DiskFile> {
-    const flags = fs.constants.O_RDWR | (options.create ? fs.constants.O_CREAT : 0);
+    const flags = this.accessFlag | (options.create ? fs.constants.O_CREAT : 0);
     const handle = await open(path, flags, 0o640);
     try {
       return new NodeDiskFile(path, handle, (await handle.stat()).size);

@@ -1,6 +1,7 @@
 import type { Platform } from '../platform.js';
 import { NodeClock } from './clock.js';
 import { NodeDisk } from './disk.js';
+import { NodeGauges } from './gauges.js';
 import { createNodeLog, type NodeLog, type NodeLogOptions } from './log.js';
 import { NodeNetwork } from './network.js';
 import { NodeRandom } from './random.js';
@@ -20,6 +21,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): NodePlatf
     disk: new NodeDisk(),
     network: new NodeNetwork(),
     random: new NodeRandom(),
+    gauges: new NodeGauges(),
     log: createNodeLog(options.log),
   };
 }

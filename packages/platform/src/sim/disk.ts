@@ -198,6 +198,7 @@ export class SimDisk implements Disk {
 
   truncate(inode: Inode, path: string, bytes: number): void {
     this.failMaybe('write', path);
+    if (bytes - inode.visible.length > this.free()) throw systemError('ENOSPC', 'ftruncate', path);
     inode.truncate(bytes);
   }
 

@@ -2,6 +2,7 @@ import type { Platform } from '../platform.js';
 import { SimClock } from './clock.js';
 import { SimDisk } from './disk.js';
 import { SimFabric } from './fabric.js';
+import { SimGauges } from './gauges.js';
 import type { CrashKeep } from './inode.js';
 import { SimLog } from './log.js';
 import { SimNetwork } from './network.js';
@@ -31,6 +32,7 @@ export class SimPlatform implements Platform {
   readonly disk: SimDisk;
   readonly network: SimNetwork;
   readonly random: SimRandom;
+  readonly gauges = new SimGauges();
   readonly log = new SimLog();
   readonly world: SimWorld;
 

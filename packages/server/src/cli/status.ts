@@ -35,6 +35,7 @@ function describe(overview: Row): string {
   const totals = { ...(overview['object_totals'] as Row | undefined) };
   const messages = overview['queue_totals'] as Row | undefined;
   const listeners = (overview['listeners'] as readonly Row[] | undefined) ?? [];
+  const alarms = overview['alarms'] as readonly Row[] | undefined;
   const rows: [string, unknown][] = [
     [
       'product',
@@ -55,9 +56,16 @@ function describe(overview: Row): string {
         ? ''
         : `${messages['messages'] ?? 0} (${messages['messages_ready'] ?? 0} ready, ${messages['messages_unacknowledged'] ?? 0} unacknowledged)`,
     ],
+    ['durability', overview['durability']],
+    ['alarms', alarms?.map(alarmText).join('; ') || (alarms === undefined ? '' : 'none')],
   ];
   const shown = rows.filter(([, value]) => value !== undefined && value !== '');
-  return `${shown.map(([name, value]) => `${name.padEnd(9)}  ${value}`).join('\n')}\n`;
+  return `${shown.map(([name, value]) => `${name.padEnd(10)}  ${value}`).join('\n')}\n`;
+}
+
+/** `memory for 12 s: memory is short: ...`. */
+function alarmText({ resource, reason, age }: Row): string {
+  return `${resource} for ${Math.round(Number(age))} s: ${reason}; publishers wait`;
 }
 
 function endpointText({ ip_address: address, port }: Row): string {

@@ -48,6 +48,9 @@ describe('values', () => {
       heartbeatSeconds: 60,
       handshakeSeconds: 10,
       connectionMax: null,
+      memoryWatermark: 0.6,
+      memoryTotal: null,
+      diskFreeMin: 50_000_000,
     });
     expect(node.productVersion).toBe('4.1.0');
     expect(node.dataDir).toBe(path.join(directory, 'data'));
@@ -77,6 +80,12 @@ describe('values', () => {
       [5, `${directory}/chapar.yaml line 5`],
       ['info', 'default'],
     ]);
+  });
+
+  test('how often the disk is synced, and fractions', () => {
+    expect(options('').store).toEqual({ syncEveryMs: 0, reserve: 64 * 1024 * 1024 });
+    expect(options('store:\n  durability: periodic:200ms\n').store.syncEveryMs).toBe(200);
+    expect(options('', { CHAPAR_LIMITS__MEMORY_WATERMARK: '0.45' }).limits.memoryWatermark).toBe(0.45);
   });
 
   test('lists, maps, dashes and nothing in the environment', () => {
@@ -145,6 +154,8 @@ describe('what is refused', () => {
     ['- a\n', ['line 1', 'the file is not a section']],
     ['log:\n  level: loud\n', ['log.level: "loud" is not allowed', 'one of trace, debug, info, warn, error, silent']],
     ['log:\n  levels: { store: loud }\n', ['log.levels', 'package names with a level each']],
+    ['store:\n  durability: periodic\n', ['store.durability: "periodic" is not allowed', 'such as `periodic:200ms`']],
+    ['limits:\n  memoryWatermark: 1.5\n', ['limits.memoryWatermark: 1.5', 'a number from 0.01 to 1']],
     ['log: {\n', ['not valid YAML']],
     ['log:\n  level: info\n  level: warn\n', ['line 3', 'not valid YAML', 'unique']],
     ['listeners:\n  amqp: 127.0.0.1:70000\n', ['listeners.amqp: port 70000 is above 65535', 'HOST:PORT']],
@@ -155,7 +166,6 @@ describe('what is refused', () => {
     ],
     ['cluster:\n  etcd: [a]\n', ['line 1', 'cluster: not built yet: clusters']],
     ['auth:\n  ldap: {}\n', ['auth.ldap: not built yet: the LDAP back end']],
-    ['store:\n  durability: periodic\n', ['store.durability: not built yet: syncing at intervals']],
     ['shutdownSeconds: -1\n', ['shutdownSeconds: -1 is not allowed']],
   ])('%j', (text, parts) => {
     const message = errorOf(() => read(text));

@@ -37,7 +37,7 @@ export class EffectiveConfiguration {
   /** Takes a value that the setting allows, or returns what is wrong with it. */
   assign(assignment: Assignment): Problem | null {
     const { key, value, origin } = assignment;
-    const coming = toCome(key, value);
+    const coming = toCome(key);
     if (coming !== undefined) {
       const hint = key.startsWith('listeners.') ? builtProtocolsText : 'Leave it out; a later version takes it.';
       return { origin, text: `${key}: ${notBuiltText(coming)}`, hint };

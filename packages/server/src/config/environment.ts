@@ -41,6 +41,7 @@ function fromText(key: SettingKey, text: string): unknown {
   const types = Array.isArray(type) ? type : [type];
   if (text === '' && types.includes('null')) return null;
   if (types.includes('integer') && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (types.includes('number') && /^\d{1,15}(\.\d{1,15})?$/.test(text)) return Number(text);
   if (types.includes('boolean') && (text === 'true' || text === 'false')) return text === 'true';
   if (types.includes('array')) return splitList(text);
   if (types.includes('object')) return Object.fromEntries(splitList(text).map(splitPair));

@@ -22,10 +22,6 @@ const keysToCome: Readonly<Record<string, string>> = {
   'node.advertise': 'clusters (etcd and peers)',
 };
 
-const valuesToCome: Readonly<Record<string, string>> = {
-  'store.durability=periodic': 'syncing at intervals',
-};
-
 /** Options of the command line to come, by flag. */
 export const flagsToCome: Readonly<Record<string, string>> = {
   '--advertise': 'clusters (etcd and peers)',
@@ -34,13 +30,12 @@ export const flagsToCome: Readonly<Record<string, string>> = {
 };
 
 /** What a key asks for that is not built yet, in words; undefined when it is built or unknown. */
-export function toCome(key: string, value?: unknown): string | undefined {
+export function toCome(key: string): string | undefined {
   const [section = '', name = ''] = key.split('.');
   if (Object.hasOwn(sectionsToCome, section)) return sectionsToCome[section];
   if (section === 'listeners' && isKnownProtocol(name) && !isProtocol(name)) return `the protocol ${name}`;
   const twoDeep = `${section}.${name}`;
-  if (Object.hasOwn(keysToCome, twoDeep)) return keysToCome[twoDeep];
-  return typeof value === 'string' ? valuesToCome[`${key}=${value}`] : undefined;
+  return Object.hasOwn(keysToCome, twoDeep) ? keysToCome[twoDeep] : undefined;
 }
 
 /** What to tell somebody who asked for something to come. */

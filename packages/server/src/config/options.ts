@@ -21,11 +21,14 @@ export interface ServerOptions {
   /** Absolute paths; null when no TLS listener is wanted. */
   readonly tls: TlsFiles | null;
   readonly store: {
-    readonly durability: SettingValues['store.durability'];
     /** Bytes. */
     readonly windowBytes: number;
     /** Bytes. */
     readonly memoryBytes: number;
+    /** Milliseconds that a confirmed message may be without a sync; 0: it is synced first. */
+    readonly syncEveryMs: number;
+    /** Bytes. */
+    readonly reserve: number;
   };
   readonly auth: {
     readonly defaultUser: string;
@@ -45,6 +48,11 @@ export interface ServerOptions {
     readonly handshakeSeconds: number;
     /** Null: no limit. */
     readonly connectionMax: number | null;
+    readonly memoryWatermark: number;
+    /** Bytes. Null: what the machine or the cgroup has. */
+    readonly memoryTotal: number | null;
+    /** Bytes. */
+    readonly diskFreeMin: number;
   };
   readonly log: {
     readonly level: SettingValues['log.level'];
@@ -73,9 +81,10 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     listeners,
     tls: tlsFiles(config, directory),
     store: {
-      durability: config.get('store.durability'),
       windowBytes: config.get('store.windowBytes'),
       memoryBytes: config.get('store.memoryBytes'),
+      syncEveryMs: Number(/\d+/.exec(config.get('store.durability'))?.[0] ?? 0),
+      reserve: config.get('store.reserve'),
     },
     auth: {
       defaultUser: config.get('auth.defaultUser'),
@@ -91,6 +100,9 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       heartbeatSeconds: config.get('limits.heartbeatSeconds'),
       handshakeSeconds: config.get('limits.handshakeSeconds'),
       connectionMax: config.get('limits.connectionMax'),
+      memoryWatermark: config.get('limits.memoryWatermark'),
+      memoryTotal: config.get('limits.memoryTotal'),
+      diskFreeMin: config.get('limits.diskFreeMin'),
     },
     log: { level: config.get('log.level'), levels: config.get('log.levels'), format: config.get('log.format') },
     shutdownSeconds: config.get('shutdownSeconds'),

@@ -86,9 +86,19 @@ export const settings = {
 
   'store.durability': {
     type: 'string',
-    enum: ['sync'],
+    pattern: '^(sync|periodic:[1-9][0-9]{0,4}ms)$',
     default: 'sync',
-    description: 'When a persistent message counts as kept: `sync` confirms it once it is synced to disk (in groups).',
+    allowedText: '`sync` or `periodic:MILLISECONDSms` with at most 99999, such as `periodic:200ms`',
+    description:
+      'When a persistent message counts as kept: `sync` confirms it once it is synced to disk (in groups); `periodic:200ms` confirms it once it is written and syncs at most so much later: it survives the end of the process, but a power cut or a crash of the machine may take the last 200 ms of what was confirmed. Virtual hosts, users, queues and so on are synced in either case.',
+  },
+
+  'store.reserve': {
+    type: 'integer',
+    minimum: 0,
+    default: 67_108_864,
+    description:
+      'Kept aside on the disk of the data directory, so that a full disk can still be drained: with it go out what gathered before the disk was full, and the settlements of what is consumed. 0: nothing. Bytes.',
   },
 
   'store.windowBytes': {
@@ -181,6 +191,28 @@ export const settings = {
     defaultText: 'no limit',
     description: 'Client connections that are open at the same time; more are closed as soon as they are accepted.',
   },
+  'limits.memoryWatermark': {
+    type: 'number',
+    minimum: 0.01,
+    maximum: 1,
+    default: 0.6,
+    description:
+      'The share of the memory that the broker may have resident; above it (or above four fifths of what the JavaScript heap may have) publishers wait until it is less.',
+  },
+  'limits.memoryTotal': {
+    type: ['integer', 'null'],
+    minimum: 16_777_216,
+    default: null,
+    defaultText: "the machine's memory or the limit of its cgroup, whichever is smaller",
+    description: 'What `limits.memoryWatermark` is a share of. Bytes.',
+  },
+  'limits.diskFreeMin': {
+    type: 'integer',
+    minimum: 0,
+    default: 50_000_000,
+    description:
+      'What has to be free on the disk of the data directory; publishers wait while it is less. 0: not watched. Bytes.',
+  },
 
   'log.level': {
     type: 'string',
@@ -225,7 +257,7 @@ function file<const D extends string>(description: D) {
 
 export type SettingKey = keyof typeof settings;
 
-type TypeOf<T> = T extends 'integer'
+type TypeOf<T> = T extends 'integer' | 'number'
   ? number
   : T extends 'string'
     ? string
@@ -275,6 +307,7 @@ export function allowedValues(key: SettingKey): string {
   if (values !== undefined) return values.length === 1 ? `only ${values[0]}` : `one of ${values.join(', ')}`;
   const types = Array.isArray(type) ? type : [type];
   if (types.includes('integer')) return range('a whole number', minimum, maximum);
+  if (types.includes('number')) return range('a number', minimum, maximum);
   if (types.includes('array')) return 'a list of names';
   return 'a text';
 }

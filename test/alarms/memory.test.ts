@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Channel, type ChannelModel, connect } from 'amqplib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Broker, startBroker } from '../interop/broker.js';
+
+// A real process with little memory, filled until it says stop.
+const memoryTotal = 300_000_000;
+const body = Buffer.alloc(4096, 'x');
+
+interface Row {
+  readonly [name: string]: unknown;
+}
+
+let broker: Broker;
+const connections: ChannelModel[] = [];
+
+beforeAll(async () => {
+  const environment = { CHAPAR_LIMITS__MEMORY_TOTAL: String(memoryTotal), CHAPAR_LIMITS__MEMORY_WATERMARK: '0.7' };
+  broker = await startBroker({ environment });
+});
+afterAll(async () => {
+  for (const connection of connections) await connection.close().catch(() => {});
+  await broker.stop();
+});
+
+async function open(): Promise<{ connection: ChannelModel; channel: Channel }> {
+  const connection = await connect(broker.url);
+  connections.push(connection);
+  return { connection, channel: await connection.createChannel() };
+}
+
+/** All that is asked for here are lists, and checks of which the status matters. */
+async function api(path: string): Promise<{ status: number; json: Row[] }> {
+  const url = new URL(`/api/${path}`, broker.managementUrl ?? '');
+  const credentials = Buffer.from(`${url.username}:${url.password}`).toString('base64');
+  url.username = url.password = '';
+  const response = await fetch(url, { headers: { authorization: `Basic ${credentials}` } });
+  return { status: response.status, json: (await response.json()) as Row[] };
+}
+
+async function until(what: string, isThere: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await isThere())) {
+    if (Date.now() > deadline) throw new Error(`waited too long for: ${what}`);
+    await sleep(50);
+  }
+}
+
+test('publishers that fill the memory wait, the broker lives, and a drain lets them go on', async () => {
+  const consumer = await open();
+  await consumer.channel.assertQueue('fill', { durable: false });
+  const publishers = await Promise.all([1, 2].map(() => open()));
+  const told: string[] = [];
+  let unblocked = 0;
+  let sent = 0;
+  let isOver = false;
+  const work = publishers.map(async ({ connection, channel }) => {
+    let isBlocked = false;
+    connection.on('blocked', (reason: string) => {
+      isBlocked = true;
+      told.push(reason);
+    });
+    connection.on('unblocked', () => {
+      isBlocked = false;
+      unblocked++;
+    });
+    while (!isOver) {
+      for (let i = 0; i < 50 && !isBlocked && !isOver; i++) {
+        channel.publish('', 'fill', body);
+        sent++;
+      }
+      await sleep(isBlocked ? 20 : 1);
+    }
+  });
+
+  await until('both publishers are blocked', () => told.length >= 2);
+  expect(told[0]).toMatch(/^memory is short: \d+ MiB of .+, \d+ MiB allowed$/);
+  const [node] = (await api('nodes')).json;
+  expect(node).toMatchObject({ mem_alarm: true, mem_limit: memoryTotal * 0.7 });
+  expect((await api('health/checks/local-alarms')).status).toBe(503);
+  const blocked = (await api('connections')).json.filter((each) => each['state'] === 'blocked');
+  expect(blocked).toHaveLength(2);
+  expect(blocked[0]?.['blocked_reason']).toMatch(/^memory is short/);
+  // Blocked, it grows no more: what is under way is bounded.
+  const usedBefore = Number(node?.['mem_used']);
+  await sleep(1500);
+  expect(Number((await api('nodes')).json[0]?.['mem_used'])).toBeLessThan(usedBefore + 50_000_000);
+
+  let received = 0;
+  await consumer.channel.prefetch(500);
+  await consumer.channel.consume('fill', (message) => {
+    if (message === null) return;
+    received++;
+    consumer.channel.ack(message);
+  });
+  await until('the publishers may go on', () => unblocked >= 1);
+  isOver = true;
+  await Promise.all(work);
+  await until('everything that was published is received', () => received === sent);
+  await until('no alarm is on', async () => (await api('health/checks/alarms')).status === 200);
+}, 120_000);
