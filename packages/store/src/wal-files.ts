@@ -90,6 +90,8 @@ export class WalFiles {
     const file = await disk.open(path, { create: true });
     try {
       const generation = new Generation(number, path, file, fileSalt(header));
+      // Nobody will ever look for it again, and a full disk shall not prevent a start.
+      if (this.kind === 'pages') return generation;
       generation.extentBytes = grownBytes(header.length);
       await file.truncate(generation.extentBytes);
       await writeFile(file, [header], 0);
