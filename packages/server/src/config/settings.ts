@@ -105,7 +105,7 @@ export const settings = {
     type: 'integer',
     minimum: 65_536,
     maximum: 1_073_741_824,
-    default: 1_048_576,
+    default: 8_388_608,
     description:
       'How much of its waiting messages each queue keeps in memory; the rest lies on disk and is read when its turn comes, transient messages too. Bytes.',
   },
