@@ -137,6 +137,21 @@ describe('heartbeats', () => {
     expect(node.door.connectionCount).toBe(1);
   });
 
+  test('are not missed while the broker itself does not read', async () => {
+    const peer = await node.channel({ heartbeat: 10 });
+    node.platform.disk.delayMs.sync = 60_000;
+    peer.send(1, { name: 'queue.declare', queue: 'q', durable: true });
+    for (let i = 0; i < 20; i++) peer.publish(1, 'q', Buffer.alloc(100_000));
+    for (let second = 0; second < 55; second += 5) {
+      peer.raw(HEARTBEAT_FRAME);
+      await node.advance(5_000);
+    }
+    expect([...node.broker.connections].map(({ state }) => state)).toEqual(['flow']);
+    await node.advance(20_000);
+    expect(await peer.names()).toEqual(['queue.declare-ok']);
+    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(20);
+  });
+
   test('are off when the peer asks for none', async () => {
     const peer = await node.peer({ heartbeat: 0 });
     await node.advance(600_000);
@@ -177,6 +192,25 @@ describe('other methods of the class', () => {
     expect(came[0]!.method.name).toBe('connection.unblocked');
     expect(came.flatMap(({ body }) => (body === undefined ? [] : [body.toString()]))).toEqual(['during 1', 'during 2']);
     expect(came.some(({ method: each }) => each.name === 'queue.declare-ok')).toBe(true);
+  });
+
+  test('verdicts of a transaction keep their place behind what waits', async () => {
+    const peer = await node.channel();
+    await peer.call(1, { name: 'queue.declare', queue: 'q' }, 'queue.declare-ok');
+    peer.publish(1, 'q', 'held');
+    await peer.call(1, { name: 'tx.select' }, 'tx.select-ok');
+    await peer.call(1, { name: 'basic.consume', queue: 'q' }, 'basic.consume-ok');
+    await peer.expect('basic.deliver');
+    node.broker.alarms.raise('disk', 'no space left');
+    peer.publish(1, 'q', 'waits');
+    peer.send(1, { name: 'tx.commit' });
+    peer.send(1, { name: 'basic.ack', deliveryTag: 1 });
+    peer.send(1, { name: 'tx.rollback' });
+    await peer.expect('connection.blocked');
+    node.broker.alarms.clear('disk');
+    expect(await peer.names()).toEqual(['connection.unblocked', 'basic.deliver', 'tx.commit-ok', 'tx.rollback-ok']);
+    // The ack belonged to the transaction that was rolled back.
+    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(2);
   });
 
   test('who does not understand blocked is not told', async () => {

@@ -81,9 +81,13 @@ describe('memory', () => {
     await advance(300);
     expect(raised()).toEqual(['memory']);
     platform.gauges.rss = 3_200_000_001;
-    platform.gauges.inUse = 100_000_000;
+    platform.gauges.inUse = 1_200_000_000;
     await advance(300);
     expect(raised()).toEqual(['memory']);
+    // Beyond that only a node that is nearly empty goes on.
+    platform.gauges.inUse = 1_100_000_000;
+    await advance(300);
+    expect(raised()).toEqual([]);
   });
 
   it('takes what it is told for the memory that there is', () => {

@@ -111,15 +111,16 @@ export class Resources {
 
   /**
    * Resident bytes without those that the allocator keeps for later: it seldom gives back what was filled once, so a node that was
-   * drained would be short of memory for ever. What it keeps can be told from what is used only roughly, so it is taken for free
-   * only half-way from the watermark to the end of the memory.
+   * drained would be short of memory for ever. What it keeps can be told from what is used only roughly, so half-way from
+   * the watermark to the end of the memory it is taken for free only when the node is nearly empty.
    */
   private takenBytes(isRaised: boolean): number {
     const { gauges } = this.platform;
     const rss = gauges.rssBytes();
     const all = this.limits.memoryBytes ?? gauges.memoryBytes();
-    if (rss > (all + this.memoryBytesMax) / 2) return rss;
     const kept = Math.max(0, rss - gauges.inUseBytes() - this.otherBytes);
+    const isFarAbove = rss > (all + this.memoryBytesMax) / 2;
+    if (isFarAbove && rss - kept > this.memoryBytesMax / 2) return rss;
     this.keptBytes = isRaised ? kept : Math.min(kept, this.keptBytes);
     return rss - this.keptBytes;
   }

@@ -55,6 +55,15 @@ describe('turn', () => {
     expect(end()).toEqual(['write', 'decide']);
   });
 
+  it('decides, then persists, then confirms, then writes', () => {
+    const { add, end } = setUp();
+    add(PHASE_WRITE, 'write');
+    add(PHASE_CONFIRM, 'confirm');
+    add(PHASE_PERSIST, 'persist');
+    add(PHASE_DECIDE, 'decide');
+    expect(end()).toEqual(['decide', 'persist', 'confirm', 'write']);
+  });
+
   it('can be flushed by hand, once for what there is', () => {
     const { add, end, turn } = setUp();
     for (const phase of phases) add(phase, `${phase}`);

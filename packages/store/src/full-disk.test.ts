@@ -158,3 +158,29 @@ describe('a full disk', () => {
     expect(failed).toMatchObject({ code: 'ENOSPC' });
   });
 });
+
+describe('metadata on a full disk', () => {
+  const put = (key: string, value: string) =>
+    node.settle(node.store.metadata.change([{ key, revision: 'absent' }], [{ key, value }]));
+  const keys = async () => (await node.settle(node.store.metadata.load(''))).entries.map(({ key }) => key);
+
+  it('refuses the change, and takes the next one when there is room', async () => {
+    await put('a', 'x');
+    node.platform.disk.capacityBytes -= await node.platform.disk.freeBytes('/data');
+    await expect(put('b', 'x'.repeat(200_000))).rejects.toThrow('there is no room on the disk');
+    expect(await keys()).toEqual(['a']);
+    node.platform.disk.capacityBytes += 4 * MiB;
+    // The key is absent still, and so is what was guarded by it.
+    await put('b', 'y');
+    node.crash();
+    await open();
+    expect(await keys()).toEqual(['a', 'b']);
+    await put('c', 'z');
+  });
+
+  it('does not forgive a sync that fails', async () => {
+    node.platform.disk.failNext('sync', 'ENOSPC');
+    await expect(put('a', 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
+    await expect(put('b', 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+});

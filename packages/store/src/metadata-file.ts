@@ -5,6 +5,7 @@ import { ENTRY_CHANGE, ENTRY_SNAPSHOT } from './entry.js';
 import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileGeneration, fileSalt } from './file-header.js';
 import { DamagedFileError, UnknownEntryError } from './format-error.js';
 import { GROUP_HEADER_BYTES, writeGroupHeader } from './group.js';
+import { hasNoRoom } from './group-commit.js';
 import { walkEntries, wasPromised } from './log-file.js';
 import { encodeSnapshot, entryRevision, readChange, readSnapshot } from './metadata-entries.js';
 import { MetadataState } from './metadata-state.js';
@@ -12,8 +13,17 @@ import { keepAside } from './recovery.js';
 import { grownBytes, isZero, syncFile, writeAgain, writeFile } from './wal-files.js';
 
 const FILE_NAME = 'metadata.log';
+/** Has to stay free beside a file that is written anew. */
+const rewriteSpareBytes = 1024 * 1024;
 const advice =
   'Queues, users and the rest stand in it, so the broker does not guess: a copy is in damaged/. Restore the data directory from a backup.';
+
+/** There was no room for a change: nothing was promised of it, and the next one is written in its place. */
+export class NoRoomError extends Error {
+  constructor(cause: Error) {
+    super(`there is no room on the disk for a change of the metadata: ${cause.message}`, { cause });
+  }
+}
 
 /** The file that holds the metadata: a snapshot, then one group for each set of changes that were synced together. */
 export class MetadataFile {
@@ -57,17 +67,26 @@ export class MetadataFile {
     return state;
   }
 
-  /** Writes encoded entries behind everything else; they are on the disk when it resolves. */
+  /** Writes encoded entries behind everything else; they are on the disk when it resolves. After a NoRoomError it can be called again. */
   async append(entries: readonly Buffer[]): Promise<void> {
     const group = [this.groupHeader(entries, this.bytes), ...entries];
     const endBytes = group.reduce((sum, part) => sum + part.length, this.bytes);
-    if (endBytes > this.extentBytes) {
-      await this.file.truncate(grownBytes(endBytes));
-      this.extentBytes = grownBytes(endBytes);
+    try {
+      if (endBytes > this.extentBytes) {
+        await this.file.truncate(grownBytes(endBytes));
+        this.extentBytes = grownBytes(endBytes);
+      }
+      await writeFile(this.file, group, this.bytes);
+    } catch (error) {
+      throw hasNoRoom(error) ? new NoRoomError(error as Error) : error;
     }
-    await writeFile(this.file, group, this.bytes);
     await syncFile(this.file);
     this.bytes = endBytes;
+  }
+
+  /** Whether there is room for the file once more, and then some. */
+  async hasRoomToRewrite(): Promise<boolean> {
+    return (await this.disk.freeBytes(this.directory)) > 2 * this.bytes + rewriteSpareBytes;
   }
 
   /** Puts a file with this state alone in the place of the present one. */

@@ -9,7 +9,7 @@ import {
 } from '@chapar/core';
 import type { Disk, Log } from '@chapar/platform';
 import { encodeChange } from './metadata-entries.js';
-import { MetadataFile } from './metadata-file.js';
+import { MetadataFile, NoRoomError } from './metadata-file.js';
 import type { MetadataState } from './metadata-state.js';
 import { MetadataWatchers } from './metadata-watchers.js';
 
@@ -135,8 +135,12 @@ export class EmbeddedMetadata implements MetadataStore {
       try {
         await this.file.append(group.map(({ revision, writes }) => encodeChange(revision, writes, this.file.salt)));
       } catch (error) {
-        this.fail(error as Error, group);
-        break;
+        if (!(error instanceof NoRoomError)) {
+          this.fail(error as Error, group);
+          break;
+        }
+        this.refuse(error, group);
+        continue;
       }
       for (const change of group) this.show(change);
       await this.rewriteIfLarge();
@@ -161,6 +165,8 @@ export class EmbeddedMetadata implements MetadataStore {
     const { rewriteBytesMin, rewriteFactor } = this.settings;
     if (bytes <= Math.max(rewriteBytesMin, rewriteFactor * snapshotBytes)) return;
     try {
+      // On a full disk it can wait; a file half written anew could not be gone on with.
+      if (!(await this.file.hasRoomToRewrite())) return;
       await this.file.rewrite(this.state.revision, this.state.under(''));
     } catch (error) {
       this.fail(error as Error, []);
@@ -173,7 +179,15 @@ export class EmbeddedMetadata implements MetadataStore {
       { error },
       'a write of the metadata failed; nothing can be declared or changed until the broker is restarted',
     );
-    for (const change of [...group, ...this.pending]) change.reject(error);
+    this.refuse(error, group);
+  }
+
+  /** What was accepted is not to be: what came after it may have counted on it. */
+  private refuse(error: Error, group: readonly PendingChange[]): void {
+    const refused = [...group, ...this.pending];
     this.pending = [];
+    this.accepted.clear();
+    this.acceptedRevision = this.state.revision;
+    for (const change of refused) change.reject(error);
   }
 }
