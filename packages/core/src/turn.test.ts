@@ -64,6 +64,28 @@ describe('turn', () => {
     expect(end()).toEqual(['decide', 'persist', 'confirm', 'write']);
   });
 
+  it('leaves what is postponed at its end to the next one, which comes by itself', () => {
+    const { add, turn, clock } = setUp();
+    const order: string[] = [];
+    let left = 3;
+    const work = {
+      endOfTurn: () => {
+        order.push(`part ${left}`);
+        if (--left > 0) turn.postpone(work);
+      },
+    };
+    turn.postpone(work);
+    add(PHASE_WRITE, 'write', () => order.push('write'));
+    // What happens between turns: here, a socket that is read.
+    const others = () => {
+      order.push('others');
+      if (left > 0) clock.endOfTurn(others);
+    };
+    clock.endOfTurn(others);
+    clock.scheduler.runUntilIdleSync();
+    expect(order).toEqual(['part 3', 'write', 'others', 'part 2', 'others', 'part 1', 'others']);
+  });
+
   it('can be flushed by hand, once for what there is', () => {
     const { add, end, turn } = setUp();
     for (const phase of phases) add(phase, `${phase}`);

@@ -20,6 +20,7 @@ const phases = 4;
 export class Turn {
   private readonly clock: Clock;
   private readonly gathered: Flushable[][] = Array.from({ length: phases }, () => []);
+  private postponed: Flushable[] = [];
   private scheduled = false;
   private readonly run = (): void => this.flush();
 
@@ -30,7 +31,16 @@ export class Turn {
   /** The caller remembers that it was added until its `endOfTurn` is called. */
   add(phase: number, work: Flushable): void {
     this.gathered[phase]!.push(work);
-    if (this.scheduled) return;
+    if (!this.scheduled) this.schedule();
+  }
+
+  /** As `add` to the first phase; at the end of a turn, of the next one: for what would go on and on while others wait. */
+  postpone(work: Flushable): void {
+    this.postponed.push(work);
+    if (!this.scheduled) this.schedule();
+  }
+
+  private schedule(): void {
     this.scheduled = true;
     this.clock.endOfTurn(this.run);
   }
@@ -38,6 +48,11 @@ export class Turn {
   /** Runs everything gathered, also what is added meanwhile to this or a later phase; what goes to an earlier phase waits a turn. */
   flush(): void {
     this.scheduled = false;
+    if (this.postponed.length > 0) {
+      const { postponed } = this;
+      this.postponed = [];
+      for (const work of postponed) this.gathered[PHASE_DECIDE]!.push(work);
+    }
     for (let phase = 0; phase < phases; phase++) {
       const work = this.gathered[phase]!;
       for (let i = 0; i < work.length; i++) work[i]!.endOfTurn();

@@ -196,6 +196,55 @@ describe('queue', () => {
   });
 });
 
+describe('a long backlog', () => {
+  it('goes out in several turns, in order, and others have theirs between', () => {
+    const scene = new Scene();
+    const count = 5_000;
+    scene.publish(...Array.from({ length: count }, (_, i) => `${i}`));
+    const portions: number[] = [];
+    const look = () => {
+      const taken = scene.take().length;
+      portions.push(taken);
+      if (taken > 0) scene.clock.endOfTurn(look);
+    };
+    scene.consume('c');
+    look();
+    // Somebody who comes while it goes on waits for the next portion, and gets its share from there on.
+    scene.consume('d');
+    scene.publish('last');
+    scene.clock.scheduler.runUntilIdleSync();
+    expect(Math.max(...portions)).toBeLessThanOrEqual(1_024);
+    expect(portions.reduce((sum, each) => sum + each)).toBe(count + 1);
+    expect(scene.held.map(({ message }) => message.body().toString())).toEqual([
+      ...Array.from({ length: count }, (_, i) => `${i}`),
+      'last',
+    ]);
+    const shares = ['c', 'd'].map((tag) => scene.held.filter(({ consumer }) => consumer.spec.tag === tag).length);
+    expect(shares[0]! - shares[1]!).toBeGreaterThanOrEqual(1_023);
+    expect(shares[0]! - shares[1]!).toBeLessThanOrEqual(1_025);
+  });
+
+  it('that is given back while it goes out keeps its order', () => {
+    const scene = new Scene();
+    scene.publish(...Array.from({ length: 3_000 }, (_, i) => `${i}`));
+    const first = scene.consume('first', 1_500);
+    first.detach();
+    scene.take();
+    scene.consume('next');
+    expect(scene.end().map((each) => Number.parseInt(each.slice(5), 10))).toEqual(
+      Array.from({ length: 3_000 }, (_, i) => i),
+    );
+  });
+
+  it('ends with its queue', () => {
+    const scene = new Scene();
+    scene.publish(...Array.from({ length: 3_000 }, (_, i) => `${i}`));
+    scene.consume('c');
+    scene.queue.delete();
+    expect(scene.end()).toHaveLength(1_024);
+  });
+});
+
 describe('exclusive consumers', () => {
   it('come alone and stay alone', () => {
     const scene = new Scene();

@@ -35,6 +35,9 @@ export interface Got {
   readonly delivery: Delivery | null;
 }
 
+/** Deliveries of one queue in one go: about a millisecond. */
+const dispatchMax = 1024;
+
 /** The owner of exclusive queues that are deleted. */
 const nobody = {};
 
@@ -141,10 +144,15 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /** Delivers what waits to who can take it. */
+  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
   private dispatch(): void {
     const ready = this.ready;
-    while (ready.hasHead) {
+    for (let left = dispatchMax; ready.hasHead; left--) {
+      if (left === 0) {
+        this.dispatchAsked = true;
+        this.turn.postpone(this);
+        return;
+      }
       const consumer = this.order.take();
       if (consumer === null) return;
       const position = ready.headPosition;
