@@ -179,6 +179,8 @@ export class Consumption implements DeliverySink {
   }
 
   private got(queue: Queue, got: Got | null): void {
+    // The channel may have gone while the message was read.
+    if (this.channel.isClosing) return;
     if (got === null) {
       this.channel.send({ name: 'basic.get-empty', clusterId: '' });
       return;
