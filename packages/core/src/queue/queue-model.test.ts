@@ -405,7 +405,7 @@ describe('a queue against a plain model', () => {
             expect(room.usedBytes).toBe(0);
           },
         ),
-        { numRuns: isPaged ? 300 : 1_500, seed: 2 },
+        { numRuns: isPaged ? 300 : 1_000, seed: 2 },
       );
       expect([kind, reads, reads > 100]).toEqual([kind, expect.any(Number), isPaged]);
     });
