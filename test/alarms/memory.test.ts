@@ -15,7 +15,13 @@ let broker: Broker;
 const connections: ChannelModel[] = [];
 
 beforeAll(async () => {
-  const environment = { CHAPAR_LIMITS__MEMORY_TOTAL: String(memoryTotal), CHAPAR_LIMITS__MEMORY_WATERMARK: '0.6' };
+  const environment = {
+    CHAPAR_LIMITS__MEMORY_TOTAL: String(memoryTotal),
+    CHAPAR_LIMITS__MEMORY_WATERMARK: '0.6',
+    // More than there is: else backlogs would go to disk.
+    CHAPAR_STORE__WINDOW_BYTES: String(2 ** 30),
+    CHAPAR_STORE__MEMORY_BYTES: String(2 ** 30),
+  };
   broker = await startBroker({ environment });
 });
 afterAll(async () => {

@@ -1,11 +1,12 @@
-import type { LogStore, Position, RecoveredQueue } from '@chapar/core';
+import type { LogStore, Position } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { makeMessage, messageFacts } from './messages.js';
+import type { RecoveredMessages } from './recovered.js';
 
 /** A log store on a machine that can be stopped and started again, with time that the test drives. */
 export interface LogStoreSubject {
   /** The node starts on what is on its disk. */
-  start(): Promise<{ readonly logs: LogStore; readonly recovered: readonly RecoveredQueue[] }>;
+  start(): Promise<{ readonly logs: LogStore; readonly recovered: readonly RecoveredMessages[] }>;
   /** A clean stop. */
   stop(): Promise<void>;
   /** The process dies, the machine goes on. */
@@ -23,16 +24,16 @@ export interface LogStoreSubject {
 const q = '5cf5a1f8-3a3e-4a51-9d02-6f1f6a0a1b01';
 const other = '5cf5a1f8-3a3e-4a51-9d02-6f1f6a0a1b02';
 
-const bodies = (queue: RecoveredQueue | undefined) =>
+const bodies = (queue: RecoveredMessages | undefined) =>
   queue?.messages.map(({ message }) => message.body().toString('latin1'));
-const positions = (queue: RecoveredQueue | undefined) => queue?.messages.map(({ position }) => position);
+const positions = (queue: RecoveredMessages | undefined) => queue?.messages.map(({ position }) => position);
 
 /** What every implementation of `QueueLog` and `LogStore` does. */
 export function queueLogContract(name: string, create: () => Promise<LogStoreSubject>): void {
   describe(`${name} as a log of queues`, () => {
     let subject: LogStoreSubject;
     let logs: LogStore;
-    let recovered: readonly RecoveredQueue[];
+    let recovered: readonly RecoveredMessages[];
 
     const start = async () => {
       ({ logs, recovered } = await subject.start());

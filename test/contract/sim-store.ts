@@ -2,6 +2,7 @@ import { createSimPlatform, type SimPlatform } from '@chapar/platform';
 import { openStore, type Store, type StoreOptions } from '@chapar/store';
 import type { MetadataSubject } from './metadata.contract.js';
 import type { LogStoreSubject } from './queue-log.contract.js';
+import { readRecovered } from './recovered.js';
 
 /** The embedded store on a simulated machine. */
 export class SimStore implements LogStoreSubject, MetadataSubject {
@@ -17,7 +18,7 @@ export class SimStore implements LogStoreSubject, MetadataSubject {
   async start() {
     this.store = await this.settle(openStore({ platform: this.platform, dataDir: '/data', ...this.settings }));
     const { logs, metadata } = this.store;
-    const recovered = await this.settle(logs.recover());
+    const recovered = await this.settle(logs.recover().then((queues) => readRecovered(logs, queues)));
     return { logs, metadata, recovered };
   }
 

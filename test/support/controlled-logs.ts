@@ -1,4 +1,5 @@
-import type { Incarnation, LogStore, Message, Position, QueueLog, RecoveredQueue } from '@chapar/core';
+import type { Incarnation, LogRead, LogStore, Message, Position, QueueLog, RecoveredQueue } from '@chapar/core';
+import { ControlledPages } from './controlled-pages.js';
 
 /** A queue's log in memory whose `committed` moves when a test says so. It minds the port's rules: a broken one throws. */
 export class ControlledLog implements QueueLog {
@@ -7,14 +8,31 @@ export class ControlledLog implements QueueLog {
   onFailed: ((error: Error) => void) | null = null;
   last: Position = 0;
   /** Published and not settled, by position. */
-  readonly live = new Map<Position, Message>();
+  readonly live: Map<Position, Message>;
+  readonly pages: ControlledPages;
   /** Calls of `settle`, as they came. */
   readonly settled: [first: Position, last: Position][] = [];
   isFailed = false;
   isRemoved = false;
 
-  constructor(last: Position = 0) {
+  constructor(last: Position = 0, live: ReadonlyMap<Position, Message> = new Map()) {
     this.last = this.committed = last;
+    this.live = new Map(live);
+    this.pages = new ControlledPages(this.live);
+  }
+
+  page(position: Position, message: Message): void {
+    if (message.persistent) throw new Error('what is logged is paged');
+    this.pages.page(position, message);
+  }
+
+  read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
+    this.assertAlive();
+    this.pages.read(from, to, bytesMax, done);
+  }
+
+  forget(first: Position, last: Position): void {
+    this.pages.forget(first, last);
   }
 
   publish(message: Message): Position {
@@ -59,7 +77,12 @@ export class ControlledLogs implements LogStore {
   readonly removed: Incarnation[] = [];
   readonly deliveredUpTo = new Map<Incarnation, Position>();
   flushes = 0;
-  private found: RecoveredQueue[] = [];
+  /** True: reads wait for `answerReads`. Set before the first log is made. */
+  areReadsHeld = false;
+  /** Made for queues without a log. */
+  readonly paging: ControlledPages[] = [];
+  private readonly found: RecoveredQueue[] = [];
+  private readonly foundMessages = new Map<Incarnation, ReadonlyMap<Position, Message>>();
 
   async recover(): Promise<RecoveredQueue[]> {
     return this.found;
@@ -67,10 +90,33 @@ export class ControlledLogs implements LogStore {
 
   log(incarnation: Incarnation): ControlledLog {
     if (this.logs.has(incarnation)) throw new Error('one log per incarnation');
-    const last = this.found.find((queue) => queue.incarnation === incarnation)?.messages.at(-1)?.position ?? 0;
-    const log = new ControlledLog(last);
+    const live = this.foundMessages.get(incarnation) ?? new Map<Position, Message>();
+    const log = new ControlledLog(Math.max(0, ...live.keys()), live);
+    log.pages.isHeld = this.areReadsHeld;
     this.logs.set(incarnation, log);
     return log;
+  }
+
+  pages(): ControlledPages {
+    const pages = new ControlledPages();
+    pages.isHeld = this.areReadsHeld;
+    this.paging.push(pages);
+    return pages;
+  }
+
+  /** Answers every read, also those that are asked for meanwhile. */
+  answerReads(): void {
+    for (let isOver = false; !isOver; ) {
+      isOver = true;
+      const all = [...[...this.logs.values()].map((log) => log.pages), ...this.paging];
+      for (const pages of all) if (pages.answer()) isOver = false;
+    }
+  }
+
+  /** Reads that were asked for so far. */
+  get reads(): number {
+    const all = [...[...this.logs.values()].map((log) => log.pages), ...this.paging];
+    return all.reduce((sum, { reads }) => sum + reads, 0);
   }
 
   remove(incarnation: Incarnation): void {
@@ -118,10 +164,17 @@ export class ControlledLogs implements LogStore {
   ): ControlledLogs {
     const next = new ControlledLogs();
     for (const [incarnation, log] of this.logs) {
-      const messages = [...log.live]
-        .filter(([position]) => position <= upTo(log))
-        .map(([position, message]) => ({ position, message }));
-      next.found.push({ incarnation, messages, deliveredUpTo: delivered(incarnation) });
+      const live = new Map([...log.live].filter(([position]) => position <= upTo(log)));
+      const positions = [...live.keys()];
+      next.foundMessages.set(incarnation, live);
+      next.found.push({
+        incarnation,
+        count: live.size,
+        bytes: [...live.values()].reduce((sum, { bodyBytes }) => sum + bodyBytes, 0),
+        first: live.size === 0 ? 0 : Math.min(...positions),
+        last: Math.max(0, ...positions),
+        deliveredUpTo: delivered(incarnation),
+      });
     }
     return next;
   }

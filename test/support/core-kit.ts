@@ -4,8 +4,11 @@ import {
   type Arguments,
   DIALECT_AMQP091,
   Dialects,
+  type Got,
   Message,
   noArguments,
+  type Queue,
+  type QueueConsumer,
   type QueueProperties,
   Topology,
   Turn,
@@ -49,6 +52,13 @@ export function kitDialects(): Dialects {
     Object.assign(Object.create(null), JSON.parse(message.properties().toString()));
   dialects.add({ id: DIALECT_AMQP091, headers, describe: () => noArguments });
   return dialects;
+}
+
+/** basic.get where nothing has to be read first. */
+export function getNow(queue: Queue, holder: QueueConsumer | null): Got | null {
+  const got = queue.get(holder);
+  if (got instanceof Promise) throw new Error('the message is not in memory');
+  return got;
 }
 
 export const queueAddress = (name: string): Address => new Address('', name);

@@ -12,6 +12,7 @@ import {
   type RecoveredQueue,
   type Write,
 } from '@chapar/core';
+import { ControlledPages } from './controlled-pages.js';
 
 /** Metadata without a disk, with the promises of the port: all or nothing, and watchers have seen a change when it resolves. */
 export class MemoryMetadata implements MetadataStore {
@@ -79,6 +80,10 @@ export class MemoryLogs implements LogStore {
     return log;
   }
 
+  pages(): ControlledPages {
+    return new ControlledPages();
+  }
+
   remove(incarnation: Incarnation): void {
     this.logs.delete(incarnation);
   }
@@ -102,7 +107,8 @@ export class MemoryLogs implements LogStore {
   }
 }
 
-class MemoryLog implements QueueLog {
+/** Pages everything that it is asked to, and reads nothing else: nothing that is logged ever leaves memory here. */
+class MemoryLog extends ControlledPages implements QueueLog {
   private last: Position = 0;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;

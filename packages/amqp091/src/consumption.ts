@@ -1,9 +1,12 @@
 import {
   type Arguments,
+  andThen,
   brokerError,
   type ConsumerView,
   type Delivery,
   type DeliverySink,
+  type Got,
+  type Later,
   type Message,
   type Outcome,
   type Queue,
@@ -171,8 +174,13 @@ export class Consumption implements DeliverySink {
   }
 
   /** basic.get. */
-  get(queue: Queue, acknowledges: boolean): void {
-    const got = queue.get(acknowledges ? this.getter(queue) : null);
+  get(queue: Queue, acknowledges: boolean): Later<void> {
+    return andThen(queue.get(acknowledges ? this.getter(queue) : null), (got) => this.got(queue, got));
+  }
+
+  private got(queue: Queue, got: Got | null): void {
+    // The channel may have gone while the message was read.
+    if (this.channel.isClosing) return;
     if (got === null) {
       this.channel.send({ name: 'basic.get-empty', clusterId: '' });
       return;

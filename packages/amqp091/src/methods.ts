@@ -187,10 +187,10 @@ function exchangeBinding(method: MethodOf<'exchange.bind'> | MethodOf<'exchange.
 }
 
 /** Goes on with the queue when it may be read, unless the channel has gone while that was decided: nobody would settle what it took. */
-function toRead(channel: Channel, name: string, take: (queue: Queue) => void): Later<void> {
-  return andThen(channel.actor.readQueue(queueName(channel, name)), (queue) => {
-    if (!channel.isClosing) take(queue);
-  });
+function toRead(channel: Channel, name: string, take: (queue: Queue) => Later<void>): Later<void> {
+  return andThen(channel.actor.readQueue(queueName(channel, name)), (queue) =>
+    channel.isClosing ? undefined : take(queue),
+  );
 }
 
 function consume(channel: Channel, method: MethodOf<'basic.consume'>): Later<void> {

@@ -184,7 +184,7 @@ describe('broker', () => {
     metadata.disconnect();
     const next = await open(metadata, logs.afterStop());
     const again = next.topology.vhosts.get('/')!.queues.get('q')!;
-    const flags = [again.get(null), again.get(null), again.get(null)].map((got) => got?.redelivered);
+    const flags = [await again.get(null), await again.get(null), await again.get(null)].map((got) => got?.redelivered);
     expect(flags).toEqual([true, false, false]);
   });
 

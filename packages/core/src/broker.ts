@@ -18,6 +18,7 @@ import {
   type Principal,
   type UserDirectory,
 } from './ports.js';
+import { type Memory, unboundedMemory } from './queue/memory.js';
 import { Records } from './records.js';
 import { type ResourceLimits, Resources } from './resources.js';
 import { vhostKey } from './topology/records.js';
@@ -47,6 +48,8 @@ export interface BrokerParts {
   readonly authorizer: Authorizer | null;
   readonly identity: NodeIdentity;
   readonly limits: NodeLimits;
+  /** What of the queues' backlogs stays in memory; default: all of it. */
+  readonly memory?: Memory;
   /** Without: as documented, and no disk is watched. */
   readonly resources?: ResourceLimits;
 }
@@ -91,7 +94,10 @@ export class Broker {
     this.records = new Records(metadata);
     this.limits = new Limits(parts.limits, this.records, parts.users, this.connections);
     const { turn, dialects, log } = this;
-    this.topology = new Topology({ metadata, logs, turn, dialects, random: platform.random, log, alarms: this.alarms });
+    const { alarms } = this;
+    const memory = parts.memory ?? unboundedMemory();
+    const { random } = platform;
+    this.topology = new Topology({ metadata, logs, turn, dialects, random, log, alarms, memory });
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
     };

@@ -18,6 +18,7 @@ export * from './ports.js';
 export * from './queue/consumer.js';
 export * from './queue/delivery.js';
 export * from './queue/direct-queue.js';
+export * from './queue/memory.js';
 export * from './queue/queue.js';
 export * from './queue/queue-handle.js';
 export * from './queue/statistics.js';

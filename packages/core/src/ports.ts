@@ -13,11 +13,34 @@ export type Position = number;
 /** Names one life of a queue: a queue deleted and declared again under its name is another incarnation. A UUID. */
 export type Incarnation = string;
 
+/** What was read back of a queue. */
+export interface LogRead {
+  /** By ascending position. */
+  readonly messages: readonly LoggedMessage[];
+  /** Everything up to here is in `messages`, is settled, or is unreadable. */
+  readonly upTo: Position;
+  /** Messages that are there and cannot be read, ascending. Whoever reads them said why in the node's log. */
+  readonly unreadable: readonly Position[];
+}
+
+/** Where the part of a queue that is not in memory can be had back. */
+export interface QueuePages {
+  /** Keeps a message that is in no log until it is read or forgotten, or until the node ends. The bytes are copied before the call returns. */
+  page(position: Position, message: Message): void;
+  /**
+   * Reads what lives in `from..to`, about `bytesMax` bytes of it and one message at least. `done` is called once, not within this
+   * call, perhaps not before what was appended has been written. Paged messages are the caller's then; logged ones stay until settled.
+   */
+  read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void;
+  /** Forgets paged messages in `first..last`. */
+  forget(first: Position, last: Position): void;
+}
+
 /**
  * The log of one queue. Publishes and settlements are entries; the queue's state is their fold.
  * Implementations: none (transient queues), the node's write-ahead log, later the replicated log around it.
  */
-export interface QueueLog {
+export interface QueueLog extends QueuePages {
   /** Appends a message; the bytes are copied before the call returns. Positions grow by one with every entry. */
   publish(message: Message): Position;
   /** Takes a position for a message that is not logged (transient, in a durable queue): a hole in the log. */
@@ -32,16 +55,19 @@ export interface QueueLog {
   onFailed: ((error: Error) => void) | null;
 }
 
-/** A message as recovery found it, in the order of positions. */
-export interface RecoveredMessage {
+/** A message as it was read from a log. */
+export interface LoggedMessage {
   readonly position: Position;
   readonly message: Message;
 }
 
 export interface RecoveredQueue {
   readonly incarnation: Incarnation;
-  /** Live messages by ascending position. */
-  readonly messages: readonly RecoveredMessage[];
+  /** Live messages: how many, the bytes of their bodies, the first and the last position (0 when there are none). */
+  readonly count: number;
+  readonly bytes: number;
+  readonly first: Position;
+  readonly last: Position;
   /** Everything up to here may have been delivered before a crash; Infinity after a crash, the delivered edge after a clean stop. */
   readonly deliveredUpTo: Position;
 }
@@ -52,6 +78,8 @@ export interface LogStore {
   recover(): Promise<RecoveredQueue[]>;
   /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
   log(incarnation: Incarnation): QueueLog;
+  /** Where a queue without a log pages to. Each call makes another; it ends when everything in it was read or forgotten. */
+  pages(): QueuePages;
   /** Forgets an incarnation and gives its space back. */
   remove(incarnation: Incarnation): void;
   /** Records how far a queue was delivered, so that after a clean stop only those come back as redelivered. */

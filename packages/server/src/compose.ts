@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Amqp091Door, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
-import { Broker, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
+import { Broker, Memory, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
 import { createManagement, type Management } from '@chapar/management';
 import type { Endpoint, NodePlatform } from '@chapar/platform';
 import { openStore } from '@chapar/store';
@@ -50,6 +50,7 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
         version,
       },
       limits: nodeLimits(options),
+      memory: new Memory(options.store.windowBytes, options.store.memoryBytes),
       resources: resourceLimits(options),
     });
     await broker.open();

@@ -1,8 +1,9 @@
-import type { LogStore, Position, QueueLog, RecoveredQueue } from '@chapar/core';
+import type { LogStore, Position, QueueLog } from '@chapar/core';
 import { type CrashKeep, createSimPlatform, type SimPlatform, SimRandom } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { BoundaryDisk } from '../../../test/contract/boundary-disk.js';
 import { makeMessage } from '../../../test/contract/messages.js';
+import { type RecoveredMessages, readRecovered } from '../../../test/contract/recovered.js';
 import { openStore } from './open.js';
 
 const queues = ['aaaaaaaa-0000-4000-8000-000000000001', 'bbbbbbbb-0000-4000-8000-000000000002', 'c-3'];
@@ -23,7 +24,7 @@ class Ledger {
 
 interface Opened {
   readonly logs: LogStore;
-  readonly recovered: readonly RecoveredQueue[];
+  readonly recovered: readonly RecoveredMessages[];
 }
 
 class World {
@@ -42,7 +43,7 @@ class World {
   async open(): Promise<Opened | null> {
     const { clock, log, random } = this.platform;
     const opened = openStore({ platform: { clock, log, random, disk: this.disk }, dataDir: '/data', wal }).then(
-      async ({ logs }) => ({ logs, recovered: await logs.recover() }),
+      async ({ logs }) => ({ logs, recovered: await readRecovered(logs, await logs.recover()) }),
     );
     return this.alive(opened);
   }

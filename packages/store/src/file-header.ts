@@ -2,13 +2,17 @@ import { crc32c } from '@chapar/bytes';
 import { ForeignFileError, NewerFormatError } from './format-error.js';
 
 /** What a log file is for; the first eight bytes say it. */
-export type FileKind = 'wal' | 'metadata';
+export type FileKind = 'wal' | 'metadata' | 'pages';
 
 /** The version that this code writes, and the newest that it reads. */
 export const FORMAT_VERSION = 1;
 export const FILE_HEADER_BYTES = 36;
 
-const magics: Record<FileKind, Buffer> = { wal: Buffer.from('CHPRWAL\n'), metadata: Buffer.from('CHPRMET\n') };
+const magics: Record<FileKind, Buffer> = {
+  wal: Buffer.from('CHPRWAL\n'),
+  metadata: Buffer.from('CHPRMET\n'),
+  pages: Buffer.from('CHPRPAG\n'),
+};
 const VERSION_AT = 8;
 const GENERATION_AT = 12;
 const DATA_ID_AT = 16;

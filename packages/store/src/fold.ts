@@ -10,7 +10,7 @@ import {
 } from './entry.js';
 import { UnknownEntryError } from './format-error.js';
 import type { Generation } from './generation.js';
-import { publishIsKnown, publishPosition, publishQueueNumber } from './publish-entry.js';
+import { publishBodyBytes, publishIsKnown, publishPosition, publishQueueNumber } from './publish-entry.js';
 import { entryQueueNumber, readDelivered, readQueueOpen, readSettle } from './queue-entries.js';
 import type { WalQueueLog } from './queue-log.js';
 
@@ -64,7 +64,8 @@ export class Fold {
     if (log === undefined) return false;
     const position = publishPosition(buf, at);
     log.next = Math.max(log.next, position + 1);
-    log.live.add(position, end - at, generation);
+    log.live.add(position, end - at, generation, offset);
+    log.live.addBody(position, publishBodyBytes(buf, at, end));
     return true;
   }
 

@@ -35,6 +35,10 @@ export interface SyncWaiter {
 export class Gathering {
   /** The file that this group will go to; its salt is in the checksums. */
   generation: Generation;
+  /** Where the group will begin in that file. */
+  offset = 0;
+  /** Where the last entry that was appended will begin in that file. */
+  entryOffset = 0;
   /** What `writev` gets; complete after `seal`. */
   readonly parts: Buffer[] = [];
   /** Of the parts that are closed; all of them, with the group's header, after `seal`. */
@@ -144,10 +148,10 @@ export class Gathering {
     sealEntry(this.slab, at, at + ENTRY_HEADER_BYTES, this.generation.salt);
   }
 
-  /** Completes the group for writing at `offset` of its file. */
-  seal(offset: number, synced: LogPlace): void {
+  /** Completes the group for writing. */
+  seal(synced: LogPlace): void {
     this.closePart();
-    const header = { offset, entriesBytes: this.bytes - GROUP_HEADER_BYTES, synced };
+    const header = { offset: this.offset, entriesBytes: this.bytes - GROUP_HEADER_BYTES, synced };
     writeGroupHeader(this.slabs[0]!, 0, this.generation.number, header, this.generation.salt);
   }
 
@@ -170,6 +174,7 @@ export class Gathering {
     if (this.used + bytes > this.slab.length) this.nextSlab(bytes);
     const at = this.used;
     this.used = at + bytes;
+    this.entryOffset = this.offset + this.bytes + at - this.partStart;
     return at;
   }
 

@@ -1,5 +1,5 @@
 import type { DiskFile } from '@chapar/platform';
-import { FILE_HEADER_BYTES } from './file-header.js';
+import { FILE_HEADER_BYTES, type FileKind } from './file-header.js';
 
 /** One file of the write-ahead log. */
 export class Generation {
@@ -8,7 +8,9 @@ export class Generation {
   readonly file: DiskFile;
   /** Seed of every checksum in the file. */
   readonly salt: number;
-  /** Where the next group goes: everything below was written. */
+  /** Where the next group goes, when those on their way are written. */
+  takenBytes: number = FILE_HEADER_BYTES;
+  /** Everything below was written. */
   writtenBytes: number = FILE_HEADER_BYTES;
   /** Everything below is on the disk. */
   syncedBytes: number = FILE_HEADER_BYTES;
@@ -38,6 +40,10 @@ export class Generations {
   delete(generation: Generation): void {
     this.byNumber.delete(generation.number);
     if (this.last === generation) this.last = null;
+  }
+
+  get(number: number): Generation | undefined {
+    return this.byNumber.get(number);
   }
 
   get size(): number {
@@ -81,8 +87,8 @@ export class Generations {
   }
 }
 
-export function generationFileName(number: number): string {
-  return `wal-${String(number).padStart(8, '0')}.log`;
+export function generationFileName(number: number, kind: FileKind = 'wal'): string {
+  return `${kind}-${String(number).padStart(8, '0')}.log`;
 }
 
 /** The number in a file name of the write-ahead log; null for other names. */

@@ -2,6 +2,7 @@ import type { Clock, Log, Timer } from '@chapar/platform';
 import { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import type { LogPlace } from './group.js';
+import { fileBytesLimit } from './live.js';
 import { SlabPool } from './slab.js';
 import { grownBytes, type WalFiles } from './wal-files.js';
 
@@ -88,7 +89,10 @@ export class GroupCommit {
   /** The group that takes the next entry, its file chosen with its first. */
   target(): Gathering {
     const gathering = this.gathering;
-    if (gathering.isEmpty) gathering.generation = this.files.choose(this.endBytes);
+    if (gathering.isEmpty) {
+      gathering.generation = this.files.choose();
+      gathering.offset = gathering.generation.takenBytes;
+    }
     return gathering;
   }
 
@@ -153,6 +157,7 @@ export class GroupCommit {
     this.owner.sending();
     this.isWriteDue = false;
     const group = this.takeGathering();
+    group.generation.takenBytes += group.gatheredBytes;
     for (const log of group.touched) {
       log.sealed = log.next - 1;
       log.isTouched = false;
@@ -183,8 +188,12 @@ export class GroupCommit {
       return;
     }
     this.written = generation;
-    group.seal(generation.writtenBytes, this.synced);
+    group.seal(this.synced);
     const endBytes = generation.writtenBytes + group.bytes;
+    if (endBytes > fileBytesLimit) {
+      this.fail(new Error('the file cannot grow any more, and no other could be created'), 'write');
+      return;
+    }
     if (endBytes <= generation.extentBytes) {
       generation.file.writev(group.parts, generation.writtenBytes, this.onWritten);
       return;
@@ -293,12 +302,5 @@ export class GroupCommit {
     this.stopTimers();
     this.owner.failed(error);
     for (const waiter of [...this.inFlight!.waiters, ...this.gathering.waiters]) waiter.reject(error);
-  }
-
-  /** Where the present file ends once the group on its way is written. */
-  private get endBytes(): number {
-    const { current } = this.files;
-    const ahead = this.inFlight?.generation === current ? this.inFlight.bytes : 0;
-    return current.writtenBytes + ahead;
   }
 }

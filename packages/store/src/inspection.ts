@@ -118,7 +118,7 @@ async function readLogs(
   const directory = join(dataDir, 'wal');
   if ((await names(world.disk, directory)).length === 0) return { queues: [], files: [] };
   const generations = new Generations();
-  const writer = { append: () => {}, settling: () => {} };
+  const writer = { append: () => {}, settling: () => {}, read: () => {}, pages: nothingIsPaged };
   const fold = new Fold((number, incarnation) => new WalQueueLog(writer, generations, number, incarnation));
   const recovery = new Recovery({ ...world, directory, dataId }, fold, generations);
   await recovery.read();
@@ -191,4 +191,8 @@ function compare(a: string | null, b: string | null): number {
   if (a === b) return 0;
   if (a === null || b === null) return a === null ? 1 : -1;
   return a < b ? -1 : 1;
+}
+
+function nothingIsPaged(): never {
+  throw new Error('nothing is published while a directory is inspected');
 }

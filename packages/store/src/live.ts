@@ -1,27 +1,46 @@
 import type { Position } from '@chapar/core';
 import type { Generation, Generations } from './generation.js';
 
+/** What a message in memory costs beside the bytes of its entry; about right. Bytes. */
+const messageOverheadBytes = 256;
 /** Positions in one block. Small, so that a queue with one message costs 1 KiB; a power of two. */
 const blockPositions = 128;
 /** Blocks kept for reuse by all queues of the process. */
 const idleBlocksMax = 1024;
 
-/** For each position of a block: bytes of the entry (0: not live) and the generation of the file that it stands in. */
+/** Words of a slot: bytes of the entry (0: not live), generation of the file that it stands in, offset in that file. */
+const slotWords = 3;
+
 interface Block {
+  /** A slot for each position. */
   readonly slots: Uint32Array;
+  /** During recovery: bytes of each message's body. */
+  bodies: Uint32Array | null;
   live: number;
+}
+
+/** Files end below this, so that offsets fit. Bytes. */
+export const fileBytesLimit = 0xffff_ffff;
+
+/** Where an entry stands. */
+export interface Place {
+  readonly position: Position;
+  readonly generation: number;
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 const idleBlocks: Block[] = [];
 
 /**
- * Which entries of one queue's log are live, how large each is and which file holds it: eight bytes a message in blocks of 128
+ * Which entries of one queue's log are live, how large each is and where it stands: twelve bytes a message in blocks of 128
  * positions, found by division, dropped when their last message is settled. So a settlement costs one look-up and two additions,
- * every file knows its live bytes at any time, and one old unsettled message pins one block and nothing more. Where in its file a
- * message stands is not kept: whoever empties a file reads it from its beginning to its end anyway.
+ * every file knows its live bytes at any time, and one old unsettled message pins one block and nothing more.
  */
 export class LiveEntries {
   count = 0;
+  /** During recovery: bytes of the bodies. */
+  bodyBytes = 0;
   private readonly blocks = new Map<number, Block>();
   private lastIndex = -1;
   private lastBlock: Block | null = null;
@@ -32,16 +51,10 @@ export class LiveEntries {
   }
 
   /** Notes that `position` is live in `generation`; a copy found or made later takes the place of the earlier one. */
-  add(position: Position, entryBytes: number, generation: Generation): void {
+  add(position: Position, entryBytes: number, generation: Generation, offset: number): void {
     const index = Math.floor(position / blockPositions);
-    let block = this.block(index);
-    if (block === null) {
-      block = idleBlocks.pop() ?? { slots: new Uint32Array(2 * blockPositions), live: 0 };
-      this.blocks.set(index, block);
-      this.lastIndex = index;
-      this.lastBlock = block;
-    }
-    const at = 2 * (position - index * blockPositions);
+    const block = this.block(index) ?? this.begin(index);
+    const at = slotWords * (position - index * blockPositions);
     if (block.slots[at] === 0) {
       block.live++;
       this.count++;
@@ -50,8 +63,88 @@ export class LiveEntries {
     }
     block.slots[at] = entryBytes;
     block.slots[at + 1] = generation.number;
+    block.slots[at + 2] = offset;
     generation.liveBytes += entryBytes;
     generation.liveCount++;
+  }
+
+  /** Notes, during recovery, the body of a message that was added just now. */
+  addBody(position: Position, bytes: number): void {
+    const index = Math.floor(position / blockPositions);
+    const block = this.block(index)!;
+    block.bodies ??= new Uint32Array(blockPositions);
+    const at = position - index * blockPositions;
+    this.bodyBytes += bytes - block.bodies[at]!;
+    block.bodies[at] = bytes;
+  }
+
+  /** Recovery is over: what was noted for it goes. Blocks are in the order of their positions from here on. */
+  endRecovery(): void {
+    const blocks = [...this.blocks].sort(([a], [b]) => a - b);
+    this.blocks.clear();
+    for (const [index, block] of blocks) {
+      block.bodies = null;
+      this.blocks.set(index, block);
+    }
+  }
+
+  /** First and last live position; 0 when there is none. */
+  get edges(): readonly [first: Position, last: Position] {
+    let lowest = Number.POSITIVE_INFINITY;
+    let highest = -1;
+    for (const index of this.blocks.keys()) {
+      lowest = Math.min(lowest, index);
+      highest = Math.max(highest, index);
+    }
+    if (highest === -1) return [0, 0];
+    const first = this.blocks.get(lowest)!.slots;
+    const last = this.blocks.get(highest)!.slots;
+    let from = 0;
+    while (first[slotWords * from] === 0) from++;
+    let to = blockPositions - 1;
+    while (last[slotWords * to] === 0) to--;
+    return [lowest * blockPositions + from, highest * blockPositions + to];
+  }
+
+  private begin(index: number): Block {
+    const block = idleBlocks.pop() ?? { slots: new Uint32Array(slotWords * blockPositions), bodies: null, live: 0 };
+    this.blocks.set(index, block);
+    this.lastIndex = index;
+    this.lastBlock = block;
+    return block;
+  }
+
+  /** Where the message at `position` stands; null when it is not live. */
+  placeOf(position: Position): Place | null {
+    const index = Math.floor(position / blockPositions);
+    const block = this.block(index);
+    return block === null ? null : placeIn(block, index, position);
+  }
+
+  /**
+   * Where the live messages in `from..to` stand, by position: the first, and more of them while together they cost less than
+   * `bytesMax` in memory. `upTo`: how far that went.
+   */
+  places(from: Position, to: Position, bytesMax: number): { readonly places: Place[]; readonly upTo: Position } {
+    const places: Place[] = [];
+    let bytes = 0;
+    let position = from;
+    while (position <= to && bytes < bytesMax) {
+      const index = Math.floor(position / blockPositions);
+      const end = (index + 1) * blockPositions;
+      const block = this.block(index);
+      if (block === null) {
+        position = end;
+        continue;
+      }
+      for (; position < end && position <= to && bytes < bytesMax; position++) {
+        const place = placeIn(block, index, position);
+        if (place === null) continue;
+        places.push(place);
+        bytes += place.bytes + messageOverheadBytes;
+      }
+    }
+    return { places, upTo: Math.min(position - 1, to) };
   }
 
   /** The generation that holds `position`; 0 when it is not live. */
@@ -59,7 +152,7 @@ export class LiveEntries {
     const index = Math.floor(position / blockPositions);
     const block = this.block(index);
     if (block === null) return 0;
-    const at = 2 * (position - index * blockPositions);
+    const at = slotWords * (position - index * blockPositions);
     return block.slots[at] === 0 ? 0 : block.slots[at + 1]!;
   }
 
@@ -104,16 +197,23 @@ export class LiveEntries {
     const slots = block.slots;
     let removed = 0;
     for (let i = from; i <= to; i++) {
-      const bytes = slots[2 * i]!;
+      const at = slotWords * i;
+      const bytes = slots[at]!;
       if (bytes === 0) continue;
-      this.generations.released(slots[2 * i + 1]!, bytes);
-      slots[2 * i] = 0;
+      this.generations.released(slots[at + 1]!, bytes);
+      slots[at] = 0;
+      if (block.bodies !== null) this.removeBody(block.bodies, i);
       removed++;
     }
     this.count -= removed;
     block.live -= removed;
     if (block.live === 0) this.drop(index, block);
     return removed;
+  }
+
+  private removeBody(bodies: Uint32Array, at: number): void {
+    this.bodyBytes -= bodies[at]!;
+    bodies[at] = 0;
   }
 
   private drop(index: number, block: Block): void {
@@ -133,4 +233,10 @@ export class LiveEntries {
     this.lastBlock = block;
     return block;
   }
+}
+
+function placeIn({ slots }: Block, index: number, position: Position): Place | null {
+  const at = slotWords * (position - index * blockPositions);
+  const bytes = slots[at]!;
+  return bytes === 0 ? null : { position, generation: slots[at + 1]!, offset: slots[at + 2]!, bytes };
 }

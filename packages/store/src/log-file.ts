@@ -34,8 +34,6 @@ export interface Walk {
   readonly judge: FlawJudge;
   /** Called with each group's header before its entries are visited. */
   readonly visitGroup?: (header: GroupHeader) => void;
-  /** Whether the group at this offset is known to be healthy, so that its checksums need not be computed. */
-  readonly isTrusted?: (groupOffset: number) => boolean;
   /** Asked behind each group; false ends the walk. */
   readonly goOn?: () => Promise<boolean>;
 }
@@ -48,8 +46,7 @@ export async function walkEntries(found: FoundFile, endBytes: number, walk: Walk
   const reader = new GroupReader(found.file, found.number, found.salt, FILE_HEADER_BYTES, endBytes);
   while (!reader.atEnd) {
     const group = await reader.peek();
-    const isTrusted = group?.isComplete === true && walk.isTrusted?.(reader.offset) === true;
-    const flawAt = group === null ? 0 : isTrusted ? -1 : firstFlaw(group, found.salt);
+    const flawAt = group === null ? 0 : firstFlaw(group, found.salt);
     if (group !== null && flawAt < 0) {
       walk.visitGroup?.(group.header);
       visitGroupEntries(group, walk.visit);

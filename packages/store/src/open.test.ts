@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createNodePlatform, createSimPlatform, DirectoryLockedError } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { makeMessage } from '../../../test/contract/messages.js';
+import { readRecovered } from '../../../test/contract/recovered.js';
 import { openStore } from './open.js';
 
 describe('a data directory', () => {
@@ -67,7 +68,7 @@ describe('a data directory', () => {
       await store.metadata.change([], [{ key: 'k', value: 'v' }]);
       await store.close();
       const again = await openStore({ platform, dataDir });
-      const [queue] = await again.logs.recover();
+      const [queue] = await readRecovered(again.logs, await again.logs.recover(), 100_000);
       expect(queue?.messages.map(({ position }) => position)).toEqual(
         Array.from({ length: 100 }, (_, i) => 10 * i + 10),
       );

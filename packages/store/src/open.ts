@@ -40,6 +40,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const metadataDirectory = join(dataDir, 'metadata');
     await makeDurableDirectory(disk, walDirectory);
     await makeDurableDirectory(disk, metadataDirectory);
+    const pagesDirectory = join(dataDir, 'pages');
+    await disk.makeDirectory(pagesDirectory);
     const metadata = await EmbeddedMetadata.open({
       ...options.metadata,
       disk,
@@ -47,7 +49,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       dataId,
       directory: metadataDirectory,
     });
-    const logs = new Wal({ disk, clock, log, dataId, directory: walDirectory }, options.wal);
+    const place = { disk, clock, log, dataId };
+    const logs = new Wal({ ...place, directory: walDirectory }, { ...place, directory: pagesDirectory }, options.wal);
     return { metadata, logs, dataId, close: () => closeAll([logs, metadata], lock) };
   } catch (error) {
     await lock.release();

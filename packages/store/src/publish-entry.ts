@@ -75,6 +75,14 @@ export function publishPosition(buf: Buffer, at: number): Position {
   return buf.readUInt32BE(at + POSITION_AT) * 0x1_0000_0000 + buf.readUInt32BE(at + POSITION_AT + 4);
 }
 
+/** Bytes of the body of the publish entry at [at, end), without reading the rest. */
+export function publishBodyBytes(buf: Buffer, at: number, end: number): number {
+  let names = at + FIXED_BYTES + ((buf[at + FLAGS_AT]! & FLAG_EXPIRATION) === 0 ? 0 : 8);
+  names += 1 + buf[names]!;
+  names += 1 + buf[names]!;
+  return end - names - buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
+}
+
 /** Whether every flag of the entry is one that this code understands. */
 export function publishIsKnown(buf: Buffer, at: number): boolean {
   return (buf[at + FLAGS_AT]! & ~FLAGS_KNOWN) === 0;
@@ -82,6 +90,9 @@ export function publishIsKnown(buf: Buffer, at: number): boolean {
 
 /** Messages larger than this get a buffer of their own; smaller ones are packed by Message.keep. Bytes. */
 const packedBytesMax = 4096;
+
+/** Names that are remembered at most. */
+const addressesMax = 4096;
 
 /** Rebuilds messages from publish entries; addresses are shared between messages of the same names. */
 export class MessageReader {
@@ -129,6 +140,7 @@ export class MessageReader {
     const key = reader.buffer.toString('latin1', from, reader.position);
     let address = this.addresses.get(key);
     if (address === undefined) {
+      if (this.addresses.size >= addressesMax) this.addresses.clear();
       address = new Address(
         reader.buffer.toString('utf8', exchangeAt, exchangeAt + exchangeBytes),
         reader.buffer.toString('utf8', routingKeyAt, routingKeyAt + routingKeyBytes),

@@ -1,4 +1,4 @@
-import type { Incarnation, Message, Position, QueueLog } from '@chapar/core';
+import type { Incarnation, LogRead, Message, Position, QueueLog, QueuePages } from '@chapar/core';
 import type { Generations } from './generation.js';
 import { LiveEntries } from './live.js';
 
@@ -7,6 +7,9 @@ export interface QueueLogWriter {
   append(log: WalQueueLog, position: Position, message: Message): void;
   /** The log has settlements to write; called once until they are taken. */
   settling(log: WalQueueLog): void;
+  read(log: WalQueueLog, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void;
+  /** Where what is not logged goes to when it leaves memory. */
+  pages(): QueuePages;
 }
 
 const gapMax = 16;
@@ -35,6 +38,8 @@ export class WalQueueLog implements QueueLog {
   /** Settled and not yet in a group: first and last position of each range, in turn. */
   private ranges: number[] = [];
   private readonly writer: QueueLogWriter;
+  /** Of messages that are not logged; null until there is one. */
+  private pages: QueuePages | null = null;
 
   constructor(writer: QueueLogWriter, generations: Generations, number: number, incarnation: Incarnation) {
     this.writer = writer;
@@ -67,6 +72,27 @@ export class WalQueueLog implements QueueLog {
     }
     ranges.push(first, last);
     if (ranges.length === 2) this.writer.settling(this);
+  }
+
+  page(position: Position, message: Message): void {
+    this.pages ??= this.writer.pages();
+    this.pages.page(position, message);
+  }
+
+  forget(first: Position, last: Position): void {
+    this.pages?.forget(first, last);
+  }
+
+  read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
+    const { pages } = this;
+    if (pages === null) {
+      this.writer.read(this, from, to, bytesMax, done);
+      return;
+    }
+    // First what is logged: paged messages are gone from their file once they were read.
+    this.writer.read(this, from, to, bytesMax, (logged) => {
+      pages.read(from, logged.upTo, bytesMax, (paged) => done(merged(logged, paged)));
+    });
   }
 
   /** Whether nothing lives in [from, to), so that one range may span it: transient messages between persistent ones leave holes. */
@@ -103,6 +129,15 @@ export class WalQueueLog implements QueueLog {
     this.isDetached = true;
     this.ranges.length = 0;
   }
+}
+
+/** Both by position; what is logged behind the end of what is paged is left to the next read. */
+function merged(logged: LogRead, paged: LogRead): LogRead {
+  const { upTo } = paged;
+  const inReach = upTo < logged.upTo ? logged.messages.filter(({ position }) => position <= upTo) : logged.messages;
+  const messages = [...inReach, ...paged.messages].sort((a, b) => a.position - b.position);
+  const unreadable = [...logged.unreadable.filter((position) => position <= upTo), ...paged.unreadable];
+  return { messages, upTo, unreadable: unreadable.sort((a, b) => a - b) };
 }
 
 export interface SettledRanges {

@@ -110,14 +110,14 @@ export class Reclaim {
     });
   }
 
-  /** What lives in the file cannot be read any more: said aloud, and the file kept aside. It is still served from memory. */
+  /** What lives in the file cannot be read any more: said aloud, and the file kept aside. What is in memory is still served. */
   private async giveUp(generation: Generation): Promise<void> {
     let lost = 0;
     for (const log of this.wal.queueLogs()) lost += log.live.forget(generation.number);
     const aside = await keepAside(this.place.disk, this.place.directory, generation.path);
     this.place.log.error(
       { file: generation.path, aside, messages: lost },
-      'messages in the write-ahead log cannot be read back; they are served until the next restart only, and the file was kept aside',
+      'messages in the write-ahead log cannot be read back; those in memory are served until the next restart only, and the file was kept aside',
     );
   }
 }

@@ -1,14 +1,10 @@
 import { basename, join } from 'node:path';
-import type { RecoveredMessage } from '@chapar/core';
 import type { Disk } from '@chapar/platform';
-import { ENTRY_PUBLISH } from './entry.js';
 import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSalt } from './file-header.js';
 import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
 import type { GroupHeader, LogPlace } from './group.js';
 import { endPromisedBy, type FoundFile, walkEntries, wasPromised } from './log-file.js';
-import { MessageReader, publishPosition, publishQueueNumber } from './publish-entry.js';
-import type { WalQueueLog } from './queue-log.js';
 import { isZero, type WalPlace, writeAgain } from './wal-files.js';
 
 /** Something that had been synced and cannot be read. */
@@ -21,15 +17,12 @@ export interface Damage {
 
 interface FoundGeneration extends FoundFile {
   readonly headerIsHealthy: boolean;
-  /** Offsets of the groups that are not healthy as a whole. */
-  readonly flawed: Set<number>;
 }
 
 const progressMs = 1000;
 
 /**
- * Reads the write-ahead log of a directory: once to fold it, once more to fetch the messages that turned out to be live. A tail that
- * was never promised is cut; damage to what was promised is reported and its file kept aside while the rest is served. What is read
+ * Reads the write-ahead log of a directory and folds it; messages are read when a queue asks for them. A tail that was never promised is cut; damage to what was promised is reported and its file kept aside while the rest is served. What is read
  * is synced before it counts, because the process that wrote it may have died between its write and its sync.
  */
 export class Recovery {
@@ -61,37 +54,6 @@ export class Recovery {
     await this.keepDamagedAside();
   }
 
-  /** The live messages of every queue, by position. Call after `read`. */
-  async messages(): Promise<Map<WalQueueLog, RecoveredMessage[]>> {
-    const messages = new Map<WalQueueLog, RecoveredMessage[]>();
-    const reader = new MessageReader();
-    for (const generation of this.generations.values()) {
-      if (generation.liveCount === 0) continue;
-      await this.visitAgain(generation, (buf, at, end) => {
-        if (buf[at + 8] !== ENTRY_PUBLISH) return;
-        const log = this.fold.byNumber.get(publishQueueNumber(buf, at));
-        const position = publishPosition(buf, at);
-        if (log === undefined || log.live.generationOf(position) !== generation.number) return;
-        let found = messages.get(log);
-        if (found === undefined) messages.set(log, (found = []));
-        found.push({ position, message: reader.read(buf, at, end) });
-      });
-      this.progress('messages read', generation.path);
-    }
-    for (const [log, found] of messages) messages.set(log, inOrder(found));
-    return messages;
-  }
-
-  private visitAgain(generation: Generation, visit: (buf: Buffer, at: number, end: number) => void): Promise<number> {
-    const found = this.files.find((file) => file.number === generation.number)!;
-    return walkEntries(found, generation.writtenBytes, {
-      visit,
-      judge: async () => 'damage',
-      // The first walk has seen them all.
-      isTrusted: (groupOffset) => !found.flawed.has(groupOffset),
-    });
-  }
-
   private async openFiles(): Promise<void> {
     const { disk, directory, dataId } = this.place;
     const numbers: number[] = [];
@@ -105,7 +67,7 @@ export class Recovery {
       const file = await disk.open(path, { create: false });
       const expected = encodeFileHeader('wal', number, dataId);
       const headerIsHealthy = checkFileHeader(await file.read(0, FILE_HEADER_BYTES), expected, path);
-      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy, flawed: new Set() });
+      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy });
       this.numberMax = number;
     }
   }
@@ -126,13 +88,12 @@ export class Recovery {
       },
       judge: async (flaw) => {
         if (!(await wasPromised(found, later, flaw.groupOffset))) return 'tail';
-        found.flawed.add(flaw.groupOffset);
         this.damaged(found.path, flaw.offset, 'bytes that had been synced cannot be read back');
         return 'damage';
       },
     });
     if (!found.headerIsHealthy && groups > 0) this.damaged(found.path, 0, 'the header of the file is damaged');
-    this.progress('entries read', found.path);
+    this.progress(found.path);
     const hasNothing = groups === 0 && !this.damages.some((damage) => damage.path === found.path);
     if (hasNothing) return this.removeEmpty(generation);
     this.readNumber = found.number;
@@ -196,12 +157,12 @@ export class Recovery {
     }
   }
 
-  private progress(what: string, path: string): void {
+  private progress(path: string): void {
     const now = this.place.clock.monotonicMs();
     if (now < this.nextProgressMs) return;
     this.nextProgressMs = now + progressMs;
     const done = this.files.findIndex((file) => file.path === path) + 1;
-    this.place.log.info({ files: this.files.length, done }, `recovering the write-ahead log: ${what}`);
+    this.place.log.info({ files: this.files.length, done }, 'recovering the write-ahead log');
   }
 }
 
@@ -213,15 +174,4 @@ export async function keepAside(disk: Disk, directory: string, path: string): Pr
   const aside = join(asideDirectory, basename(path));
   await disk.replaceFile(aside, await disk.readFile(path));
   return aside;
-}
-
-/** By position, each once: a message that was copied forward may stand behind later ones, or twice in one file. */
-function inOrder(messages: RecoveredMessage[]): RecoveredMessage[] {
-  let isInOrder = true;
-  for (let i = 1; i < messages.length && isInOrder; i++) {
-    isInOrder = messages[i - 1]!.position < messages[i]!.position;
-  }
-  if (isInOrder) return messages;
-  messages.sort((a, b) => a.position - b.position);
-  return messages.filter((found, i) => i === 0 || messages[i - 1]!.position !== found.position);
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Clock, Disk, DiskFile, Log } from '@chapar/platform';
-import { encodeFileHeader, fileSalt } from './file-header.js';
+import { encodeFileHeader, type FileKind, fileSalt } from './file-header.js';
 import { Generation, Generations, generationFileName } from './generation.js';
 
 /** What the files of a write-ahead log stand in. */
@@ -26,10 +26,12 @@ export class WalFiles {
   private numberMax = 0;
   private readonly place: WalPlace;
   private readonly fileBytesMax: number;
+  private readonly kind: FileKind;
 
-  constructor(place: WalPlace, fileBytesMax: number) {
+  constructor(place: WalPlace, fileBytesMax: number, kind: FileKind = 'wal') {
     this.place = place;
     this.fileBytesMax = fileBytesMax;
+    this.kind = kind;
   }
 
   /** A life of the node begins a file of its own: what an earlier life may have left half-written is never appended to. */
@@ -39,9 +41,9 @@ export class WalFiles {
     this.generations.add(this.current);
   }
 
-  /** The file for the next group, when the present one ends at `endBytes` with all groups on their way to it. */
-  choose(endBytes: number): Generation {
-    if (this.spare !== null && endBytes >= this.fileBytesMax) {
+  /** The file for the next group. */
+  choose(): Generation {
+    if (this.spare !== null && this.current.takenBytes >= this.fileBytesMax) {
       this.current = this.spare;
       this.spare = null;
       this.generations.add(this.current);
@@ -74,7 +76,7 @@ export class WalFiles {
       this.prepareAfterMs = this.place.clock.monotonicMs() + prepareRetryMs;
       this.place.log.warn(
         { error },
-        'no further file of the write-ahead log could be created; the present one grows on',
+        `no further file of the ${this.kind} log could be created; the present one grows on`,
       );
     }
     this.preparing = null;
@@ -83,11 +85,13 @@ export class WalFiles {
   private async create(): Promise<Generation> {
     const { disk, directory, dataId } = this.place;
     const number = ++this.numberMax;
-    const path = join(directory, generationFileName(number));
-    const header = encodeFileHeader('wal', number, dataId);
+    const path = join(directory, generationFileName(number, this.kind));
+    const header = encodeFileHeader(this.kind, number, dataId);
     const file = await disk.open(path, { create: true });
     try {
       const generation = new Generation(number, path, file, fileSalt(header));
+      // Nobody will ever look for it again, and a full disk shall not prevent a start.
+      if (this.kind === 'pages') return generation;
       generation.extentBytes = grownBytes(header.length);
       await file.truncate(generation.extentBytes);
       await writeFile(file, [header], 0);

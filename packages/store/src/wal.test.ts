@@ -1,6 +1,7 @@
-import type { LogStore, Position, RecoveredQueue } from '@chapar/core';
+import type { LogStore, Position } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { makeMessage } from '../../../test/contract/messages.js';
+import type { RecoveredMessages } from '../../../test/contract/recovered.js';
 import { SimStore } from '../../../test/contract/sim-store.js';
 import type { Wal, WalSettings } from './wal.js';
 
@@ -9,7 +10,7 @@ const other = 'bbbbbbbb-0000-4000-8000-000000000002';
 
 let node: SimStore;
 let logs: LogStore;
-let recovered: readonly RecoveredQueue[];
+let recovered: readonly RecoveredMessages[];
 
 async function start(settings: Partial<WalSettings> = {}, seed = 1): Promise<void> {
   node = new SimStore(seed, { wal: settings });

@@ -1,11 +1,22 @@
-import type { Incarnation, LogStore, Message, Position, QueueLog, RecoveredQueue } from '@chapar/core';
+import type {
+  Incarnation,
+  LogRead,
+  LogStore,
+  Message,
+  Position,
+  QueueLog,
+  QueuePages,
+  RecoveredQueue,
+} from '@chapar/core';
 import type { Timer } from '@chapar/platform';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
 import type { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
+import { Pages } from './pages.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
+import { ReadBack } from './read-back.js';
 import { Reclaim } from './reclaim.js';
 import { Recovery } from './recovery.js';
 import { Reserve } from './reserve.js';
@@ -33,7 +44,7 @@ export interface WalSettings {
 export const WAL_DEFAULTS: WalSettings = {
   fileBytesMax: 64 * 1024 * 1024,
   bytesMin: 64 * 1024 * 1024,
-  liveFactor: 4,
+  liveFactor: 2,
   settleWriteMs: 5,
   settleSyncMs: 50,
   syncEveryMs: 0,
@@ -67,6 +78,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   private readonly settlingLogs: WalQueueLog[] = [];
   private groups!: GroupCommit;
   private readonly reclaim: Reclaim;
+  private readonly readBack: ReadBack;
+  private readonly paging: Pages;
+  /** Reads of what has not been written yet. */
+  private waitingReads: (() => void)[] = [];
   private readonly reserve: Reserve;
   /** Looks for room while there is none. */
   private roomTimer: Timer | null = null;
@@ -75,11 +90,14 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   onBehind: ((isBehind: boolean) => void) | null = null;
   onFull: ((isFull: boolean) => void) | null = null;
 
-  constructor(place: WalPlace, settings: Partial<WalSettings> = {}) {
+  /** `pagesPlace`: a directory for what is not logged and does not fit into memory; emptied at each start. */
+  constructor(place: WalPlace, pagesPlace: WalPlace, settings: Partial<WalSettings> = {}) {
     this.place = place;
     this.settings = { ...WAL_DEFAULTS, ...settings };
     this.files = new WalFiles(place, this.settings.fileBytesMax);
     this.reclaim = new Reclaim(this, place);
+    this.readBack = new ReadBack(this.files.generations, place.log, () => this.groups.sync());
+    this.paging = new Pages(pagesPlace, this.settings, () => this.pagesWritten());
     this.reserve = new Reserve(place, this.settings.reserveBytes);
   }
 
@@ -92,18 +110,18 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     const fold = new Fold((number, incarnation) => new WalQueueLog(this, generations, number, incarnation));
     const recovery = new Recovery(this.place, fold, generations);
     await recovery.read();
-    const messages = await recovery.messages();
+    await this.paging.start();
     this.queueNumberMax = fold.numberMax;
     const queues: RecoveredQueue[] = [];
     for (const log of fold.byNumber.values()) {
       log.committed = log.next - 1;
       this.logs.set(log.incarnation, log);
       this.byNumber.set(log.number, log);
-      queues.push({
-        incarnation: log.incarnation,
-        messages: messages.get(log) ?? [],
-        deliveredUpTo: fold.deliveredUpTo(log),
-      });
+      const { count, bodyBytes: bytes, edges } = log.live;
+      log.live.endRecovery();
+      const [first, last] = edges;
+      const { incarnation } = log;
+      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo: fold.deliveredUpTo(log) });
     }
     await this.start(recovery.numberMax);
     this.report(queues, clock.monotonicMs() - startedMs);
@@ -141,7 +159,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   flush(): void {
     this.groups.flush();
-    if (this.isBehind || this.groups.gatheredBytes <= this.settings.behindBytes) return;
+    this.paging.flush();
+    if (this.isBehind || this.gatheredBytes <= this.settings.behindBytes) return;
     this.isBehind = true;
     this.onBehind?.(true);
   }
@@ -163,6 +182,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       this.groups.close();
       for (const log of this.logs.values()) log.detach();
       await this.files.close();
+      await this.paging.close();
     }
   }
 
@@ -172,7 +192,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     if (log.isDetached) return;
     const group = this.opened(log);
     const entryBytes = group.publish(log.number, position, message);
-    log.live.add(position, entryBytes, group.generation);
+    log.live.add(position, entryBytes, group.generation, group.entryOffset);
     if (log.isTouched) return;
     log.isTouched = true;
     group.touched.push(log);
@@ -199,11 +219,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   }
 
   sending(): void {
-    if (this.isBehind) {
-      this.isBehind = false;
-      // Not from in here: who waited will append.
-      this.place.clock.endOfTurn(() => this.onBehind?.(this.isBehind));
-    }
+    // What has gathered here is on its way.
+    this.caughtUp(this.paging.gatheredBytes);
     for (const log of this.settlingLogs) {
       if (log.isDetached) continue;
       const { firsts, lasts, count } = log.takeSettled();
@@ -213,6 +230,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   }
 
   completed(): void {
+    this.retryReads();
     if (this.isClosed) return;
     this.files.prepare();
     this.reclaim.consider();
@@ -250,6 +268,48 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       log.detach();
       log.onFailed?.(error);
     }
+    this.retryReads();
+  }
+
+  // -- reading back ------------------------------------------------------------------------------------------------
+
+  read(log: WalQueueLog, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
+    if (this.isClosed) return;
+    const { places, upTo: end } = log.live.places(from, to, bytesMax);
+    // After a failure nothing more is written: what is not there cannot be read.
+    const count = this.hasFailed ? places.length : this.readBack.writtenCount(places);
+    if (count === 0 && places.length > 0) {
+      this.waitingReads.push(() => this.read(log, from, to, bytesMax, done));
+      return;
+    }
+    const upTo = count === places.length ? end : places[count - 1]!.position;
+    places.length = count;
+    void this.readBack.read(log, places, upTo).then((read) => {
+      if (!this.isClosed) done(read);
+    });
+  }
+
+  private retryReads(): void {
+    if (this.waitingReads.length === 0) return;
+    const waiting = this.waitingReads;
+    this.waitingReads = [];
+    for (const retry of waiting) retry();
+  }
+
+  pages(): QueuePages {
+    return this.paging.open();
+  }
+
+  private pagesWritten(): void {
+    this.caughtUp(this.groups.gatheredBytes);
+  }
+
+  /** Publishers may go on, unless this much waits elsewhere. */
+  private caughtUp(otherBytes: number): void {
+    if (!this.isBehind || otherBytes > this.settings.behindBytes) return;
+    this.isBehind = false;
+    // Not from in here: who waited will append.
+    this.place.clock.endOfTurn(() => this.onBehind?.(this.isBehind));
   }
 
   // -- what reclaiming asks ----------------------------------------------------------------------------------------
@@ -258,7 +318,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   copy(log: WalQueueLog, position: Position, buf: Buffer, at: number, entryBytes: number): void {
     const group = this.opened(log);
     group.copy(buf, at, entryBytes);
-    log.live.add(position, entryBytes, group.generation);
+    log.live.add(position, entryBytes, group.generation, group.entryOffset);
   }
 
   /** Names again every queue that no newer file names, so that `generation` can go. */
@@ -289,7 +349,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   }
 
   get gatheredBytes(): number {
-    return this.groups.gatheredBytes;
+    return this.groups.gatheredBytes + this.paging.gatheredBytes;
   }
 
   // -- start and stop ----------------------------------------------------------------------------------------------
@@ -320,7 +380,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   private report(queues: readonly RecoveredQueue[], ms: number): void {
     if (queues.length === 0) return;
-    const messages = queues.reduce((sum, queue) => sum + queue.messages.length, 0);
+    const messages = queues.reduce((sum, { count }) => sum + count, 0);
     const { bytes } = this.files.generations.measure();
     const fields = { queues: queues.length, messages, bytes, ms: Math.round(ms) };
     this.place.log.info(fields, `recovered ${messages} messages in ${queues.length} queues`);

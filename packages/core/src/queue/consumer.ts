@@ -31,6 +31,7 @@ export class QueueConsumer {
   private credit = 0;
   private paused = false;
   private stopped = false;
+  private gone = false;
   /** Owned by the turn order. */
   active = false;
   nextActive: QueueConsumer = this;
@@ -73,6 +74,7 @@ export class QueueConsumer {
 
   /** The peer is gone: no more deliveries, and what it holds is ready again, in its place and flagged. */
   detach(): void {
+    this.gone = true;
     this.stop();
     for (let held = this.firstHeld; held !== null; held = this.firstHeld) this.queue.settle(held, 'release');
   }
@@ -82,6 +84,11 @@ export class QueueConsumer {
     if (!this.paused) return;
     this.paused = false;
     this.wake();
+  }
+
+  /** True once it was detached: it must not be given anything. */
+  get isDetached(): boolean {
+    return this.gone;
   }
 
   /** False once it was stopped. For people who look. */

@@ -2,7 +2,7 @@ import { createSimPlatform } from '@chapar/platform';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ControlledLogs } from '../../../../test/support/controlled-logs.js';
-import { messageOf, queueAddress, queueProperties, TopologyKit } from '../../../../test/support/core-kit.js';
+import { getNow, messageOf, queueAddress, queueProperties, TopologyKit } from '../../../../test/support/core-kit.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import { declareQueue } from '../topology/declare.js';
 import { Turn } from '../turn.js';
@@ -100,7 +100,7 @@ describe('confirms of a durable queue', () => {
   it('come with the delivery to a consumer that does not acknowledge, and with a get that does not', () => {
     const scene = new Scene();
     scene.publish('a');
-    expect(scene.queue.get(null)!.message.body().toString()).toBe('a');
+    expect(getNow(scene.queue, null)!.message.body().toString()).toBe('a');
     scene.consume(false);
     scene.publish('b');
     expect(scene.told).toEqual(['a committed', 'b committed']);
@@ -214,13 +214,13 @@ describe('what a restart finds', () => {
     const publish = (...bodies: string[]) => {
       for (const body of bodies) queue.enqueue(messageOf(address, body, { persistent: !body.startsWith('t') }), null);
     };
-    const take = () => queue.get(queue.holder(spec, { deliver: () => true, detached: () => undefined }))!.delivery!;
+    const take = () => getNow(queue, queue.holder(spec, { deliver: () => true, detached: () => undefined }))!.delivery!;
     return { kit, queue, log, publish, take };
   };
   /** All that waits, flagged ones with a star. */
-  const drain = (queue: Queue): string[] => {
+  const drain = async (queue: Queue): Promise<string[]> => {
     const found: string[] = [];
-    for (let got = queue.get(null); got !== null; got = queue.get(null)) {
+    for (let got = await queue.get(null); got !== null; got = await queue.get(null)) {
       found.push(`${got.message.body()}${got.redelivered ? '*' : ''}`);
     }
     return found;
@@ -238,7 +238,7 @@ describe('what a restart finds', () => {
     expect([next.readyCount, next.unsettledCount]).toEqual([2, 0]);
     // New ones were never delivered.
     next.enqueue(messageOf(address, 'new', { persistent: true }), null);
-    expect(drain(next)).toEqual(['b*', 'c*', 'new']);
+    expect(await drain(next)).toEqual(['b*', 'c*', 'new']);
   });
 
   it('after a clean stop: flagged is only what was delivered', async () => {
@@ -252,7 +252,7 @@ describe('what a restart finds', () => {
     const again = next.vhost.queues.get('q')!;
     // Stopped once more before anything was delivered, it still knows.
     expect(again.deliveredUpTo).toBe(2);
-    expect(drain(again)).toEqual(['a*', 'b*', 'c', 'd']);
+    expect(await drain(again)).toEqual(['a*', 'b*', 'c', 'd']);
     expect(again.deliveredUpTo).toBe(4);
   });
 
@@ -262,12 +262,12 @@ describe('what a restart finds', () => {
     const first = take();
     first.consumer.settle(first, 'release');
     expect(queue.deliveredUpTo).toBe(1);
-    drain(queue);
+    await drain(queue);
     expect(queue.deliveredUpTo).toBe(2);
     kit.logs.delivered(queue.incarnation, queue.deliveredUpTo);
     const again = (await kit.restart(kit.logs.afterStop())).vhost.queues.get('q')!;
     again.enqueue(messageOf(address, 'new', { persistent: true }), null);
-    expect(drain(again)).toEqual(['new']);
+    expect(await drain(again)).toEqual(['new']);
   });
 
   it('goes on where the positions ended, so that what is given back finds its place', async () => {
@@ -277,8 +277,8 @@ describe('what a restart finds', () => {
     const again = (await kit.restart(kit.logs.afterCrash())).vhost.queues.get('q')!;
     again.enqueue(messageOf(address, 'd', { persistent: true }), null);
     const holder = again.holder(spec, { deliver: () => true, detached: () => undefined });
-    const held = [again.get(holder)!, again.get(holder)!].map(({ delivery }) => delivery!);
+    const held = [(await again.get(holder))!, (await again.get(holder))!].map(({ delivery }) => delivery!);
     for (const delivery of held.reverse()) delivery.consumer.settle(delivery, 'release');
-    expect(drain(again)).toEqual(['a*', 'b*', 'c*', 'd']);
+    expect(await drain(again)).toEqual(['a*', 'b*', 'c*', 'd']);
   });
 });

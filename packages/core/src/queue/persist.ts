@@ -1,4 +1,4 @@
-import type { LogStore } from '../ports.js';
+import type { LogStore, QueuePages } from '../ports.js';
 import { type Flushable, PHASE_PERSIST, type Turn } from '../turn.js';
 
 /** Hands the node's log what queues appended, once at the end of a turn. */
@@ -17,6 +17,11 @@ export class Persist implements Flushable {
     if (this.touched) return;
     this.touched = true;
     this.turn.add(PHASE_PERSIST, this);
+  }
+
+  /** Where a queue without a log pages to. What it pages is handed over at the end of the turn too. */
+  pages(): QueuePages {
+    return this.logs.pages();
   }
 
   endOfTurn(): void {

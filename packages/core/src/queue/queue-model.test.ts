@@ -7,8 +7,9 @@ import type { Message } from '../message.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
 import type { Delivery, DeliverySink, Outcome } from './delivery.js';
+import { Memory, unboundedMemory } from './memory.js';
 import { Persist } from './persist.js';
-import { Queue } from './queue.js';
+import { type Got, Queue } from './queue.js';
 import { QueueStatistics } from './statistics.js';
 import { Window } from './window.js';
 
@@ -44,6 +45,7 @@ interface Held {
 class Model {
   readonly queue: Queue;
   readonly log: ControlledLog | null;
+  private readonly logs = new ControlledLogs();
   private readonly clock = createSimPlatform(1).clock;
   private readonly turn = new Turn(this.clock);
   private readonly windows = [new Window(2), new Window(Number.POSITIVE_INFINITY)];
@@ -62,10 +64,14 @@ class Model {
     },
   };
 
-  constructor(isDurable: boolean) {
-    const logs = new ControlledLogs();
-    this.log = isDurable ? logs.log('i') : null;
-    this.queue = new Queue(this.turn, new Persist(this.turn, logs), queueProperties('q'), this.log);
+  constructor(isDurable: boolean, memory: Memory) {
+    this.logs.areReadsHeld = true;
+    this.log = isDurable ? this.logs.log('i') : null;
+    this.queue = new Queue(this.turn, new Persist(this.turn, this.logs), queueProperties('q'), this.log, memory);
+  }
+
+  get reads(): number {
+    return this.logs.reads;
   }
 
   // ---- steps -----------------------------------------------------------------------------------------------------
@@ -144,7 +150,8 @@ class Model {
   get(acknowledges: boolean): void {
     const first = this.isDeleted ? undefined : this.ready.shift();
     const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
-    const got = this.queue.get(acknowledges ? this.queue.holder(spec, this.sink) : null);
+    // What can be read was read: nothing is ever waited for here.
+    const got = this.queue.get(acknowledges ? this.queue.holder(spec, this.sink) : null) as Got | null;
     if (first === undefined) {
       expect(got).toBeNull();
       this.expected.getEmpty++;
@@ -267,12 +274,14 @@ class Model {
 
   endTurn(): void {
     this.clock.scheduler.runUntilIdleSync();
+    this.logs.answerReads();
     if (this.ready.length > 0 && this.takers.some((each) => this.canTake(each))) {
       throw new Error('a message waits, and somebody could take it');
     }
   }
 
   check(): void {
+    this.logs.answerReads();
     const { queue } = this;
     const bytesOf = (list: Known[]) => list.reduce((sum, { message }) => sum + message.bodyBytes, 0);
     expect([queue.readyCount, queue.readyBytes]).toEqual([this.ready.length, bytesOf(this.ready)]);
@@ -355,32 +364,50 @@ const steps = fc.oneof(
 );
 
 describe('a queue against a plain model', () => {
-  for (const isDurable of [false, true]) {
-    it(`${isDurable ? 'durable' : 'transient'}: order, credit, windows, priorities, flags, counts and statistics`, () => {
+  // Room for a few messages in memory, and for fewer when the node's budget is spent.
+  const tiny = () => new Memory(260, 600);
+  for (const [kind, isDurable, memory] of [
+    ['transient', false, unboundedMemory],
+    ['durable', true, unboundedMemory],
+    ['transient and paged', false, tiny],
+    ['durable and paged', true, tiny],
+  ] as const) {
+    it(`${kind}: order, credit, windows, priorities, flags, counts and statistics`, () => {
+      let reads = 0;
+      const isPaged = memory === tiny;
       fc.assert(
-        fc.property(fc.array(steps, { maxLength: 80 }), fc.array(steps, { maxLength: 8 }), (before, afterDelete) => {
-          const model = new Model(isDurable);
-          for (const run of before) {
-            run(model);
+        fc.property(
+          fc.array(steps, isPaged ? { maxLength: 80, size: 'max' } : { maxLength: 80 }),
+          fc.array(steps, { maxLength: 8 }),
+          (before, afterDelete) => {
+            const room = memory();
+            const model = new Model(isDurable, room);
+            for (const run of before) {
+              run(model);
+              model.check();
+            }
+            model.endTurn();
             model.check();
-          }
-          model.endTurn();
-          model.check();
-          if (afterDelete.length < 6) return;
-          model.delete();
-          model.check();
-          // Verdicts and credit may still come; nothing is delivered any more.
-          for (let i = 0; i < 5; i++) {
-            model.settle(i, 'release');
-            model.grant(i, 2);
-            model.resume(i, 1);
-            model.settleAgain(i, 'accept');
-          }
-          model.endTurn();
-          model.check();
-        }),
-        { numRuns: 1_000, seed: 2 },
+            reads += model.reads;
+            if (afterDelete.length < 6) return;
+            model.delete();
+            model.check();
+            // Verdicts and credit may still come; nothing is delivered any more.
+            for (let i = 0; i < 5; i++) {
+              model.settle(i, 'release');
+              model.grant(i, 2);
+              model.resume(i, 1);
+              model.settleAgain(i, 'accept');
+            }
+            model.endTurn();
+            model.check();
+            // Nothing waits in memory any more.
+            expect(room.usedBytes).toBe(0);
+          },
+        ),
+        { numRuns: isPaged ? 300 : 1_000, seed: 2 },
       );
+      expect([kind, reads, reads > 100]).toEqual([kind, expect.any(Number), isPaged]);
     });
   }
 });

@@ -1,7 +1,7 @@
 import { createSimPlatform } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { ControlledLogs } from '../../../../test/support/controlled-logs.js';
-import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
+import { getNow, messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
 import { Turn } from '../turn.js';
 import type { ConsumerSpec, QueueConsumer } from './consumer.js';
 import type { Delivery, DeliverySink } from './delivery.js';
@@ -123,10 +123,10 @@ describe('queue', () => {
     scene.consume('a', 2);
     scene.publish(...'123');
     scene.settle('release', 1);
-    const got = scene.queue.get(null)!;
+    const got = getNow(scene.queue, null)!;
     expect([got.message.body().toString(), got.redelivered, got.delivery]).toEqual(['2', true, null]);
-    expect(scene.queue.get(null)!.redelivered).toBe(false);
-    expect(scene.queue.get(null)).toBeNull();
+    expect(getNow(scene.queue, null)!.redelivered).toBe(false);
+    expect(getNow(scene.queue, null)).toBeNull();
     expect(scene.end()).toEqual(['a:1', 'a:2']);
   });
 
@@ -271,7 +271,7 @@ describe('exclusive consumers', () => {
     const scene = new Scene();
     scene.consume('x', 0, { exclusive: true });
     scene.publish('1');
-    expect(scene.queue.get(null)!.message.body().toString()).toBe('1');
+    expect(getNow(scene.queue, null)!.message.body().toString()).toBe('1');
   });
 });
 

@@ -1,11 +1,13 @@
 import { type Arguments, shownValue } from '../arguments.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import { brokerError } from '../errors.js';
+import type { Later } from '../later.js';
 import type { Message } from '../message.js';
-import type { Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
+import type { Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
+import { type Memory, unboundedMemory } from './memory.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
@@ -23,6 +25,14 @@ export interface QueueProperties {
   readonly owner: object | null;
   readonly arguments: Arguments;
   readonly incarnation: Incarnation;
+}
+
+/** What basic.get gets. */
+export interface Got {
+  readonly message: Message;
+  readonly redelivered: boolean;
+  /** Null when it is settled by being taken. */
+  readonly delivery: Delivery | null;
 }
 
 /** Deliveries of one queue in one go, beside what came in meanwhile: a few milliseconds, so that others have theirs between. */
@@ -47,7 +57,14 @@ export class Queue implements QueueHandle, Flushable {
   private readonly turn: Turn;
   private readonly log: QueueLog | null;
   private readonly persist: Persist;
-  private readonly ready = new Ready();
+  private readonly ready: Ready;
+  /** Where messages beyond the window lie: the log, or pages from the first time on that a queue without a log needs them. */
+  private pages: QueuePages | null;
+  /** Counts what makes a read under way void. */
+  private readEpoch = 0;
+  private isReading = false;
+  /** Who waits for the oldest message to be in memory. */
+  private readers: (() => void)[] = [];
   private readonly order = new TurnOrder();
   private readonly pending = new Pending();
   /** The last position given. */
@@ -67,13 +84,21 @@ export class Queue implements QueueHandle, Flushable {
   /** Called once when the log can promise nothing any more. */
   onLogFailed: ((error: Error) => void) | null = null;
 
-  constructor(turn: Turn, persist: Persist, properties: QueueProperties, log: QueueLog | null) {
+  constructor(
+    turn: Turn,
+    persist: Persist,
+    properties: QueueProperties,
+    log: QueueLog | null,
+    memory: Memory = unboundedMemory(),
+  ) {
     this.turn = turn;
     this.persist = persist;
     this.properties = properties;
     this.name = properties.name;
     this.incarnation = properties.incarnation;
     this.log = log;
+    this.pages = log;
+    this.ready = new Ready(memory, (position, message) => this.pageOut(position, message));
     this.logs = log !== null;
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
@@ -82,10 +107,8 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Takes what recovery found, before anything is enqueued or attached. */
   recover(found: RecoveredQueue): void {
-    for (const { position, message } of found.messages) {
-      this.ready.push(position, message);
-      this.lastPosition = position;
-    }
+    this.ready.recover(found.first, found.last, found.count, found.bytes);
+    this.lastPosition = found.last;
     // What is published from now on was not delivered before, whatever the crash left open.
     this.redeliveredUpTo = Math.min(found.deliveredUpTo, this.lastPosition);
   }
@@ -134,7 +157,7 @@ export class Queue implements QueueHandle, Flushable {
     const ready = this.ready;
     let left = dispatchMax + Math.min(2 * this.arrivals, dispatchCatchUpMax);
     this.arrivals = 0;
-    for (; !ready.isEmpty; left--) {
+    for (; ready.hasHead; left--) {
       if (left === 0) {
         this.dispatchAsked = true;
         this.turn.postpone(this);
@@ -145,7 +168,9 @@ export class Queue implements QueueHandle, Flushable {
       const position = ready.headPosition;
       const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
       this.deliver(consumer, position, ready.shift(), redelivered);
+      if (ready.isLow) this.readOn();
     }
+    if (ready.isLow) this.readOn();
   }
 
   private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
@@ -173,25 +198,93 @@ export class Queue implements QueueHandle, Flushable {
   }
 
   /**
-   * basic.get: the oldest message, or null. With a `holder` the message is held until settled; without one it is settled.
-   * `messageCount` of the answer is `readyCount` afterwards.
+   * basic.get: the oldest message, or null; a promise when it has to be read first. With a `holder` the message is held until
+   * settled; without one it is settled. `messageCount` of the answer is `readyCount` afterwards.
    */
-  get(holder: QueueConsumer | null): { message: Message; redelivered: boolean; delivery: Delivery | null } | null {
+  get(holder: QueueConsumer | null): Later<Got | null> {
+    if (holder?.isDetached) return null;
+    if (this.ready.hasHead) return this.getHead(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
       return null;
     }
-    const position = this.ready.headPosition;
-    const redelivered = this.ready.headReturned || position <= this.redeliveredUpTo;
-    const message = this.ready.shift();
-    if (redelivered) this.statistics.redelivered++;
+    const read = new Promise<void>((resolve) => this.readers.push(resolve));
+    this.readOn();
+    // Somebody else may have been faster.
+    return read.then(() => this.get(holder));
+  }
+
+  private getHead(holder: QueueConsumer | null): Got {
+    const { ready, statistics } = this;
+    const position = ready.headPosition;
+    const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
+    const message = ready.shift();
+    if (ready.isLow) this.readOn();
+    if (redelivered) statistics.redelivered++;
     if (holder === null) {
-      this.statistics.gotSettled++;
+      statistics.gotSettled++;
       this.gone(position, message, true);
       return { message, redelivered, delivery: null };
     }
-    this.statistics.got++;
+    statistics.got++;
     return { message, redelivered, delivery: this.handOut(holder, position, message, redelivered) };
+  }
+
+  // ---- paging --------------------------------------------------------------------------------------------------
+
+  private pageOut(position: Position, message: Message): void {
+    // What was logged is found there.
+    if (this.logs && message.persistent) return;
+    this.pages ??= this.persist.pages();
+    this.pages.page(position, message);
+    this.persist.touch();
+  }
+
+  private readOn(): void {
+    const { pages } = this;
+    if (this.isReading || pages === null) return;
+    this.isReading = true;
+    const [from, to] = this.ready.pagedRange;
+    const epoch = this.readEpoch;
+    pages.read(from, to, this.ready.roomBytes, (read) => {
+      if (epoch === this.readEpoch) this.arrived(read);
+    });
+  }
+
+  private arrived(read: LogRead): void {
+    this.isReading = false;
+    this.ready.take(read);
+    if (!this.dispatchAsked) this.dispatch();
+    // A chunk in which nothing could be read, or that nobody took.
+    if (!this.ready.hasHead && this.ready.isLow) this.readOn();
+    if (this.ready.hasHead || this.ready.isEmpty) this.wakeReaders();
+  }
+
+  private wakeReaders(): void {
+    if (this.readers.length === 0) return;
+    const { readers } = this;
+    this.readers = [];
+    for (const reader of readers) reader();
+  }
+
+  /** The queue is gone; of its log the store forgets everything. */
+  private forgetPages(): void {
+    this.readEpoch++;
+    if (this.log === null) this.pages?.forget(1, this.lastPosition);
+    this.pages = null;
+  }
+
+  /** Forgets what is on disk alone; a read under way comes to nothing. */
+  private forgetPaged(): void {
+    const { log, pages } = this;
+    this.readEpoch++;
+    this.isReading = false;
+    this.ready.forgetPaged((first, last) => {
+      pages?.forget(first, last);
+      if (log === null) return;
+      log.settle(first, last);
+      this.persist.touch();
+    });
   }
 
   // ---- settle --------------------------------------------------------------------------------------------------
@@ -292,10 +385,12 @@ export class Queue implements QueueHandle, Flushable {
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): number {
     const count = this.ready.length;
+    this.forgetPaged();
     while (!this.ready.isEmpty) {
       const position = this.ready.headPosition;
       this.gone(position, this.ready.shift(), false);
     }
+    this.wakeReaders();
     this.statistics.purged += count;
     return count;
   }
@@ -308,7 +403,9 @@ export class Queue implements QueueHandle, Flushable {
     this.exclusiveConsumer = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
+    this.forgetPages();
     this.ready.clear();
+    this.wakeReaders();
     const consumers = [...this.consumers];
     this.consumers.clear();
     for (const consumer of consumers) consumer.end();
@@ -330,6 +427,15 @@ export class Queue implements QueueHandle, Flushable {
 
   get readyBytes(): number {
     return this.ready.bytes;
+  }
+
+  /** Of those that are ready: on disk and not in memory. */
+  get pagedCount(): number {
+    return this.ready.pagedCount;
+  }
+
+  get pagedBytes(): number {
+    return this.ready.pagedBytes;
   }
 
   get unsettledCount(): number {

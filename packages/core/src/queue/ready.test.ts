@@ -32,7 +32,7 @@ function assertSame(ready: Ready, { list }: Model): void {
 }
 
 /** What a test has to see of private things: how much is kept. */
-const slotsOf = (ready: Ready): unknown[] => (ready as unknown as { messages: unknown[] }).messages;
+const slotsOf = (ready: Ready): unknown[] => (ready as unknown as { front: { messages: unknown[] } }).front.messages;
 
 describe('ready list', () => {
   it('is a list sorted by position, whatever is taken and given back', () => {

@@ -1,34 +1,120 @@
 import type { Message } from '../message.js';
-import type { Position } from '../ports.js';
+import type { LogRead, Position } from '../ports.js';
+import { type Memory, unboundedMemory } from './memory.js';
+import { ReturnedHeap } from './returned-heap.js';
+import { Ring } from './ring.js';
+
+/** Called with a message that leaves memory, to be read back when its turn comes. */
+export type PageOut = (position: Position, message: Message) => void;
 
 /**
- * The messages of a queue that wait for a consumer, in order of their positions: fresh ones in a ring, and those that were given
- * back (all of them older than any fresh one) in a heap. Two plain arrays and no object per message.
+ * The messages of a queue that wait for a consumer, in order of their positions:
+ *
+ *     returned   those that were given back, all older than any fresh one: in memory
+ *     front      the oldest fresh ones: in memory, and filled up from the disk
+ *     paged      a range of positions, counted and nothing more: on disk
+ *     back       the youngest: in memory, so that a queue that has nearly caught up reads little
+ *
+ * A short queue has a front alone.
  */
 export class Ready {
-  private messages: (Message | undefined)[] = [];
-  private positions: number[] = [];
-  private mask = -1;
-  private head = 0;
-  private tail = 0;
+  private readonly memory: Memory;
+  private readonly pageOut: PageOut;
+  private front: Ring;
+  private back: Ring;
   private returned = new ReturnedHeap();
+  /** Paged messages lie in this range; empty when there are none. */
+  private pagedFrom: Position = 1;
+  private pagedTo: Position = 0;
+  /** Not in memory; those that could not be read are among them. */
+  pagedCount = 0;
+  pagedBytes = 0;
+  /** Of the paged: those that could not be read. They wait for a restart, or for a purge. */
+  private stranded: Position[] = [];
   bytes = 0;
 
-  get length(): number {
-    return this.tail - this.head + this.returned.length;
+  constructor(memory: Memory = unboundedMemory(), pageOut: PageOut = () => undefined) {
+    this.memory = memory;
+    this.pageOut = pageOut;
+    this.front = new Ring(memory);
+    this.back = new Ring(memory);
   }
 
+  get length(): number {
+    return this.front.length + this.back.length + this.returned.length + this.pagedCount;
+  }
+
+  /** Nothing waits that could be delivered, now or when it was read. */
   get isEmpty(): boolean {
-    return this.tail === this.head && this.returned.length === 0;
+    return this.front.isEmpty && this.returned.length === 0 && !this.isPaged && this.back.isEmpty;
+  }
+
+  /** Part of it has to be read before it can be delivered. */
+  get isPaged(): boolean {
+    return this.pagedFrom <= this.pagedTo;
+  }
+
+  /** The oldest is in memory. */
+  get hasHead(): boolean {
+    return !this.front.isEmpty || this.returned.length > 0 || (!this.isPaged && !this.back.isEmpty);
+  }
+
+  /** Reading on is due. */
+  get isLow(): boolean {
+    return this.pagedFrom <= this.pagedTo && this.front.costBytes <= this.memory.lowBytes;
+  }
+
+  /** What may be read now. Bytes. */
+  get roomBytes(): number {
+    return Math.max(1, this.memory.halfWindowBytes - this.front.costBytes);
+  }
+
+  get pagedRange(): readonly [from: Position, to: Position] {
+    return [this.pagedFrom, this.pagedTo];
   }
 
   /** A message that was never delivered by this life of the queue; its position is above all before it. */
   push(position: Position, message: Message): void {
-    if (this.tail - this.head > this.mask) this.grow();
-    const at = this.tail++ & this.mask;
-    this.messages[at] = message;
-    this.positions[at] = position;
     this.bytes += message.bodyBytes;
+    if (this.front.isEmpty && !this.isPaged) this.turnOver();
+    if (this.back.isEmpty && !this.isPaged && this.front.costBytes <= this.memory.halfWindowBytes) {
+      this.front.push(position, message);
+      return;
+    }
+    this.back.push(position, message);
+    const bytesMax = this.memory.halfWindowBytes;
+    while (this.back.costBytes > bytesMax && this.back.length > 1) this.pageOldestOut();
+  }
+
+  private pageOldestOut(): void {
+    const position = this.back.headPosition;
+    const message = this.back.shift();
+    if (!this.isPaged) this.pagedFrom = position;
+    this.pagedTo = position;
+    this.pagedCount++;
+    this.pagedBytes += message.bodyBytes;
+    this.pageOut(position, message);
+  }
+
+  /** What recovery found lies on disk as a whole. */
+  recover(first: Position, last: Position, count: number, bytes: number): void {
+    if (count === 0) return;
+    this.pagedFrom = first;
+    this.pagedTo = last;
+    this.pagedCount = count;
+    this.pagedBytes = bytes;
+    this.bytes = bytes;
+  }
+
+  /** Takes what was read from the beginning of `pagedRange`. */
+  take(read: LogRead): void {
+    for (const { position, message } of read.messages) {
+      this.front.push(position, message);
+      this.pagedCount--;
+      this.pagedBytes -= message.bodyBytes;
+    }
+    this.pagedFrom = read.upTo + 1;
+    for (const position of read.unreadable) this.stranded.push(position);
   }
 
   /** Puts a delivered message back in its place. */
@@ -40,12 +126,13 @@ export class Ready {
   /** Position of the oldest; 0 when empty. */
   get headPosition(): Position {
     if (this.returned.length > 0) return this.returned.headPosition;
-    return this.tail === this.head ? 0 : this.positions[this.head & this.mask]!;
+    return this.freshPosition;
   }
 
   /** Position of the oldest that was not given back; 0 when there is none. */
   get freshPosition(): Position {
-    return this.tail === this.head ? 0 : this.positions[this.head & this.mask]!;
+    if (!this.front.isEmpty) return this.front.headPosition;
+    return this.isPaged ? this.pagedFrom : this.back.headPosition;
   }
 
   /** True when the oldest was delivered before. */
@@ -53,111 +140,42 @@ export class Ready {
     return this.returned.length > 0;
   }
 
-  /** Takes the oldest out. Only when not empty. */
+  /** Takes the oldest out. Only when it is in memory. */
   shift(): Message {
     let message: Message;
     if (this.returned.length > 0) {
       message = this.returned.shift();
     } else {
-      const at = this.head++ & this.mask;
-      message = this.messages[at]!;
-      this.messages[at] = undefined;
-      if (this.head === this.tail) this.rest();
+      if (this.front.isEmpty) this.turnOver();
+      message = this.front.shift();
     }
     this.bytes -= message.bodyBytes;
     return message;
   }
 
+  /** Everything up to the youngest was taken: they are the next. */
+  private turnOver(): void {
+    if (this.back.isEmpty) return;
+    const { front } = this;
+    this.front = this.back;
+    this.back = front;
+  }
+
+  /** Forgets what is not in memory, and calls `range` with the ranges of positions in which it lies and nothing else does. */
+  forgetPaged(range: (first: Position, last: Position) => void): void {
+    if (this.isPaged) range(this.pagedFrom, this.pagedTo);
+    this.bytes -= this.pagedBytes;
+    this.pagedFrom = 1;
+    this.pagedTo = this.pagedCount = this.pagedBytes = 0;
+    for (const position of this.stranded) range(position, position);
+    this.stranded = [];
+  }
+
   clear(): void {
-    this.messages = [];
-    this.positions = [];
-    this.mask = -1;
-    this.head = this.tail = 0;
+    this.front.clear();
+    this.back.clear();
     this.returned = new ReturnedHeap();
+    this.forgetPaged(() => undefined);
     this.bytes = 0;
-  }
-
-  private rest(): void {
-    this.head = this.tail = 0;
-    // A ring that a backlog blew up is given back, so that ten thousand quiet queues cost nothing.
-    if (this.mask >= 1023) {
-      this.messages = [];
-      this.positions = [];
-      this.mask = -1;
-    }
-  }
-
-  private grow(): void {
-    const size = this.mask === -1 ? 16 : (this.mask + 1) * 2;
-    const messages: (Message | undefined)[] = new Array(size);
-    const positions: number[] = new Array(size);
-    const waiting = this.tail - this.head;
-    for (let i = 0; i < waiting; i++) {
-      const from = (this.head + i) & this.mask;
-      messages[i] = this.messages[from];
-      positions[i] = this.positions[from]!;
-    }
-    for (let i = waiting; i < size; i++) {
-      messages[i] = undefined;
-      positions[i] = 0;
-    }
-    this.messages = messages;
-    this.positions = positions;
-    this.head = 0;
-    this.tail = waiting;
-    this.mask = size - 1;
-  }
-}
-
-/** A binary min-heap by position: giving back 100,000 deliveries of a closed channel costs no more than sorting them. */
-class ReturnedHeap {
-  private readonly positions: number[] = [];
-  private readonly messages: Message[] = [];
-
-  get length(): number {
-    return this.positions.length;
-  }
-
-  get headPosition(): Position {
-    return this.positions[0]!;
-  }
-
-  push(position: Position, message: Message): void {
-    let at = this.positions.length;
-    this.positions.push(position);
-    this.messages.push(message);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (this.positions[parent]! <= position) break;
-      this.move(parent, at);
-      at = parent;
-    }
-    this.positions[at] = position;
-    this.messages[at] = message;
-  }
-
-  shift(): Message {
-    const first = this.messages[0]!;
-    const position = this.positions.pop()!;
-    const message = this.messages.pop()!;
-    const length = this.positions.length;
-    if (length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= length) break;
-      if (child + 1 < length && this.positions[child + 1]! < this.positions[child]!) child++;
-      if (this.positions[child]! >= position) break;
-      this.move(child, at);
-      at = child;
-    }
-    this.positions[at] = position;
-    this.messages[at] = message;
-    return first;
-  }
-
-  private move(from: number, to: number): void {
-    this.positions[to] = this.positions[from]!;
-    this.messages[to] = this.messages[from]!;
   }
 }

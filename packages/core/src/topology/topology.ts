@@ -5,6 +5,7 @@ import { type Arguments, canonical, noArguments } from '../arguments.js';
 import type { Dialects } from '../dialect.js';
 import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
+import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
 import { Queue, type QueueProperties } from '../queue/queue.js';
 import type { Binding, Destination } from '../routing/binding.js';
@@ -41,6 +42,8 @@ export interface TopologyParts {
   readonly random: Random;
   readonly log: Log;
   readonly alarms: Alarms;
+  /** Of the queues' backlogs; default: all of them stay in memory. */
+  readonly memory?: Memory;
 }
 
 /**
@@ -72,8 +75,8 @@ export class Topology {
       this.apply(entries);
       this.parts.metadata.watch(prefix, revision, (events) => this.apply(events));
     }
-    for (const [incarnation, { messages }] of this.recovered) {
-      this.parts.log.warn({ incarnation, messages: messages.length }, 'messages of a deleted queue were dropped');
+    for (const [incarnation, { count }] of this.recovered) {
+      this.parts.log.warn({ incarnation, messages: count }, 'messages of a deleted queue were dropped');
       this.parts.logs.remove(incarnation);
     }
     this.recovered.clear();
@@ -192,6 +195,7 @@ export class Topology {
       this.persist,
       properties,
       properties.durable && properties.owner === null ? logs.log(properties.incarnation) : null,
+      this.parts.memory,
     );
     const recovered = this.recovered.get(properties.incarnation);
     if (recovered !== undefined) {

@@ -68,7 +68,7 @@ async function take(call: Call, queue: Queue, wish: Wish): Promise<JsonValue[]> 
   let payloadBytes = 0;
   try {
     while (rows.length < wish.count && payloadBytes < payloadBytesMax) {
-      const got = queue.get(holder);
+      const got = await queue.get(holder);
       if (got === null) break;
       if (got.delivery !== null) held.push(got.delivery);
       const payload = got.message.body();

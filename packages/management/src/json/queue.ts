@@ -21,6 +21,8 @@ export function queueProperties(broker: Broker, queue: Queue): Row {
 /** The whole of it. Fields of the field's that mean nothing here (garbage_collection, backing_queue_status, ...) are left out. */
 export function queueJson(broker: Broker, queue: Queue): Row {
   const { readyCount: ready, unsettledCount: unacknowledged, readyBytes, unsettledBytes } = queue;
+  const { pagedCount, pagedBytes } = queue;
+  const bytesInMemory = readyBytes + unsettledBytes - pagedBytes;
   return {
     ...queueProperties(broker, queue),
     consumers: queue.consumers.size,
@@ -30,17 +32,17 @@ export function queueJson(broker: Broker, queue: Queue): Row {
     operator_policy: null,
     exclusive_consumer_tag: exclusiveConsumerTag(queue),
     single_active_consumer_tag: null,
-    // Bytes of the messages that it holds; the field counts the process.
-    memory: readyBytes + unsettledBytes,
+    // Bytes of the messages that it holds in memory; the field counts the process.
+    memory: bytesInMemory,
     message_bytes: readyBytes + unsettledBytes,
-    message_bytes_paged_out: 0,
-    message_bytes_ram: readyBytes + unsettledBytes,
+    message_bytes_paged_out: pagedBytes,
+    message_bytes_ram: bytesInMemory,
     message_bytes_ready: readyBytes,
     message_bytes_unacknowledged: unsettledBytes,
     ...lengths(ready, unacknowledged),
-    messages_paged_out: 0,
-    messages_ram: ready + unacknowledged,
-    messages_ready_ram: ready,
+    messages_paged_out: pagedCount,
+    messages_ram: ready + unacknowledged - pagedCount,
+    messages_ready_ram: ready - pagedCount,
     messages_unacknowledged_ram: unacknowledged,
     recoverable_slaves: null,
     ...messageStats(queue.statistics),

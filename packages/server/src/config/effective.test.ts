@@ -83,7 +83,7 @@ describe('values', () => {
   });
 
   test('how often the disk is synced, and fractions', () => {
-    expect(options('').store).toEqual({ syncEveryMs: 0, reserve: 64 * 1024 * 1024 });
+    expect(options('').store).toMatchObject({ syncEveryMs: 0, reserve: 64 * 1024 * 1024 });
     expect(options('store:\n  durability: periodic:200ms\n').store.syncEveryMs).toBe(200);
     expect(options('', { CHAPAR_LIMITS__MEMORY_WATERMARK: '0.45' }).limits.memoryWatermark).toBe(0.45);
   });

@@ -21,6 +21,10 @@ export interface ServerOptions {
   /** Absolute paths; null when no TLS listener is wanted. */
   readonly tls: TlsFiles | null;
   readonly store: {
+    /** Bytes. */
+    readonly windowBytes: number;
+    /** Bytes. */
+    readonly memoryBytes: number;
     /** Milliseconds that a confirmed message may be without a sync; 0: it is synced first. */
     readonly syncEveryMs: number;
     /** Bytes. */
@@ -77,6 +81,8 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     listeners,
     tls: tlsFiles(config, directory),
     store: {
+      windowBytes: config.get('store.windowBytes'),
+      memoryBytes: config.get('store.memoryBytes'),
       syncEveryMs: Number(/\d+/.exec(config.get('store.durability'))?.[0] ?? 0),
       reserve: config.get('store.reserve'),
     },

@@ -101,6 +101,22 @@ export const settings = {
       'Kept aside on the disk of the data directory, so that a full disk can still be drained: with it go out what gathered before the disk was full, and the settlements of what is consumed. 0: nothing. Bytes.',
   },
 
+  'store.windowBytes': {
+    type: 'integer',
+    minimum: 65_536,
+    maximum: 1_073_741_824,
+    default: 8_388_608,
+    description:
+      'How much of its waiting messages each queue keeps in memory; the rest lies on disk and is read when its turn comes, transient messages too. Bytes.',
+  },
+  'store.memoryBytes': {
+    type: 'integer',
+    minimum: 1_048_576,
+    default: 134_217_728,
+    description:
+      'How much of their waiting messages all queues together keep in memory; beyond it, each queue keeps a sixty-fourth of its window. Bytes.',
+  },
+
   'auth.defaultUser': {
     type: 'string',
     minLength: 1,

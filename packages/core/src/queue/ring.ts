@@ -1,0 +1,94 @@
+import type { Message } from '../message.js';
+import type { Position } from '../ports.js';
+import { costBytes, type Memory } from './memory.js';
+
+/** Messages by ascending position, in and out at the ends: two plain arrays and no object per message. */
+export class Ring {
+  private messages: (Message | undefined)[] = [];
+  private positions: number[] = [];
+  private mask = -1;
+  private head = 0;
+  private tail = 0;
+  private readonly memory: Memory;
+  /** What they cost in memory. */
+  costBytes = 0;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
+
+  get length(): number {
+    return this.tail - this.head;
+  }
+
+  get isEmpty(): boolean {
+    return this.tail === this.head;
+  }
+
+  push(position: Position, message: Message): void {
+    if (this.tail - this.head > this.mask) this.grow();
+    const at = this.tail++ & this.mask;
+    this.messages[at] = message;
+    this.positions[at] = position;
+    const cost = costBytes(message);
+    this.costBytes += cost;
+    this.memory.usedBytes += cost;
+  }
+
+  /** Position of the oldest; 0 when empty. */
+  get headPosition(): Position {
+    return this.tail === this.head ? 0 : this.positions[this.head & this.mask]!;
+  }
+
+  /** Takes the oldest out. Only when not empty. */
+  shift(): Message {
+    const at = this.head++ & this.mask;
+    const message = this.messages[at]!;
+    this.messages[at] = undefined;
+    if (this.head === this.tail) this.rest();
+    const cost = costBytes(message);
+    this.costBytes -= cost;
+    this.memory.usedBytes -= cost;
+    return message;
+  }
+
+  clear(): void {
+    this.messages = [];
+    this.positions = [];
+    this.mask = -1;
+    this.head = this.tail = 0;
+    this.memory.usedBytes -= this.costBytes;
+    this.costBytes = 0;
+  }
+
+  private rest(): void {
+    this.head = this.tail = 0;
+    // A ring that a backlog blew up is given back, so that ten thousand quiet queues cost nothing.
+    if (this.mask >= 1023) {
+      this.messages = [];
+      this.positions = [];
+      this.mask = -1;
+    }
+  }
+
+  private grow(): void {
+    const size = this.mask === -1 ? 16 : (this.mask + 1) * 2;
+    const messages: (Message | undefined)[] = new Array(size);
+    const positions: number[] = new Array(size);
+    const waiting = this.tail - this.head;
+    for (let i = 0; i < waiting; i++) {
+      const from = (this.head + i) & this.mask;
+      messages[i] = this.messages[from];
+      positions[i] = this.positions[from]!;
+    }
+    for (let i = waiting; i < size; i++) {
+      messages[i] = undefined;
+      positions[i] = 0;
+    }
+    this.messages = messages;
+    this.positions = positions;
+    this.head = 0;
+    this.tail = waiting;
+    this.mask = size - 1;
+  }
+}

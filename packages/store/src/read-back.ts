@@ -1,0 +1,166 @@
+import type { LoggedMessage, LogRead, Position } from '@chapar/core';
+import type { Log } from '@chapar/platform';
+import { entryBytesAt } from './entry.js';
+import type { Generation, Generations } from './generation.js';
+import type { LiveEntries, Place } from './live.js';
+import { MessageReader, publishPosition, publishQueueNumber } from './publish-entry.js';
+
+/** Entries this far apart in a file are read together with what stands between them. Bytes. */
+const gapBytesMax = 4096;
+/** Read in one piece, unless a single entry is larger. Bytes. */
+const runBytesMax = 1024 * 1024;
+
+/** Whose messages are read. */
+export interface ReadSource {
+  readonly live: LiveEntries;
+  /** Of its queue, in the entries. */
+  readonly number: number;
+  /** For people. */
+  readonly incarnation: string;
+}
+
+/** Entries that stand near each other in one file. */
+interface Run {
+  readonly generation: number;
+  readonly offset: number;
+  end: number;
+  readonly places: Place[];
+}
+
+/** Fetches messages from log files by what the queue's index says. */
+export class ReadBack {
+  private readonly generations: Generations;
+  private readonly log: Log;
+  /** Resolves when everything that was appended so far has been written. */
+  private readonly written: () => Promise<void>;
+  private readonly reader = new MessageReader();
+
+  constructor(generations: Generations, log: Log, written: () => Promise<void>) {
+    this.generations = generations;
+    this.log = log;
+    this.written = written;
+  }
+
+  /** How many of them, from the first on, are in their files already. Entries that were moved may stand before those that were not. */
+  writtenCount(places: readonly Place[]): number {
+    const first = places.findIndex((place) => !this.isWritten(place));
+    return first === -1 ? places.length : first;
+  }
+
+  /** One whose file has gone stands elsewhere. */
+  private isWritten({ generation, offset, bytes }: Place): boolean {
+    const found = this.generations.get(generation);
+    return found === undefined || offset + bytes <= found.writtenBytes;
+  }
+
+  /** The messages at these places; `upTo` goes into the answer as it is. Never rejects. */
+  async read(source: ReadSource, places: readonly Place[], upTo: Position): Promise<LogRead> {
+    const messages: LoggedMessage[] = [];
+    const missed: Place[] = [];
+    const runs = runsOf(places);
+    const bufs = await Promise.all(runs.map((run) => this.readRun(run)));
+    for (const [i, run] of runs.entries()) {
+      for (const place of run.places) {
+        const message = this.messageAt(source, bufs[i]!, run.offset, place);
+        if (message === null) missed.push(place);
+        else messages.push(message);
+      }
+    }
+    if (missed.length === 0) return { messages, upTo, unreadable: [] };
+    const unreadable = await this.readMissed(source, missed, messages);
+    messages.sort((a, b) => a.position - b.position);
+    return { messages, upTo, unreadable };
+  }
+
+  /** What a file has of a run; empty when it cannot be read. */
+  private async readRun({ generation, offset, end }: Run): Promise<Buffer> {
+    const found = this.generations.get(generation);
+    if (found === undefined) return nothing;
+    try {
+      return await found.file.read(offset, end - offset);
+    } catch (error) {
+      // A file that was emptied meanwhile is closed: what was in it stands elsewhere.
+      if (this.generations.get(generation) !== undefined)
+        this.log.warn({ file: found.path, offset, error }, readFailed);
+      return nothing;
+    }
+  }
+
+  private messageAt(source: ReadSource, buf: Buffer, offset: number, place: Place): LoggedMessage | null {
+    const generation = this.generations.get(place.generation);
+    const at = place.offset - offset;
+    const end = at + place.bytes;
+    if (generation === undefined || !this.isHealthy(source, generation, buf, at, place)) return null;
+    return { position: place.position, message: this.reader.read(buf, at, end) };
+  }
+
+  private isHealthy({ number }: ReadSource, { salt }: Generation, buf: Buffer, at: number, place: Place): boolean {
+    if (at + place.bytes > buf.length || entryBytesAt(buf, at, at + place.bytes, salt) !== place.bytes) return false;
+    return publishQueueNumber(buf, at) === number && publishPosition(buf, at) === place.position;
+  }
+
+  /**
+   * What could not be read with its neighbours, one by one: entries may have been moved to another file meanwhile, and damage seldom
+   * spoils all of a run. Returns those that are there and cannot be read.
+   */
+  private async readMissed(
+    source: ReadSource,
+    missed: readonly Place[],
+    messages: LoggedMessage[],
+  ): Promise<Position[]> {
+    const unreadable: Place[] = [];
+    for (const { position } of missed) {
+      const found = await this.readAlone(source, position);
+      if (found === null) continue;
+      if ('message' in found) messages.push(found);
+      else unreadable.push(found);
+    }
+    if (unreadable.length > 0) this.say(source, unreadable);
+    return unreadable.map(({ position }) => position);
+  }
+
+  /** The message, or where it stands unreadable; null when it was settled meanwhile. */
+  private async readAlone(source: ReadSource, position: Position): Promise<LoggedMessage | Place | null> {
+    let tried: Place | null = null;
+    for (;;) {
+      const place = source.live.placeOf(position);
+      if (place === null) return null;
+      if (tried !== null && place.generation === tried.generation && place.offset === tried.offset) return place;
+      tried = place;
+      if (!this.isWritten(place)) await this.written().catch(() => undefined);
+      const { generation, offset, bytes } = place;
+      const buf = await this.readRun({ generation, offset, end: offset + bytes, places: [place] });
+      const message = this.messageAt(source, buf, offset, place);
+      if (message !== null) return message;
+    }
+  }
+
+  private say({ incarnation }: ReadSource, places: readonly Place[]): void {
+    const { position, generation, offset } = places[0]!;
+    const file = this.generations.get(generation)?.path;
+    this.log.error(
+      { queue: incarnation, messages: places.length, position, file, offset },
+      'messages cannot be read back; they stay in their queue and are not delivered before a restart',
+    );
+  }
+}
+
+function runsOf(places: readonly Place[]): Run[] {
+  const runs: Run[] = [];
+  let run: Run | undefined;
+  for (const place of places) {
+    const { generation, offset, bytes } = place;
+    const isNear = run?.generation === generation && offset >= run.end && offset - run.end <= gapBytesMax;
+    if (run === undefined || !isNear || offset + bytes - run.offset > runBytesMax) {
+      run = { generation, offset, end: offset + bytes, places: [place] };
+      runs.push(run);
+    } else {
+      run.end = offset + bytes;
+      run.places.push(place);
+    }
+  }
+  return runs;
+}
+
+const nothing = Buffer.alloc(0);
+const readFailed = 'a file with messages that wait in queues could not be read';
