@@ -34,6 +34,8 @@ export class Message {
   /** The body in pieces when it came in several frames; null otherwise. */
   readonly parts: readonly Buffer[] | null;
   readonly bodyBytes: number;
+  /** When the first queue took it, by the node's time (`Turn.nowMs`); 0: not yet. It is not changed by waiting, being read back or requeued. */
+  receivedAtMs = 0;
   /** False while `bytes` is the socket's chunk and the message is small enough to be copied. */
   private kept: boolean;
 

@@ -23,9 +23,32 @@ export class Turn {
   private postponed: Flushable[] = [];
   private scheduled = false;
   private readonly run = (): void => this.flush();
+  /** What is added to the monotonic clock to get the node's time. */
+  private startMs: number;
+  /** The node's time in this turn; -1: nobody has asked yet. */
+  private timeMs = -1;
 
   constructor(clock: Clock) {
     this.clock = clock;
+    this.startMs = clock.wallMs() - clock.monotonicMs();
+  }
+
+  /**
+   * The node's time, the same for all of a turn: wall-clock time as it was when the node started, and from there on the monotonic
+   * clock, so that nothing expires because somebody set the clock. Milliseconds since 1970, whole.
+   */
+  get nowMs(): number {
+    if (this.timeMs < 0) {
+      this.timeMs = Math.floor(this.startMs + this.clock.monotonicMs());
+      if (!this.scheduled) this.schedule();
+    }
+    return this.timeMs;
+  }
+
+  /** The node's time goes on from here when the wall clock stands before it: it never goes back over a restart. */
+  startNotBefore(ms: number): void {
+    this.startMs = Math.max(this.startMs, ms - this.clock.monotonicMs());
+    this.timeMs = -1;
   }
 
   /** The caller remembers that it was added until its `endOfTurn` is called. */
@@ -48,6 +71,7 @@ export class Turn {
   /** Runs everything gathered, also what is added meanwhile to this or a later phase; what goes to an earlier phase waits a turn. */
   flush(): void {
     this.scheduled = false;
+    this.timeMs = -1;
     if (this.postponed.length > 0) {
       const { postponed } = this;
       this.postponed = [];

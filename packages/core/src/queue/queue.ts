@@ -12,6 +12,7 @@ import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
 import { Ready } from './ready.js';
+import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
 import { TurnOrder } from './turn-order.js';
 
@@ -79,6 +80,8 @@ export class Queue implements QueueHandle, Flushable {
   private arrivals = 0;
   private failed = false;
   deleted = false;
+  /** Replaced when a policy changes; see `QueueRules`. */
+  rules: QueueRules;
   /** Called when the last consumer went (auto-delete). */
   onUnused: (() => void) | null = null;
   /** Called once when the log can promise nothing any more. */
@@ -98,6 +101,7 @@ export class Queue implements QueueHandle, Flushable {
     this.incarnation = properties.incarnation;
     this.log = log;
     this.pages = log;
+    this.rules = rulesOf(properties.arguments);
     this.ready = new Ready(memory, (position, message) => this.pageOut(position, message));
     this.logs = log !== null;
     if (log === null) return;
@@ -117,6 +121,7 @@ export class Queue implements QueueHandle, Flushable {
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
     this.statistics.published++;
+    if (message.receivedAtMs === 0) message.receivedAtMs = this.turn.nowMs;
     const log = this.log;
     let position: Position;
     if (log === null) {
