@@ -118,7 +118,7 @@ export const errorRegistry = {
     'PRECONDITION_FAILED',
     "unknown exchange type '{type}'",
     'exchange.declare names a type that this broker does not have.',
-    'Use direct, fanout, topic or headers.',
+    'Use direct, fanout, topic, headers or another type that docs/EXCHANGES.md names.',
   ),
   inUse: channel(
     406,

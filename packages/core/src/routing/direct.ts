@@ -1,9 +1,9 @@
-import type { Arguments } from '../arguments.js';
 import type { Binding } from './binding.js';
-import type { Router } from './router.js';
+import type { ExchangeType, Router, Subject } from './router.js';
 
 /** The routing key equals the binding key (AMQP 0-9-1 §3.1.3.1). */
 export class DirectRouter implements Router {
+  readonly decidesBy = 'routing-key';
   private readonly byKey = new Map<string, Set<Binding>>();
 
   add(binding: Binding): void {
@@ -17,7 +17,13 @@ export class DirectRouter implements Router {
     if (bindings?.delete(binding) && bindings.size === 0) this.byKey.delete(binding.routingKey);
   }
 
-  route(routingKey: string, _headers: Arguments, match: (binding: Binding) => void): void {
+  route(routingKey: string, _subject: Subject, match: (binding: Binding) => void): void {
     this.byKey.get(routingKey)?.forEach(match);
   }
 }
+
+export const directType: ExchangeType = {
+  name: 'direct',
+  description: 'routing key equals binding key',
+  create: () => new DirectRouter(),
+};

@@ -1,7 +1,8 @@
+import type { Random } from '@chapar/platform';
 import type { Arguments } from '../arguments.js';
 import type { Incarnation } from '../ports.js';
 import { type Binding, bindingKey } from './binding.js';
-import type { ExchangeType, Router } from './router.js';
+import type { ExchangeType, Router, Subject } from './router.js';
 
 /** What an exchange is declared as. */
 export interface ExchangeProperties {
@@ -26,11 +27,11 @@ export class Exchange {
   private readonly router: Router;
   publishedIn = 0;
 
-  constructor(properties: ExchangeProperties, type: ExchangeType) {
+  constructor(properties: ExchangeProperties, type: ExchangeType, random: Random) {
     this.properties = properties;
     this.name = properties.name;
     this.type = type;
-    this.router = type.create(properties.arguments);
+    this.router = type.create(properties.arguments, random);
   }
 
   /** Where messages go that match nothing here; undefined: nowhere. */
@@ -51,8 +52,13 @@ export class Exchange {
     if (binding.destination.kind === 'exchange') binding.destination.exchange.inbound.delete(binding);
   }
 
-  route(routingKey: string, headers: Arguments, match: (binding: Binding) => void): void {
-    this.router.route(routingKey, headers, match);
+  /** See `Router.decidesBy`. */
+  get decidesBy(): Router['decidesBy'] {
+    return this.router.decidesBy;
+  }
+
+  route(routingKey: string, subject: Subject, match: (binding: Binding) => void): void {
+    this.router.route(routingKey, subject, match);
   }
 }
 

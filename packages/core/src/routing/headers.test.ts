@@ -3,15 +3,18 @@ import { describe, expect, it } from 'vitest';
 import type { Arguments } from '../arguments.js';
 import type { JsonValue } from '../ports.js';
 import type { Binding } from './binding.js';
-import { HeadersRouter, invalidHeadersBinding } from './headers.js';
+import { HeadersRouter, headersType } from './headers.js';
+import type { Subject } from './router.js';
 
+const subject = (headers: Arguments): Subject => ({ headers, property: () => undefined });
+const invalidBinding = (args: Arguments) => headersType.invalidBinding!('', args);
 const binding = (args: Arguments): Binding => ({ arguments: args }) as Binding;
 
 function fits(args: Arguments, headers: Arguments): boolean {
   const router = new HeadersRouter();
   router.add(binding(args));
   let count = 0;
-  router.route('', headers, () => count++);
+  router.route('', subject(headers), () => count++);
   expect(count).toBeLessThanOrEqual(1);
   return count === 1;
 }
@@ -90,16 +93,16 @@ describe('headers router', () => {
     router.add(two);
     router.remove(one);
     const found: Binding[] = [];
-    router.route('', { a: 1 }, (each) => found.push(each));
+    router.route('', subject({ a: 1 }), (each) => found.push(each));
     expect(found).toEqual([two]);
   });
 
   it('knows which x-match there is', () => {
     for (const match of ['all', 'any', 'all-with-x', 'any-with-x'])
-      expect(invalidHeadersBinding({ 'x-match': match })).toBeNull();
-    expect(invalidHeadersBinding({})).toBeNull();
+      expect(invalidBinding({ 'x-match': match })).toBeNull();
+    expect(invalidBinding({})).toBeNull();
     for (const match of ['ALL', '', 1, null, ['all'], { all: 1 }] as JsonValue[]) {
-      expect(invalidHeadersBinding({ 'x-match': match })).toEqual({
+      expect(invalidBinding({ 'x-match': match })).toEqual({
         argument: 'x-match',
         reason: `expected all, any, all-with-x or any-with-x, got ${JSON.stringify(match)}`,
       });

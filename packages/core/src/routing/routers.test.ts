@@ -1,8 +1,12 @@
+import { createSimPlatform } from '@chapar/platform';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Binding } from './binding.js';
 import { exchangeTypes } from './exchange-types.js';
+import type { Subject } from './router.js';
 
+const { random } = createSimPlatform(1);
+const nothing: Subject = { headers: {}, property: () => undefined };
 const binding = (routingKey: string): Binding => ({ routingKey, arguments: {} }) as Binding;
 const anyKey = fc.constantFrom('', 'a', 'b', 'a.b', '#', '*', '__proto__', 'constructor');
 
@@ -18,7 +22,7 @@ describe('routers', () => {
       const steps = fc.array(fc.tuple(fc.boolean(), anyKey), { maxLength: 40 });
       fc.assert(
         fc.property(steps, (list) => {
-          const router = exchangeTypes.get(name)!.create({});
+          const router = exchangeTypes.get(name)!.create({}, random);
           let bindings: Binding[] = [];
           for (const [isAdded, key] of list) {
             const known = bindings.find(({ routingKey }) => routingKey === key);
@@ -31,7 +35,7 @@ describe('routers', () => {
               bindings = bindings.filter((each) => each !== known);
             }
             const found: Binding[] = [];
-            router.route(key, {}, (each) => found.push(each));
+            router.route(key, nothing, (each) => found.push(each));
             expect(new Set(found)).toEqual(new Set(bindings.filter(({ routingKey }) => fits(routingKey, key))));
             expect(new Set(found).size).toBe(found.length);
           }
@@ -41,10 +45,16 @@ describe('routers', () => {
     });
   }
 
-  it('are of the types of the field, and only one looks at headers', () => {
-    expect([...exchangeTypes.keys()]).toEqual(['direct', 'fanout', 'topic', 'headers']);
-    expect([...exchangeTypes.values()].filter(({ usesHeaders }) => usesHeaders).map(({ name }) => name)).toEqual([
-      'headers',
-    ]);
+  it('say of which of them a route may be remembered by its key', () => {
+    const decidedBy = [...exchangeTypes.values()].map((type) => [type.name, type.create({}, random).decidesBy]);
+    expect(Object.fromEntries(decidedBy)).toEqual({
+      direct: 'routing-key',
+      fanout: 'routing-key',
+      topic: 'routing-key',
+      headers: 'message',
+      'x-consistent-hash': 'routing-key',
+      'x-modulus-hash': 'routing-key',
+      'x-random': 'message',
+    });
   });
 });

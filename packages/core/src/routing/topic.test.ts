@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { Binding } from './binding.js';
+import type { Subject } from './router.js';
 import { TopicRouter } from './topic.js';
 
+const nothing: Subject = { headers: {}, property: () => undefined };
 const binding = (routingKey: string): Binding => ({ routingKey }) as Binding;
 
 /** The rule as it stands in the specification, word for word and in exponential time. */
@@ -16,7 +18,7 @@ function fits(pattern: readonly string[], words: readonly string[]): boolean {
 
 function routed(router: TopicRouter, key: string): Binding[] {
   const found: Binding[] = [];
-  router.route(key, {}, (each) => found.push(each));
+  router.route(key, nothing, (each) => found.push(each));
   return found;
 }
 

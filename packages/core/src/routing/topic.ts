@@ -1,6 +1,5 @@
-import type { Arguments } from '../arguments.js';
 import type { Binding } from './binding.js';
-import type { Router } from './router.js';
+import type { ExchangeType, Router, Subject } from './router.js';
 
 /** A place in the trie: the binding keys that begin with the words that lead here. */
 class Level {
@@ -52,6 +51,7 @@ class Level {
  * keys (`#.#.#.#`) cost at most the words of the message times the levels of the trie.
  */
 export class TopicRouter implements Router {
+  readonly decidesBy = 'routing-key';
   private readonly root = new Level(false);
   /** Of all walks together: each word is a step. */
   private step = 0;
@@ -79,7 +79,7 @@ export class TopicRouter implements Router {
       path[depth - 1]!.remove(words[depth - 1]!);
   }
 
-  route(routingKey: string, _headers: Arguments, match: (binding: Binding) => void): void {
+  route(routingKey: string, _subject: Subject, match: (binding: Binding) => void): void {
     this.step++;
     this.enter(this.root);
     for (const word of routingKey.split('.')) this.take(word);
@@ -112,3 +112,9 @@ export class TopicRouter implements Router {
     }
   }
 }
+
+export const topicType: ExchangeType = {
+  name: 'topic',
+  description: 'words with * and #',
+  create: () => new TopicRouter(),
+};

@@ -1,10 +1,11 @@
-import { type Arguments, equalArguments, equalValues, shownValue } from '../arguments.js';
+import { type Arguments, equalValues, shownValue } from '../arguments.js';
 import { type BrokerError, brokerError } from '../errors.js';
 import type { Later } from '../later.js';
 import { type Guard, GuardFailedError, type JsonValue, type Write } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
 import type { Exchange } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
+import type { ArgumentFault } from '../routing/router.js';
 import { comparedQueueArguments, faultyQueueArgument } from './queue-arguments.js';
 import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey, vhostKey } from './records.js';
 import type { Topology } from './topology.js';
@@ -140,24 +141,16 @@ export function declareExchange(
   const { name, type, durable, autoDelete, internal, arguments: args } = declaration;
   assertNotDeleted(vhost);
   if (name === '') throw brokerError('defaultExchange', {});
-  if (!exchangeTypes.has(type)) throw brokerError('unknownExchangeType', { type });
+  const exchangeType = exchangeTypes.get(type);
+  if (exchangeType === undefined) throw brokerError('unknownExchangeType', { type });
   const existing = vhost.exchanges.get(name);
   if (existing !== undefined) {
     assertSameExchange(existing, declaration);
     return existing;
   }
   if (name.startsWith('amq.')) throw brokerError('reservedName', { kind: 'exchange', name });
-  const alternate = args['alternate-exchange'];
-  if (alternate !== undefined && typeof alternate !== 'string') {
-    const reason = `expected a string, got ${shownValue(alternate)}`;
-    throw brokerError('invalidArgument', {
-      argument: 'alternate-exchange',
-      kind: 'exchange',
-      name,
-      vhost: vhost.name,
-      reason,
-    });
-  }
+  const fault = invalidAlternate(args) ?? exchangeType.invalidArguments?.(args) ?? null;
+  if (fault !== null) throw brokerError('invalidArgument', { kind: 'exchange', name, vhost: vhost.name, ...fault });
   const busy = underWay.get(vhost)?.get(exchangeKey(vhost.name, name));
   if (busy !== undefined) return busy.then(() => declareExchange(topology, vhost, declaration, tries));
   const incarnation = topology.parts.random.uuid();
@@ -181,6 +174,11 @@ export function declareExchange(
   });
 }
 
+function invalidAlternate({ 'alternate-exchange': alternate }: Arguments): ArgumentFault | null {
+  if (alternate === undefined || typeof alternate === 'string') return null;
+  return { argument: 'alternate-exchange', reason: `expected a string, got ${shownValue(alternate)}` };
+}
+
 function assertSameExchange(exchange: Exchange, declared: ExchangeDeclaration): void {
   const current = exchange.properties;
   const compare = (argument: string, received: JsonValue | undefined, is: JsonValue | undefined): void => {
@@ -191,10 +189,8 @@ function assertSameExchange(exchange: Exchange, declared: ExchangeDeclaration): 
   compare('durable', declared.durable, current.durable);
   compare('auto_delete', declared.autoDelete, current.autoDelete);
   compare('internal', declared.internal, current.internal);
-  for (const name of ['alternate-exchange']) compare(name, declared.arguments[name], current.arguments[name]);
-  if (exchange.type.comparesArguments && !equalArguments(declared.arguments, current.arguments)) {
-    throw inequivalent('exchange', current.name, current.vhost, 'arguments', declared.arguments, current.arguments);
-  }
+  for (const name of ['alternate-exchange', ...(exchange.type.comparedArguments ?? [])])
+    compare(name, declared.arguments[name], current.arguments[name]);
 }
 
 // ---- both -------------------------------------------------------------------------------------------------------

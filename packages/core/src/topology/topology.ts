@@ -174,7 +174,7 @@ export class Topology {
       );
       return null;
     }
-    const exchange = new Exchange(properties, type);
+    const exchange = new Exchange(properties, type, this.parts.random);
     vhost.exchanges.set(exchange.name, exchange);
     vhost.version++;
     return exchange;

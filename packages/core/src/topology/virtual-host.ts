@@ -1,13 +1,15 @@
 import { Address } from '../address.js';
-import { type Arguments, noArguments } from '../arguments.js';
+import type { Arguments } from '../arguments.js';
 import type { Dialects } from '../dialect.js';
 import type { Message } from '../message.js';
+import type { JsonValue } from '../ports.js';
 import type { DirectQueue } from '../queue/direct-queue.js';
 import type { Queue } from '../queue/queue.js';
 import type { QueueHandle } from '../queue/queue-handle.js';
 import type { Binding } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
 import { emptyRoute, type Route, routeTo } from '../routing/route.js';
+import type { Subject } from '../routing/router.js';
 
 /** Addresses remembered per virtual host; an MQTT world has millions of keys, so the memory is bounded and dropped whole. */
 const addressesMax = 65_536;
@@ -75,9 +77,9 @@ export class VirtualHost {
   route(address: Address, message: Message): Route {
     if (address.routeVersion === this.version && address.route !== null) return address.route;
     if (address.exchange === '') return this.routeByName(address);
-    const walk = new Walk(this, address.routingKey, () => this.dialects.headers(message));
+    const walk = new Walk(this, address.routingKey, new MessageSubject(this.dialects, message));
     const route = walk.from(this.exchanges.get(address.exchange));
-    if (!walk.usedHeaders) {
+    if (!walk.isOfMessage) {
       address.route = route;
       address.routeVersion = this.version;
     }
@@ -108,16 +110,16 @@ export class VirtualHost {
 class Walk {
   private readonly vhost: VirtualHost;
   private readonly routingKey: string;
-  private readonly readHeaders: () => Arguments;
-  private headers: Arguments | null = null;
+  private readonly subject: Subject;
   private readonly seen = new Set<Exchange>();
   private readonly queues = new Set<QueueHandle>();
-  usedHeaders = false;
+  /** Another message of the same key may go another way. */
+  isOfMessage = false;
 
-  constructor(vhost: VirtualHost, routingKey: string, readHeaders: () => Arguments) {
+  constructor(vhost: VirtualHost, routingKey: string, subject: Subject) {
     this.vhost = vhost;
     this.routingKey = routingKey;
-    this.readHeaders = readHeaders;
+    this.subject = subject;
   }
 
   from(exchange: Exchange | undefined): Route {
@@ -130,7 +132,8 @@ class Walk {
     if (this.seen.has(exchange)) return;
     this.seen.add(exchange);
     let matched = false;
-    exchange.route(this.routingKey, this.headersFor(exchange), ({ destination }) => {
+    if (exchange.decidesBy === 'message') this.isOfMessage = true;
+    exchange.route(this.routingKey, this.subject, ({ destination }) => {
       matched = true;
       if (destination.kind === 'queue') this.queues.add(destination.queue);
       else waiting.push(destination.exchange);
@@ -139,11 +142,25 @@ class Walk {
     const alternate = this.vhost.exchanges.get(exchange.alternate);
     if (alternate !== undefined) waiting.push(alternate);
   }
+}
 
-  private headersFor(exchange: Exchange): Arguments {
-    if (!exchange.type.usesHeaders) return noArguments;
-    this.usedHeaders = true;
-    this.headers ??= this.readHeaders();
-    return this.headers;
+/** What routers ask of a message, decoded once at most. */
+class MessageSubject implements Subject {
+  private readonly dialects: Dialects;
+  private readonly message: Message;
+  private known: Arguments | null = null;
+
+  constructor(dialects: Dialects, message: Message) {
+    this.dialects = dialects;
+    this.message = message;
+  }
+
+  get headers(): Arguments {
+    this.known ??= this.dialects.headers(this.message);
+    return this.known;
+  }
+
+  property(name: string): JsonValue | undefined {
+    return this.dialects.describe(this.message)[name];
   }
 }
