@@ -8,6 +8,7 @@ export interface MessageFacts {
   readonly persistent: boolean;
   readonly priority: number;
   readonly expirationMs: number;
+  readonly receivedAtMs: number;
   readonly properties: string;
   readonly body: string;
 }
@@ -19,7 +20,7 @@ export function makeMessage(facts: Partial<MessageFacts> = {}, parts: readonly B
   // Something before and behind, as in a socket's chunk.
   const bytes = Buffer.concat([Buffer.from('<<'), properties, body, Buffer.from('>>')]);
   const bodyStart = 2 + properties.length;
-  return new Message(
+  const message = new Message(
     new Address(facts.exchange ?? '', facts.routingKey ?? 'queue'),
     facts.dialect ?? DIALECT_AMQP091,
     facts.persistent ?? true,
@@ -33,6 +34,8 @@ export function makeMessage(facts: Partial<MessageFacts> = {}, parts: readonly B
     parts,
     parts === null ? body.length : parts.reduce((sum, part) => sum + part.length, 0),
   );
+  message.receivedAtMs = facts.receivedAtMs ?? 1_700_000_000_000;
+  return message;
 }
 
 export function messageFacts(message: Message): MessageFacts {
@@ -43,6 +46,7 @@ export function messageFacts(message: Message): MessageFacts {
     persistent: message.persistent,
     priority: message.priority,
     expirationMs: message.expirationMs,
+    receivedAtMs: message.receivedAtMs,
     properties: message.properties().toString('latin1'),
     body: message.body().toString('latin1'),
   };

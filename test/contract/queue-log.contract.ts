@@ -108,6 +108,8 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
     it('keeps what was committed through a power cut, in order and whole', async () => {
       const facts = [
         { exchange: 'ex', routingKey: 'a.b', priority: 0, expirationMs: 0, properties: 'p', body: 'first' },
+        { expirationMs: 5, receivedAtMs: 1_912_345_678_901 },
+        { receivedAtMs: 1 },
         {
           exchange: 'ü'.repeat(127),
           routingKey: 'k'.repeat(255),
@@ -122,7 +124,7 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
       logs.flush();
       await subject.idle();
       await crashAndStart();
-      expect(positions(found())).toEqual([1, 2, 3, 4]);
+      expect(positions(found())).toEqual([1, 2, 3, 4, 5, 6]);
       expect(found()!.messages.map(({ message }) => messageFacts(message))).toEqual(
         facts.map((fact) => messageFacts(makeMessage(fact))),
       );
@@ -302,6 +304,114 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
       await expect(logs.sync()).rejects.toThrow();
       await start();
       expect(bodies(found())).toEqual(['x']);
+    });
+
+    const marks = (queue: RecoveredMessages | undefined) => [
+      queue?.pending.map(({ position, reason }) => [position, reason]),
+      queue?.returns.map(({ position, count }) => [position, count]),
+    ];
+
+    it('remembers what waits in the outbox, and how often a message was given back', async () => {
+      for (const body of ['a', 'b', 'c', 'd', 'e', 'f']) publish(body);
+      publish('x', other);
+      await sync();
+      const log = logs.log(q);
+      log.pend(5, 'maxlen');
+      log.pend(2, 'rejected');
+      log.returned(3, 1);
+      log.returned(3, 2);
+      log.returned(1, 7);
+      log.pend(6, 'expired');
+      log.pend(4, 'delivery_limit');
+      log.returned(4, 20);
+      await sync();
+      await crashAndStart();
+      const expected = [
+        [
+          [2, 'rejected'],
+          [4, 'delivery_limit'],
+          [5, 'maxlen'],
+          [6, 'expired'],
+        ],
+        [
+          [1, 7],
+          [3, 2],
+          [4, 20],
+        ],
+      ];
+      expect(marks(found())).toEqual(expected);
+      expect(marks(found(other))).toEqual([[], []]);
+      // They are live all the same, and can be read.
+      expect(bodies(found())).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+      await subject.stop();
+      await start();
+      expect(marks(found())).toEqual(expected);
+    });
+
+    it('notes when a message went into the outbox', async () => {
+      publish('a');
+      publish('b');
+      logs.log(q).pend(1, 'rejected');
+      await subject.advance(5_000);
+      logs.log(q).pend(2, 'rejected');
+      await sync();
+      await crashAndStart();
+      const [first, second] = found()!.pending;
+      expect(second!.atMs - first!.atMs).toBeGreaterThanOrEqual(5_000);
+      expect(second!.atMs - first!.atMs).toBeLessThan(6_000);
+      expect(logs.lastStampMs).toBeGreaterThanOrEqual(second!.atMs);
+    });
+
+    it('writes before long what was noted of a message, without being asked to', async () => {
+      publish('a');
+      publish('b');
+      await sync();
+      logs.log(q).pend(1, 'expired');
+      logs.log(q).returned(2, 1);
+      await subject.advance(1_000);
+      await crashAndStart();
+      expect(marks(found())).toEqual([[[1, 'expired']], [[2, 1]]]);
+    });
+
+    it('forgets what was noted of a message that is settled, and notes nothing of a hole', async () => {
+      for (const body of ['a', 'b', 'c']) publish(body);
+      const log = logs.log(q);
+      log.skip();
+      log.pend(1, 'rejected');
+      log.pend(3, 'rejected');
+      log.returned(2, 1);
+      log.pend(4, 'maxlen');
+      log.settle(1, 2);
+      await sync();
+      await crashAndStart();
+      expect(marks(found())).toEqual([[[3, 'rejected']], []]);
+      expect(bodies(found())).toEqual(['c']);
+    });
+
+    it('keeps what was noted of a message as long as the message', async () => {
+      publish('old');
+      publish('older');
+      logs.log(q).pend(1, 'rejected');
+      logs.log(q).returned(2, 3);
+      for (let i = 3; i < 100; i++) {
+        publish('x'.repeat(100), other);
+        logs.log(other).settle(i - 2, i - 2);
+        if (i % 7 === 0) await sync();
+        if (i % 30 === 0) await crashAndStart();
+      }
+      await sync();
+      await crashAndStart();
+      expect(marks(found())).toEqual([[[1, 'rejected']], [[2, 3]]]);
+      expect(bodies(found())).toEqual(['old', 'older']);
+    });
+
+    it('knows the latest time of what it recovered', async () => {
+      expect(logs.lastStampMs).toBe(0);
+      for (const receivedAtMs of [1_800_000_000_000, 9_000_000_000_000, 1_900_000_000_000])
+        logs.log(q).publish(makeMessage({ receivedAtMs }));
+      await sync();
+      await crashAndStart();
+      expect(logs.lastStampMs).toBe(9_000_000_000_000);
     });
 
     it('lives through many restarts', async () => {

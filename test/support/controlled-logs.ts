@@ -1,4 +1,14 @@
-import type { Incarnation, LogRead, LogStore, Message, Position, QueueLog, RecoveredQueue } from '@chapar/core';
+import type {
+  DropReason,
+  Incarnation,
+  LogRead,
+  LogStore,
+  Message,
+  PendingDrop,
+  Position,
+  QueueLog,
+  RecoveredQueue,
+} from '@chapar/core';
 import { ControlledPages } from './controlled-pages.js';
 
 /** A queue's log in memory whose `committed` moves when a test says so. It minds the port's rules: a broken one throws. */
@@ -12,6 +22,12 @@ export class ControlledLog implements QueueLog {
   readonly pages: ControlledPages;
   /** Calls of `settle`, as they came. */
   readonly settled: [first: Position, last: Position][] = [];
+  /** In the outbox and not settled. */
+  readonly pending = new Map<Position, PendingDrop>();
+  /** How often the unsettled were given back, as told. */
+  readonly returns = new Map<Position, number>();
+  /** The time that `pend` notes. */
+  nowMs = 0;
   isFailed = false;
   isRemoved = false;
 
@@ -50,7 +66,22 @@ export class ControlledLog implements QueueLog {
     if (!(first >= 1 && first <= last && last <= this.last))
       throw new Error(`settle(${first}, ${last}) of ${this.last}`);
     this.settled.push([first, last]);
-    for (let position = first; position <= last; position++) this.live.delete(position);
+    for (let position = first; position <= last; position++) {
+      for (const map of [this.live, this.pending, this.returns]) map.delete(position);
+    }
+  }
+
+  pend(position: Position, reason: DropReason): void {
+    this.assertAlive();
+    if (!this.live.has(position)) throw new Error(`pend(${position}) of a message that is not live`);
+    this.pending.set(position, { position, reason, atMs: this.nowMs });
+  }
+
+  returned(position: Position, count: number): void {
+    this.assertAlive();
+    if (!this.live.has(position)) throw new Error(`returned(${position}) of a message that is not live`);
+    if (count <= (this.returns.get(position) ?? 0)) throw new Error(`returned(${position}, ${count}) goes back`);
+    this.returns.set(position, count);
   }
 
   /** The disk has synced up to here. */
@@ -75,6 +106,8 @@ export class ControlledLogs implements LogStore {
   onFull: ((isFull: boolean) => void) | null = null;
   readonly logs = new Map<Incarnation, ControlledLog>();
   readonly removed: Incarnation[] = [];
+  /** What recovery says; a test may set it. */
+  lastStampMs = 0;
   readonly deliveredUpTo = new Map<Incarnation, Position>();
   flushes = 0;
   /** True: reads wait for `answerReads`. Set before the first log is made. */
@@ -92,6 +125,9 @@ export class ControlledLogs implements LogStore {
     if (this.logs.has(incarnation)) throw new Error('one log per incarnation');
     const live = this.foundMessages.get(incarnation) ?? new Map<Position, Message>();
     const log = new ControlledLog(Math.max(0, ...live.keys()), live);
+    const found = this.found.find((queue) => queue.incarnation === incarnation);
+    for (const drop of found?.pending ?? []) log.pending.set(drop.position, drop);
+    for (const { position, count } of found?.returns ?? []) log.returns.set(position, count);
     log.pages.isHeld = this.areReadsHeld;
     this.logs.set(incarnation, log);
     return log;
@@ -167,6 +203,8 @@ export class ControlledLogs implements LogStore {
       const live = new Map([...log.live].filter(([position]) => position <= upTo(log)));
       const positions = [...live.keys()];
       next.foundMessages.set(incarnation, live);
+      for (const { receivedAtMs } of live.values()) next.lastStampMs = Math.max(next.lastStampMs, receivedAtMs);
+      const byPosition = (a: { position: Position }, b: { position: Position }) => a.position - b.position;
       next.found.push({
         incarnation,
         count: live.size,
@@ -174,6 +212,11 @@ export class ControlledLogs implements LogStore {
         first: live.size === 0 ? 0 : Math.min(...positions),
         last: Math.max(0, ...positions),
         deliveredUpTo: delivered(incarnation),
+        pending: [...log.pending.values()].filter(({ position }) => live.has(position)).sort(byPosition),
+        returns: [...log.returns]
+          .map(([position, count]) => ({ position, count }))
+          .filter(({ position }) => live.has(position))
+          .sort(byPosition),
       });
     }
     return next;

@@ -67,6 +67,7 @@ export class MemoryLogs implements LogStore {
   private readonly logs = new Map<Incarnation, MemoryLog>();
   onBehind: ((isBehind: boolean) => void) | null = null;
   onFull: ((isFull: boolean) => void) | null = null;
+  readonly lastStampMs = 0;
   /** True: nothing is committed until it is false again and something is flushed. */
   stalled = false;
 
@@ -123,6 +124,10 @@ class MemoryLog extends ControlledPages implements QueueLog {
   }
 
   settle(): void {}
+
+  pend(): void {}
+
+  returned(): void {}
 
   commit(): void {
     if (this.committed === this.last) return;

@@ -121,6 +121,7 @@ export class Broker {
   /** Recovers logs and metadata; a fresh data directory gets the virtual host `/`. Doors listen after this. */
   async open(): Promise<void> {
     const recovered = await this.logs.recover();
+    this.turn.startNotBefore(this.logs.lastStampMs);
     const { entries } = await this.metadata.load('vhosts/');
     if (entries.length === 0) await this.putVirtualHost('/', defaultVirtualHost);
     await this.permissions.open();

@@ -13,6 +13,9 @@ export type Position = number;
 /** Names one life of a queue: a queue deleted and declared again under its name is another incarnation. A UUID. */
 export type Incarnation = string;
 
+/** Why a queue lets go of a message that no consumer accepted. */
+export type DropReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit';
+
 /** What was read back of a queue. */
 export interface LogRead {
   /** By ascending position. */
@@ -47,6 +50,13 @@ export interface QueueLog extends QueuePages {
   skip(): Position;
   /** The messages at `first..last` (inclusive) are settled for good: accepted, dropped, expired or dead-lettered. May be coalesced and is written with the next group; no sync is forced by it. */
   settle(first: Position, last: Position): void;
+  /**
+   * The message leaves the ready ones for the outbox; it stays live until it is settled. Written with the next group; no sync is forced
+   * by it. Of a message that is not logged nothing is written.
+   */
+  pend(position: Position, reason: DropReason): void;
+  /** The message was given back `count` times so far; called only where that is limited. Written as `pend` is. */
+  returned(position: Position, count: number): void;
   /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
   readonly committed: Position;
   /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */
@@ -61,6 +71,20 @@ export interface LoggedMessage {
   readonly message: Message;
 }
 
+/** A message that waits in the outbox. */
+export interface PendingDrop {
+  readonly position: Position;
+  readonly reason: DropReason;
+  /** When it left the ready ones, by the node's time. Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** How often a message was given back. */
+export interface ReturnCount {
+  readonly position: Position;
+  readonly count: number;
+}
+
 export interface RecoveredQueue {
   readonly incarnation: Incarnation;
   /** Live messages: how many, the bytes of their bodies, the first and the last position (0 when there are none). */
@@ -70,12 +94,18 @@ export interface RecoveredQueue {
   readonly last: Position;
   /** Everything up to here may have been delivered before a crash; Infinity after a crash, the delivered edge after a clean stop. */
   readonly deliveredUpTo: Position;
+  /** Those of the live messages that are not ready but in the outbox, by position. */
+  readonly pending: readonly PendingDrop[];
+  /** Of the live messages that were given back where that is counted, by position. */
+  readonly returns: readonly ReturnCount[];
 }
 
 /** Who owns the node's write-ahead log and hands out the logs of its queues. */
 export interface LogStore {
   /** Reads what is on disk. Called once, before any `log`. What it returns is synced. */
   recover(): Promise<RecoveredQueue[]>;
+  /** The latest time in what `recover` found, 0 when there is none: the node's time goes on from there. Milliseconds since 1970. */
+  readonly lastStampMs: number;
   /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
   log(incarnation: Incarnation): QueueLog;
   /** Where a queue without a log pages to. Each call makes another; it ends when everything in it was read or forgotten. */

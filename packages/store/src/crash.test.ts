@@ -16,6 +16,8 @@ class Ledger {
   readonly settled = new Set<Position>();
   /** Settled, and a sync was answered afterwards. */
   readonly settledForGood = new Set<Position>();
+  /** Went into the outbox; true: and a sync was answered afterwards. */
+  readonly pending = new Map<Position, boolean>();
   confirmed: Position = 0;
   removed: 'no' | 'asked' | 'synced' = 'no';
   /** What a consumer may take next. */
@@ -78,6 +80,7 @@ async function script(world: World, random: SimRandom): Promise<void> {
       // The last queue keeps most of what it gets, the others drain.
       publishSome(logs.log(incarnation), ledger, random, turn, index);
       settleSome(logs.log(incarnation), ledger, random, index === 2 ? 0.1 : 0.6);
+      pendSome(logs.log(incarnation), ledger, random);
     }
     if (turn === 40) removeQueue(logs, world.ledgers.get(queues[1]!)!, queues[1]!);
     logs.flush();
@@ -111,6 +114,14 @@ function settleSome(log: QueueLog, ledger: Ledger, random: SimRandom, share: num
   });
 }
 
+function pendSome(log: QueueLog, ledger: Ledger, random: SimRandom): void {
+  for (const position of ledger.ready) {
+    if (ledger.pending.has(position) || !random.chance(0.1)) continue;
+    log.pend(position, 'rejected');
+    ledger.pending.set(position, false);
+  }
+}
+
 function removeQueue(logs: LogStore, ledger: Ledger, incarnation: string): void {
   logs.remove(incarnation);
   ledger.removed = 'asked';
@@ -119,10 +130,12 @@ function removeQueue(logs: LogStore, ledger: Ledger, incarnation: string): void 
 async function syncAndNote(world: World, logs: LogStore): Promise<void> {
   const ledgers = [...world.ledgers.values()];
   const settled = ledgers.map((ledger) => [...ledger.settled]);
+  const pending = ledgers.map((ledger) => [...ledger.pending.keys()]);
   const removed = ledgers.map((ledger) => ledger.removed);
   if ((await world.alive(logs.sync().then(() => true))) === null) return;
   for (const [i, ledger] of ledgers.entries()) {
     for (const position of settled[i]!) ledger.settledForGood.add(position);
+    for (const position of pending[i]!) ledger.pending.set(position, true);
     if (removed[i] === 'asked') ledger.removed = 'synced';
   }
 }
@@ -140,8 +153,13 @@ function check(world: World, { logs, recovered }: Opened): void {
       expect(message.body().toString()).toBe(ledger.published.get(position));
       expect(ledger.settledForGood.has(position)).toBe(false);
     }
-    if (ledger.removed !== 'no') continue;
     const present = new Set(positions);
+    const pending = new Set(found?.pending.map(({ position }) => position));
+    for (const position of pending) expect(present.has(position) && ledger.pending.has(position)).toBe(true);
+    for (const [position, isSynced] of ledger.pending) {
+      if (isSynced && present.has(position)) expect(pending.has(position)).toBe(true);
+    }
+    if (ledger.removed !== 'no') continue;
     const confirmed = [...ledger.published.keys()].filter((position) => position <= ledger.confirmed);
     for (const position of confirmed) if (!ledger.settled.has(position)) expect(present.has(position)).toBe(true);
     // An empty queue is remembered too: its positions are not given twice.

@@ -11,6 +11,8 @@ export const ENTRY_QUEUE_REMOVE = 4;
 export const ENTRY_DELIVERED = 5;
 export const ENTRY_START = 6;
 export const ENTRY_STOP = 7;
+export const ENTRY_PEND = 8;
+export const ENTRY_RETURNED = 9;
 export const ENTRY_CHANGE = 16;
 export const ENTRY_SNAPSHOT = 17;
 

@@ -1,17 +1,34 @@
 import type { Incarnation, Position } from '@chapar/core';
 import {
   ENTRY_DELIVERED,
+  ENTRY_PEND,
   ENTRY_PUBLISH,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_RETURNED,
   ENTRY_SETTLE,
   ENTRY_START,
   ENTRY_STOP,
 } from './entry.js';
 import { UnknownEntryError } from './format-error.js';
 import type { Generation } from './generation.js';
-import { publishBodyBytes, publishIsKnown, publishPosition, publishQueueNumber } from './publish-entry.js';
-import { entryQueueNumber, readDelivered, readQueueOpen, readSettle } from './queue-entries.js';
+import { Marks } from './marks.js';
+import {
+  publishBodyBytes,
+  publishIsKnown,
+  publishPosition,
+  publishQueueNumber,
+  publishReceivedAtMs,
+} from './publish-entry.js';
+import {
+  entryQueueNumber,
+  readDelivered,
+  readMark,
+  readPend,
+  readQueueOpen,
+  readReturned,
+  readSettle,
+} from './queue-entries.js';
 import type { WalQueueLog } from './queue-log.js';
 
 /** What the entries of the log, taken one after another, say about the queues. */
@@ -19,6 +36,8 @@ export class Fold {
   readonly byNumber = new Map<number, WalQueueLog>();
   /** Largest queue number seen, also of removed queues: numbers are never used twice. */
   numberMax = 0;
+  /** The latest time in any entry. */
+  lastStampMs = 0;
   /** Marks of a clean stop; those of an earlier life say nothing about this one. */
   private readonly delivered = new Map<WalQueueLog, Position>();
   private stopped = false;
@@ -48,11 +67,15 @@ export class Fold {
         return this.queueRemove(entryQueueNumber(buf, at));
       case ENTRY_DELIVERED:
         return this.takeDelivered(buf, at);
+      case ENTRY_PEND:
+        return this.pend(buf, at, offset, generation);
+      case ENTRY_RETURNED:
+        return this.returned(buf, at);
       case ENTRY_START:
         this.delivered.clear();
-        return true;
+        return this.stamp(readMark(buf, at, end));
       case ENTRY_STOP:
-        return true;
+        return this.stamp(readMark(buf, at, end));
       default:
         throw new UnknownEntryError(generation.path, offset, `an entry of kind ${kind}`);
     }
@@ -66,7 +89,7 @@ export class Fold {
     log.next = Math.max(log.next, position + 1);
     log.live.add(position, end - at, generation, offset);
     log.live.addBody(position, publishBodyBytes(buf, at, end));
-    return true;
+    return this.stamp(publishReceivedAtMs(buf, at));
   }
 
   private settle(buf: Buffer, at: number, end: number): boolean {
@@ -75,7 +98,37 @@ export class Fold {
     readSettle(buf, at, end, (first, last) => {
       log.next = Math.max(log.next, last + 1);
       log.live.remove(first, last);
+      log.marks?.remove(first, last);
     });
+    return true;
+  }
+
+  /** A mark always stands behind a copy of its message, so that one without a message is of no interest. */
+  private pend(buf: Buffer, at: number, offset: number, generation: Generation): boolean {
+    const log = this.byNumber.get(entryQueueNumber(buf, at));
+    if (log === undefined) return false;
+    const mark = readPend(buf, at);
+    if (mark === null)
+      throw new UnknownEntryError(generation.path, offset, 'a message that was dropped for an unknown reason');
+    if (log.live.generationOf(mark.position) !== 0) {
+      log.marks ??= new Marks();
+      log.marks.pend(mark.position, mark.reason, mark.atMs);
+    }
+    return this.stamp(mark.atMs);
+  }
+
+  private returned(buf: Buffer, at: number): boolean {
+    const log = this.byNumber.get(entryQueueNumber(buf, at));
+    if (log === undefined) return false;
+    const { position, count } = readReturned(buf, at);
+    if (log.live.generationOf(position) === 0) return true;
+    log.marks ??= new Marks();
+    log.marks.returned(position, count);
+    return true;
+  }
+
+  private stamp(ms: number): true {
+    if (ms > this.lastStampMs) this.lastStampMs = ms;
     return true;
   }
 
@@ -99,6 +152,7 @@ export class Fold {
     // Unknown when the file with its messages is gone already: then there is nothing to forget.
     if (log === undefined) return true;
     log.live.clear();
+    log.marks = null;
     this.byNumber.delete(number);
     this.delivered.delete(log);
     return true;

@@ -1,17 +1,23 @@
 import { crc32c } from '@chapar/bytes';
-import type { Message, Position } from '@chapar/core';
-import { beginEntry, ENTRY_HEADER_BYTES, sealEntry } from './entry.js';
+import type { Message, PendingDrop, Position, ReturnCount } from '@chapar/core';
+import { sealEntry } from './entry.js';
 import type { Generation } from './generation.js';
 import { GROUP_HEADER_BYTES, type LogPlace, writeGroupHeader, writeU32 } from './group.js';
 import { publishHeadBytes, writeBody, writePublishHead } from './publish-entry.js';
 import {
   DELIVERED_BYTES,
+  MARK_BYTES,
+  PEND_BYTES,
   QUEUE_REMOVE_BYTES,
   queueOpenBytes,
+  RETURNED_BYTES,
   settleBytes,
   writeDelivered,
+  writeMark,
+  writePend,
   writeQueueOpen,
   writeQueueRemove,
+  writeReturned,
   writeSettle,
 } from './queue-entries.js';
 import type { WalQueueLog } from './queue-log.js';
@@ -141,11 +147,23 @@ export class Gathering {
     }
   }
 
-  /** An entry that is its kind alone. */
-  mark(kind: number): void {
-    const at = this.reserve(ENTRY_HEADER_BYTES);
-    beginEntry(this.slab, at, ENTRY_HEADER_BYTES, kind);
-    sealEntry(this.slab, at, at + ENTRY_HEADER_BYTES, this.generation.salt);
+  pend(number: number, { position, reason, atMs }: PendingDrop): void {
+    const at = this.reserve(PEND_BYTES);
+    writePend(this.slab, at, number, position, reason, atMs);
+    sealEntry(this.slab, at, at + PEND_BYTES, this.generation.salt);
+  }
+
+  returned(number: number, { position, count }: ReturnCount): void {
+    const at = this.reserve(RETURNED_BYTES);
+    writeReturned(this.slab, at, number, position, count);
+    sealEntry(this.slab, at, at + RETURNED_BYTES, this.generation.salt);
+  }
+
+  /** A life of the node begins or ends. */
+  mark(kind: number, atMs: number): void {
+    const at = this.reserve(MARK_BYTES);
+    writeMark(this.slab, at, kind, atMs);
+    sealEntry(this.slab, at, at + MARK_BYTES, this.generation.salt);
   }
 
   /** Completes the group for writing. */

@@ -3,9 +3,11 @@ import { type JsonValue, type MetadataEntry, metadataKeyParts, type Position } f
 import { type Disk, type Platform, ReadOnlyDisk } from '@chapar/platform';
 import {
   ENTRY_DELIVERED,
+  ENTRY_PEND,
   ENTRY_PUBLISH,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_RETURNED,
   ENTRY_SETTLE,
   ENTRY_START,
   ENTRY_STOP,
@@ -29,6 +31,8 @@ export interface InspectedQueue {
   /** Live messages, and the bytes of their entries. */
   readonly messages: number;
   readonly bytes: number;
+  /** Of the messages, those that wait in the outbox to be dead-lettered. */
+  readonly pending: number;
   /** What the next entry gets. */
   readonly nextPosition: Position;
 }
@@ -63,6 +67,8 @@ const kinds: Readonly<Record<number, string>> = {
   [ENTRY_DELIVERED]: 'delivered',
   [ENTRY_START]: 'start',
   [ENTRY_STOP]: 'stop',
+  [ENTRY_PEND]: 'pend',
+  [ENTRY_RETURNED]: 'returned',
 };
 
 /**
@@ -118,7 +124,14 @@ async function readLogs(
   const directory = join(dataDir, 'wal');
   if ((await names(world.disk, directory)).length === 0) return { queues: [], files: [] };
   const generations = new Generations();
-  const writer = { append: () => {}, settling: () => {}, read: () => {}, pages: nothingIsPaged };
+  const writer = {
+    append: () => {},
+    settling: () => {},
+    read: () => {},
+    mark: () => {},
+    nowMs: 0,
+    pages: nothingIsPaged,
+  };
   const fold = new Fold((number, incarnation) => new WalQueueLog(writer, generations, number, incarnation));
   const recovery = new Recovery({ ...world, directory, dataId }, fold, generations);
   await recovery.read();
@@ -151,6 +164,7 @@ async function readLogs(
     incarnation: log.incarnation,
     messages: messages.get(log) ?? 0,
     bytes: bytes.get(log) ?? 0,
+    pending: log.marks?.pending.length ?? 0,
     nextPosition: log.next,
   }));
   return { queues, files };

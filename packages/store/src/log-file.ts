@@ -97,6 +97,12 @@ async function salvage(found: FoundFile, from: number, to: number, visit: EntryV
   }
 }
 
+/** Whether any healthy group stands in the file. */
+export function hasGroup(found: FoundFile): Promise<boolean> {
+  const { file, number, salt } = found;
+  return new GroupReader(file, number, salt, FILE_HEADER_BYTES, file.bytesAtOpen).seek(FILE_HEADER_BYTES);
+}
+
 /** Where a file ended when its successor got its first group; null when no successor says so. */
 export async function endPromisedBy(found: FoundFile, later: readonly FoundFile[]): Promise<number | null> {
   for (const file of later) {

@@ -1,7 +1,8 @@
-import type { LogStore, Position } from '@chapar/core';
+import type { DropReason, LogStore, Position } from '@chapar/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { makeMessage } from '../../../test/contract/messages.js';
+import type { RecoveredMessages } from '../../../test/contract/recovered.js';
 import { SimStore } from '../../../test/contract/sim-store.js';
 
 const queues = ['q0', 'q1', 'q2'];
@@ -9,6 +10,7 @@ const queues = ['q0', 'q1', 'q2'];
 type Command =
   | { readonly do: 'publish' | 'skip'; readonly queue: number; readonly bytes: number }
   | { readonly do: 'settle'; readonly queue: number; readonly at: number; readonly count: number }
+  | { readonly do: 'pend' | 'returned'; readonly queue: number; readonly at: number }
   | { readonly do: 'flush' | 'sync' | 'stop' | 'kill' | 'crash' }
   | { readonly do: 'remove'; readonly queue: number }
   | { readonly do: 'wait'; readonly ms: number };
@@ -26,6 +28,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       count: fc.integer({ min: 1, max: 8 }),
     }),
   },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom('pend' as const, 'returned' as const), queue, at: fc.nat(30) }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   {
     weight: 3,
@@ -41,9 +47,15 @@ class Model {
   /** Everything that changed since the last sync was answered may be undone by a power cut. */
   readonly unsyncedPublishes = new Set<Position>();
   readonly unsyncedSettles = new Map<Position, string>();
+  /** What was noted of live messages, and what of it may be undone. */
+  readonly pending = new Map<Position, DropReason>();
+  readonly unsyncedPending = new Set<Position>();
+  readonly returns = new Map<Position, { count: number; synced: number }>();
   isRemoved = false;
 
   synced(): void {
+    this.unsyncedPending.clear();
+    for (const returned of this.returns.values()) returned.synced = returned.count;
     this.unsyncedPublishes.clear();
     this.unsyncedSettles.clear();
   }
@@ -58,6 +70,27 @@ class Model {
     if (isClean) expect([...found.keys()]).toEqual([...this.live.keys()]);
     this.live.clear();
     for (const [position, body] of found) this.live.set(position, body);
+  }
+
+  restartMarks(found: Pick<RecoveredMessages, 'pending' | 'returns'>, isClean: boolean): void {
+    const pending = new Map(found.pending.map(({ position, reason }) => [position, reason]));
+    for (const [position, reason] of pending)
+      expect([position, this.pending.get(position)]).toEqual([position, reason]);
+    for (const position of this.pending.keys()) {
+      if (!this.live.has(position)) continue;
+      if (isClean || !this.unsyncedPending.has(position)) expect(pending.has(position)).toBe(true);
+    }
+    const returns = new Map(found.returns.map(({ position, count }) => [position, count]));
+    for (const [position, { count, synced }] of this.returns) {
+      if (!this.live.has(position)) continue;
+      expect(returns.get(position) ?? 0).toBeGreaterThanOrEqual(isClean ? count : synced);
+      expect(returns.get(position) ?? 0).toBeLessThanOrEqual(count);
+    }
+    for (const position of [...pending.keys(), ...returns.keys()]) expect(this.live.has(position)).toBe(true);
+    this.pending.clear();
+    this.returns.clear();
+    for (const [position, reason] of pending) this.pending.set(position, reason);
+    for (const [position, count] of returns) this.returns.set(position, { count, synced: count });
     this.synced();
   }
 }
@@ -78,9 +111,11 @@ class Run {
     const { logs, recovered } = await this.node.start();
     this.logs = logs;
     for (const incarnation of this.incarnations) {
-      const found = recovered.find((queue) => queue.incarnation === incarnation)?.messages ?? [];
-      const bodies = new Map(found.map(({ position, message }) => [position, message.body().toString()]));
+      const found = recovered.find((queue) => queue.incarnation === incarnation);
+      const messages = found?.messages ?? [];
+      const bodies = new Map(messages.map(({ position, message }) => [position, message.body().toString()]));
       this.model(incarnation).restart(bodies, isClean);
+      this.model(incarnation).restartMarks(found ?? { pending: [], returns: [] }, isClean);
     }
     expect(this.node.platform.log.find('', 'error')).toEqual([]);
   }
@@ -94,6 +129,9 @@ class Run {
         return;
       case 'settle':
         return this.settle(this.incarnations[command.queue]!, command.at, command.count);
+      case 'pend':
+      case 'returned':
+        return this.mark(command.do, this.incarnations[command.queue]!, command.at);
       case 'remove':
         return this.remove(command.queue);
       case 'flush':
@@ -135,6 +173,22 @@ class Run {
     for (const position of chosen) {
       model.unsyncedSettles.set(position, model.live.get(position)!);
       model.live.delete(position);
+    }
+  }
+
+  private mark(what: 'pend' | 'returned', incarnation: string, at: number): void {
+    const model = this.model(incarnation);
+    const position = [...model.live.keys()][at % Math.max(model.live.size, 1)];
+    if (position === undefined) return;
+    if (what === 'returned') {
+      const { count, synced } = model.returns.get(position) ?? { count: 0, synced: 0 };
+      model.returns.set(position, { count: count + 1, synced });
+      this.logs.log(incarnation).returned(position, count + 1);
+    } else if (!model.pending.has(position)) {
+      const reason = (['rejected', 'expired', 'maxlen', 'delivery_limit'] as const)[at % 4]!;
+      model.pending.set(position, reason);
+      model.unsyncedPending.add(position);
+      this.logs.log(incarnation).pend(position, reason);
     }
   }
 

@@ -49,7 +49,7 @@ export class Pages {
     this.settings = settings;
     this.onWrittenAll = onWritten;
     this.files = new WalFiles(place, settings.fileBytesMax, 'pages');
-    this.readBack = new ReadBack(this.files.generations, place.log, () => this.written());
+    this.readBack = new ReadBack(this.files.generations, place.log, 0, () => this.written());
   }
 
   /** Nothing of an earlier life is of any use. */

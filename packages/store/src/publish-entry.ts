@@ -1,7 +1,7 @@
 import { ByteReader } from '@chapar/bytes';
 import { Address, copyBytes, type DialectId, Message, type Position } from '@chapar/core';
 import { beginEntry, ENTRY_PUBLISH } from './entry.js';
-import { writeU32, writeU64 } from './group.js';
+import { readU64, writeU32, writeU64 } from './group.js';
 
 const FLAGS_AT = 9;
 const DIALECT_AT = 10;
@@ -14,12 +14,14 @@ const FIXED_BYTES = 28;
 const FLAG_PERSISTENT = 1;
 const FLAG_PRIORITY = 2;
 const FLAG_EXPIRATION = 4;
-const FLAGS_KNOWN = FLAG_PERSISTENT | FLAG_PRIORITY | FLAG_EXPIRATION;
+const FLAG_RECEIVED = 8;
+const FLAGS_KNOWN = FLAG_PERSISTENT | FLAG_PRIORITY | FLAG_EXPIRATION | FLAG_RECEIVED;
 
 /** Bytes of the entry before the body. */
 export function publishHeadBytes(message: Message): number {
   const properties = message.propertiesEnd - message.propertiesStart;
-  return FIXED_BYTES + (message.expirationMs < 0 ? 0 : 8) + message.address.wire.length + properties;
+  const times = (message.expirationMs < 0 ? 0 : 8) + (message.receivedAtMs === 0 ? 0 : 8);
+  return FIXED_BYTES + times + message.address.wire.length + properties;
 }
 
 /** Writes everything before the body at `at` and returns where the body begins. The checksum comes later, with the body. */
@@ -33,10 +35,12 @@ export function writePublishHead(
 ): number {
   beginEntry(buf, at, entryBytes, ENTRY_PUBLISH);
   const expires = message.expirationMs >= 0;
+  const isReceived = message.receivedAtMs !== 0;
   buf[at + FLAGS_AT] =
     (message.persistent ? FLAG_PERSISTENT : 0) |
     (message.priority >= 0 ? FLAG_PRIORITY : 0) |
-    (expires ? FLAG_EXPIRATION : 0);
+    (expires ? FLAG_EXPIRATION : 0) |
+    (isReceived ? FLAG_RECEIVED : 0);
   buf[at + DIALECT_AT] = message.dialect;
   buf[at + PRIORITY_AT] = Math.max(message.priority, 0);
   writeU32(buf, at + QUEUE_AT, queueNumber);
@@ -45,6 +49,10 @@ export function writePublishHead(
   let end = at + FIXED_BYTES;
   if (expires) {
     writeU64(buf, end, message.expirationMs);
+    end += 8;
+  }
+  if (isReceived) {
+    writeU64(buf, end, message.receivedAtMs);
     end += 8;
   }
   const wire = message.address.wire;
@@ -77,10 +85,18 @@ export function publishPosition(buf: Buffer, at: number): Position {
 
 /** Bytes of the body of the publish entry at [at, end), without reading the rest. */
 export function publishBodyBytes(buf: Buffer, at: number, end: number): number {
-  let names = at + FIXED_BYTES + ((buf[at + FLAGS_AT]! & FLAG_EXPIRATION) === 0 ? 0 : 8);
+  const flags = buf[at + FLAGS_AT]!;
+  let names = at + FIXED_BYTES + ((flags & FLAG_EXPIRATION) === 0 ? 0 : 8) + ((flags & FLAG_RECEIVED) === 0 ? 0 : 8);
   names += 1 + buf[names]!;
   names += 1 + buf[names]!;
   return end - names - buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
+}
+
+/** When the message of the publish entry at `at` was received; 0 when nobody said so. */
+export function publishReceivedAtMs(buf: Buffer, at: number): number {
+  const flags = buf[at + FLAGS_AT]!;
+  if ((flags & FLAG_RECEIVED) === 0) return 0;
+  return readU64(buf, at + FIXED_BYTES + ((flags & FLAG_EXPIRATION) === 0 ? 0 : 8));
 }
 
 /** Whether every flag of the entry is one that this code understands. */
@@ -97,6 +113,12 @@ const addressesMax = 4096;
 /** Rebuilds messages from publish entries; addresses are shared between messages of the same names. */
 export class MessageReader {
   private readonly addresses = new Map<string, Address>();
+  /** When those count as received of which nobody said it: messages of format version 1. Milliseconds since 1970. */
+  private readonly unstampedMs: number;
+
+  constructor(unstampedMs: number) {
+    this.unstampedMs = unstampedMs;
+  }
 
   /** The message of the healthy publish entry at [at, end); it owns its bytes. */
   read(buf: Buffer, at: number, end: number): Message {
@@ -104,6 +126,7 @@ export class MessageReader {
     const propertiesBytes = buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
     const reader = new ByteReader(buf, at + FIXED_BYTES, end);
     const expirationMs = (flags & FLAG_EXPIRATION) === 0 ? -1 : reader.u64();
+    const receivedAtMs = (flags & FLAG_RECEIVED) === 0 ? this.unstampedMs : reader.u64();
     const address = this.address(reader);
     let bytes = buf;
     let start = reader.position;
@@ -127,6 +150,7 @@ export class MessageReader {
       null,
       bodyEnd - bodyStart,
     );
+    message.receivedAtMs = receivedAtMs;
     message.keep();
     return message;
   }

@@ -1,11 +1,13 @@
 import { readVarint, varintLength, writeVarint } from '@chapar/bytes';
-import type { Incarnation, Position } from '@chapar/core';
+import type { DropReason, Incarnation, Position } from '@chapar/core';
 import {
   beginEntry,
   ENTRY_DELIVERED,
   ENTRY_HEADER_BYTES,
+  ENTRY_PEND,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_RETURNED,
   ENTRY_SETTLE,
 } from './entry.js';
 import { readU64, writeU32, writeU64 } from './group.js';
@@ -17,8 +19,12 @@ const REST_AT = QUEUE_AT + 4;
 
 export const QUEUE_REMOVE_BYTES = REST_AT;
 export const DELIVERED_BYTES = REST_AT + 8;
+export const PEND_BYTES = REST_AT + 17;
+export const RETURNED_BYTES = REST_AT + 12;
+/** Of a start or stop, with its time; version 1 has none in it. */
+export const MARK_BYTES = ENTRY_HEADER_BYTES + 8;
 
-/** Number of the queue that the entry at `at` (settle, queue-open, queue-remove, delivered) is about. */
+/** Number of the queue that the entry at `at` (settle, queue-open, queue-remove, delivered, pend, returned) is about. */
 export function entryQueueNumber(buf: Buffer, at: number): number {
   return buf.readUInt32BE(at + QUEUE_AT);
 }
@@ -58,6 +64,53 @@ export function writeDelivered(buf: Buffer, at: number, number: number, upTo: Po
 
 export function readDelivered(buf: Buffer, at: number): Position {
   return readU64(buf, at + REST_AT);
+}
+
+const reasons: Readonly<Record<DropReason, number>> = { rejected: 1, expired: 2, maxlen: 3, delivery_limit: 4 };
+const reasonNames = new Map(Object.entries(reasons).map(([name, code]) => [code, name as DropReason]));
+
+export function writePend(
+  buf: Buffer,
+  at: number,
+  number: number,
+  position: Position,
+  reason: DropReason,
+  atMs: number,
+): void {
+  beginEntry(buf, at, PEND_BYTES, ENTRY_PEND);
+  writeU32(buf, at + QUEUE_AT, number);
+  writeU64(buf, at + REST_AT, position);
+  writeU64(buf, at + REST_AT + 8, atMs);
+  buf[at + REST_AT + 16] = reasons[reason];
+}
+
+/** Null: for a reason that this code does not know. */
+export function readPend(buf: Buffer, at: number): { position: Position; reason: DropReason; atMs: number } | null {
+  const reason = reasonNames.get(buf[at + REST_AT + 16]!);
+  if (reason === undefined) return null;
+  return { position: readU64(buf, at + REST_AT), reason, atMs: readU64(buf, at + REST_AT + 8) };
+}
+
+export function writeReturned(buf: Buffer, at: number, number: number, position: Position, count: number): void {
+  beginEntry(buf, at, RETURNED_BYTES, ENTRY_RETURNED);
+  writeU32(buf, at + QUEUE_AT, number);
+  writeU64(buf, at + REST_AT, position);
+  writeU32(buf, at + REST_AT + 8, count);
+}
+
+export function readReturned(buf: Buffer, at: number): { position: Position; count: number } {
+  return { position: readU64(buf, at + REST_AT), count: buf.readUInt32BE(at + REST_AT + 8) };
+}
+
+/** The beginning or the end of a node's life, by the node's time. */
+export function writeMark(buf: Buffer, at: number, kind: number, atMs: number): void {
+  beginEntry(buf, at, MARK_BYTES, kind);
+  writeU64(buf, at + ENTRY_HEADER_BYTES, atMs);
+}
+
+/** 0: written without. */
+export function readMark(buf: Buffer, at: number, end: number): number {
+  return end - at < MARK_BYTES ? 0 : readU64(buf, at + ENTRY_HEADER_BYTES);
 }
 
 /** Bytes of a settle entry for ranges [from, to) of the pairs, which ascend and do not touch. */

@@ -1,12 +1,17 @@
-import type { Incarnation, LogRead, Message, Position, QueueLog, QueuePages } from '@chapar/core';
+import type { DropReason, Incarnation, LogRead, Message, Position, QueueLog, QueuePages } from '@chapar/core';
 import type { Generations } from './generation.js';
 import { LiveEntries } from './live.js';
+import { Marks } from './marks.js';
 
 /** What a queue's log asks of the write-ahead log that it is a part of. */
 export interface QueueLogWriter {
   append(log: WalQueueLog, position: Position, message: Message): void;
   /** The log has settlements to write; called once until they are taken. */
   settling(log: WalQueueLog): void;
+  /** Writes what the log's marks say of this message. */
+  mark(log: WalQueueLog, position: Position): void;
+  /** The node's time, milliseconds since 1970. */
+  readonly nowMs: number;
   read(log: WalQueueLog, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void;
   /** Where what is not logged goes to when it leaves memory. */
   pages(): QueuePages;
@@ -35,6 +40,8 @@ export class WalQueueLog implements QueueLog {
   /** As told for a clean stop; -1: nothing was told. */
   deliveredUpTo: Position = -1;
   readonly live: LiveEntries;
+  /** Null until there is something to say. */
+  marks: Marks | null = null;
   /** Settled and not yet in a group: first and last position of each range, in turn. */
   private ranges: number[] = [];
   private readonly writer: QueueLogWriter;
@@ -64,6 +71,7 @@ export class WalQueueLog implements QueueLog {
   settle(first: Position, last: Position): void {
     // What was never logged needs no settlement.
     if (this.live.remove(first, last) === 0 || this.isDetached) return;
+    this.marks?.remove(first, last);
     const ranges = this.ranges;
     const end = ranges.length - 1;
     if (end > 0 && this.isGap(ranges[end]! + 1, first)) {
@@ -72,6 +80,24 @@ export class WalQueueLog implements QueueLog {
     }
     ranges.push(first, last);
     if (ranges.length === 2) this.writer.settling(this);
+  }
+
+  pend(position: Position, reason: DropReason): void {
+    if (!this.isLive(position)) return;
+    this.marks ??= new Marks();
+    this.marks.pend(position, reason, this.writer.nowMs);
+    this.writer.mark(this, position);
+  }
+
+  returned(position: Position, count: number): void {
+    if (!this.isLive(position)) return;
+    this.marks ??= new Marks();
+    this.marks.returned(position, count);
+    this.writer.mark(this, position);
+  }
+
+  private isLive(position: Position): boolean {
+    return !this.isDetached && this.live.generationOf(position) !== 0;
   }
 
   page(position: Position, message: Message): void {
@@ -123,6 +149,13 @@ export class WalQueueLog implements QueueLog {
     firsts.sort();
     lasts.sort();
     return { firsts, lasts, count: merge(firsts, lasts, count) };
+  }
+
+  /** What lives in a file is lost; returns how many messages that were. */
+  forgetFile(generation: number): number {
+    const lost = this.live.forget(generation);
+    this.marks?.keepWhere((position) => this.live.generationOf(position) !== 0);
+    return lost;
   }
 
   detach(): void {

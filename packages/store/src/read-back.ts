@@ -33,9 +33,11 @@ export class ReadBack {
   private readonly log: Log;
   /** Resolves when everything that was appended so far has been written. */
   private readonly written: () => Promise<void>;
-  private readonly reader = new MessageReader();
+  private readonly reader: MessageReader;
 
-  constructor(generations: Generations, log: Log, written: () => Promise<void>) {
+  /** `unstampedMs`: when messages count as received of which nobody said it. Milliseconds since 1970. */
+  constructor(generations: Generations, log: Log, unstampedMs: number, written: () => Promise<void>) {
+    this.reader = new MessageReader(unstampedMs);
     this.generations = generations;
     this.log = log;
     this.written = written;

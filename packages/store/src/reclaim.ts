@@ -113,7 +113,7 @@ export class Reclaim {
   /** What lives in the file cannot be read any more: said aloud, and the file kept aside. What is in memory is still served. */
   private async giveUp(generation: Generation): Promise<void> {
     let lost = 0;
-    for (const log of this.wal.queueLogs()) lost += log.live.forget(generation.number);
+    for (const log of this.wal.queueLogs()) lost += log.forgetFile(generation.number);
     const aside = await keepAside(this.place.disk, this.place.directory, generation.path);
     this.place.log.error(
       { file: generation.path, aside, messages: lost },

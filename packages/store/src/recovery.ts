@@ -1,10 +1,10 @@
 import { basename, join } from 'node:path';
 import type { Disk } from '@chapar/platform';
-import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileSalt } from './file-header.js';
+import { checkFileHeader, FILE_HEADER_BYTES, fileSalt, readableHeaders } from './file-header.js';
 import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
 import type { GroupHeader, LogPlace } from './group.js';
-import { endPromisedBy, type FoundFile, walkEntries, wasPromised } from './log-file.js';
+import { endPromisedBy, type FoundFile, hasGroup, walkEntries, wasPromised } from './log-file.js';
 import { isZero, type WalPlace, writeAgain } from './wal-files.js';
 
 /** Something that had been synced and cannot be read. */
@@ -65,9 +65,12 @@ export class Recovery {
     for (const number of numbers) {
       const path = join(directory, generationFileName(number));
       const file = await disk.open(path, { create: false });
-      const expected = encodeFileHeader('wal', number, dataId);
-      const headerIsHealthy = checkFileHeader(await file.read(0, FILE_HEADER_BYTES), expected, path);
-      this.files.push({ number, path, file, salt: fileSalt(expected), headerIsHealthy });
+      const headers = readableHeaders('wal', number, dataId);
+      const head = await file.read(0, FILE_HEADER_BYTES);
+      const expected = headers.find((header) => header.equals(head)) ?? headers[0]!;
+      const headerIsHealthy = checkFileHeader(head, expected, path);
+      const found = { number, path, file, salt: fileSalt(expected), headerIsHealthy };
+      this.files.push(headerIsHealthy ? found : await withFoundSalt(found, headers));
       this.numberMax = number;
     }
   }
@@ -164,6 +167,15 @@ export class Recovery {
     const done = this.files.findIndex((file) => file.path === path) + 1;
     this.place.log.info({ files: this.files.length, done }, 'recovering the write-ahead log');
   }
+}
+
+/** Of a file whose header is damaged, what its first healthy group shows of the version that it was written in. */
+async function withFoundSalt(found: FoundGeneration, headers: readonly Buffer[]): Promise<FoundGeneration> {
+  for (const header of headers) {
+    const guess = { ...found, salt: fileSalt(header) };
+    if (await hasGroup(guess)) return guess;
+  }
+  return found;
 }
 
 /** Copies a damaged file to `damaged/` beside it, for whoever wants to look at it; returns where. */

@@ -343,8 +343,8 @@ describe('what cannot be read', () => {
 
   it('refuses a file of a newer version, in words', async () => {
     await node.stop();
-    node.platform.disk.corrupt(path, 8, 1 ^ 9);
-    await expect(open()).rejects.toThrow(/wal-00000001\.log has format version 9; this broker reads versions up to 1/);
+    node.platform.disk.corrupt(path, 8, 2 ^ 9);
+    await expect(open()).rejects.toThrow(/wal-00000001\.log has format version 9; this broker reads versions up to 2/);
   });
 
   it('refuses a file of another data directory', async () => {

@@ -14,6 +14,7 @@ import { Fold } from './fold.js';
 import type { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
+import { NodeTime } from './node-time.js';
 import { Pages } from './pages.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { ReadBack } from './read-back.js';
@@ -85,8 +86,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   private readonly reserve: Reserve;
   /** Looks for room while there is none. */
   private roomTimer: Timer | null = null;
+  private readonly time: NodeTime;
   private isClosed = false;
   private isBehind = false;
+  lastStampMs = 0;
   onBehind: ((isBehind: boolean) => void) | null = null;
   onFull: ((isFull: boolean) => void) | null = null;
 
@@ -96,7 +99,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.settings = { ...WAL_DEFAULTS, ...settings };
     this.files = new WalFiles(place, this.settings.fileBytesMax);
     this.reclaim = new Reclaim(this, place);
-    this.readBack = new ReadBack(this.files.generations, place.log, () => this.groups.sync());
+    this.time = new NodeTime(place.clock);
+    this.readBack = new ReadBack(this.files.generations, place.log, this.time.nowMs, () => this.groups.sync());
     this.paging = new Pages(pagesPlace, this.settings, () => this.pagesWritten());
     this.reserve = new Reserve(place, this.settings.reserveBytes);
   }
@@ -112,6 +116,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     await recovery.read();
     await this.paging.start();
     this.queueNumberMax = fold.numberMax;
+    this.lastStampMs = fold.lastStampMs;
+    this.time.startNotBefore(fold.lastStampMs);
     const queues: RecoveredQueue[] = [];
     for (const log of fold.byNumber.values()) {
       log.committed = log.next - 1;
@@ -120,8 +126,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       const { count, bodyBytes: bytes, edges } = log.live;
       log.live.endRecovery();
       const [first, last] = edges;
-      const { incarnation } = log;
-      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo: fold.deliveredUpTo(log) });
+      const { incarnation, marks } = log;
+      const deliveredUpTo = fold.deliveredUpTo(log);
+      const [pending, returns] = [marks?.pending ?? [], marks?.returns ?? []];
+      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo, pending, returns });
     }
     await this.start(recovery.numberMax);
     this.report(queues, clock.monotonicMs() - startedMs);
@@ -200,6 +208,24 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   settling(log: WalQueueLog): void {
     this.settlingLogs.push(log);
+  }
+
+  mark(log: WalQueueLog, position: Position): void {
+    this.writeMarks(log, position);
+    this.groups.awaitMore();
+  }
+
+  private writeMarks(log: WalQueueLog, position: Position): void {
+    const { marks, number } = log;
+    if (marks === null) return;
+    const pending = marks.pendingAt(position);
+    if (pending !== undefined) this.opened(log).pend(number, pending);
+    const returns = marks.returnsAt(position);
+    if (returns !== undefined) this.opened(log).returned(number, returns);
+  }
+
+  get nowMs(): number {
+    return this.time.nowMs;
   }
 
   /** The group that takes the next entry, with the log's queue named in its file. */
@@ -319,6 +345,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     const group = this.opened(log);
     group.copy(buf, at, entryBytes);
     log.live.add(position, entryBytes, group.generation, group.entryOffset);
+    // What was said of it behind the first copy may go before this one does.
+    this.writeMarks(log, position);
   }
 
   /** Names again every queue that no newer file names, so that `generation` can go. */
@@ -360,7 +388,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     const full = await this.startFiles(generationMax);
     this.groups = new GroupCommit(this.place, this.settings, this.files, last ?? this.files.current, this);
     // From here on the delivered marks of the last clean stop are void.
-    this.groups.target().mark(ENTRY_START);
+    this.groups.target().mark(ENTRY_START, this.nowMs);
     await this.groups.sync();
     if (full !== null) this.full(full);
     else if (this.settings.reserveBytes > 0) void this.reserve.fill();
@@ -392,7 +420,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     for (const log of this.logs.values()) {
       if (log.deliveredUpTo >= 0) this.opened(log).delivered(log.number, log.deliveredUpTo);
     }
-    this.groups.target().mark(ENTRY_STOP);
+    this.groups.target().mark(ENTRY_STOP, this.nowMs);
     await this.groups.sync();
     await this.files.trim();
   }
