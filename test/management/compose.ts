@@ -135,6 +135,9 @@ export async function startFixture(): Promise<Fixture> {
     id: DIALECT_AMQP091,
     headers: (message) => describe(message).headers ?? noArguments,
     describe,
+    deadLettered: () => {
+      throw new Error('nothing is dead-lettered here');
+    },
   });
   await broker.open();
   // The field's quick hash: the stronger default costs 50 ms a test.

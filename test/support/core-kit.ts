@@ -2,6 +2,8 @@ import {
   Address,
   Alarms,
   type Arguments,
+  type DeadLetter,
+  type Death,
   DIALECT_AMQP091,
   Dialects,
   type Got,
@@ -50,8 +52,18 @@ export function kitDialects(): Dialects {
   const dialects = new Dialects();
   const headers = (message: Message): Arguments =>
     Object.assign(Object.create(null), JSON.parse(message.properties().toString()));
-  dialects.add({ id: DIALECT_AMQP091, headers, describe: () => noArguments });
+  dialects.add({ id: DIALECT_AMQP091, headers, describe: () => noArguments, deadLettered: kitDeadLettered });
   return dialects;
+}
+
+/** Deaths as `queue/reason`, the latest first, in the header `deaths`; further keys in the header `CC`. */
+function kitDeadLettered(message: Message, { address, queue, reason, isRekeyed }: Death): DeadLetter {
+  const { CC, ...before } = JSON.parse(message.properties().toString()) as { CC?: string[]; deaths?: string[] };
+  const deaths = [`${queue}/${reason}`, ...(before.deaths ?? []).filter((each) => each !== `${queue}/${reason}`)];
+  const headers = { ...before, ...(isRekeyed || CC === undefined ? {} : { CC }), deaths };
+  const letter = messageOf(address, message.body().toString(), { persistent: message.persistent, headers });
+  const marks = deaths.map((death) => ({ queue: death.split('/')[0]!, reason: death.split('/')[1]! }));
+  return { message: letter, copyKeys: isRekeyed ? [] : (CC ?? []), deaths: marks };
 }
 
 /** basic.get where nothing has to be read first. */
@@ -82,9 +94,9 @@ export class TopologyKit {
     this.logs = logs;
     this.turn = new Turn(this.platform.clock);
     const { turn, platform } = this;
-    const { random, log } = platform;
-    const alarms = new Alarms(platform.clock);
-    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), random, log, alarms });
+    const { clock, random, log } = platform;
+    const alarms = new Alarms(clock);
+    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), clock, random, log, alarms });
   }
 
   static async open(metadata = new SteppedMetadata(), logs = new ControlledLogs(), seed = 1): Promise<TopologyKit> {

@@ -10,6 +10,7 @@ import {
   PropertyScan,
   scanProperties,
 } from './codec/index.js';
+import { deadLettered } from './dead-letter.js';
 
 /** AMQP 0-9-1's form of a message, for the core: what headers exchanges and administrators look at. */
 export const amqp091Dialect: Dialect = {
@@ -31,6 +32,8 @@ export const amqp091Dialect: Dialect = {
     if (headers !== undefined) described.headers = argumentsOf(headers);
     return described;
   },
+
+  deadLettered,
 };
 
 /** `contentType` -> `content_type`, as the management API names properties. */

@@ -96,8 +96,8 @@ export class Broker {
     const { turn, dialects, log } = this;
     const { alarms } = this;
     const memory = parts.memory ?? unboundedMemory();
-    const { random } = platform;
-    this.topology = new Topology({ metadata, logs, turn, dialects, random, log, alarms, memory });
+    const { clock, random } = platform;
+    this.topology = new Topology({ metadata, logs, turn, dialects, clock, random, log, alarms, memory });
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
     };
@@ -131,6 +131,7 @@ export class Broker {
 
   /** After the doors: records how far queues were delivered and hands everything to the log, which the composer then syncs and closes. */
   async close(): Promise<void> {
+    this.topology.retries.stop();
     for (const vhost of this.topology.vhosts.values()) {
       for (const queue of vhost.queues.values()) {
         if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo);

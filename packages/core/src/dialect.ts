@@ -1,4 +1,5 @@
 import { type Arguments, noArguments } from './arguments.js';
+import type { DeadLetter, Death } from './dead-letter/death.js';
 import type { DialectId, Message } from './message.js';
 
 /** What the core asks of a protocol's form of a message, where it has to look beyond the envelope. Each door brings one. */
@@ -8,6 +9,8 @@ export interface Dialect {
   headers(message: Message): Arguments;
   /** Properties as the RabbitMQ management API shows them (`content_type`, `headers`, ...). */
   describe(message: Message): Arguments;
+  /** The message as it goes on to `death.address`, with what happened to it written where its readers look (`x-death`). */
+  deadLettered(message: Message, death: Death): DeadLetter;
 }
 
 /** The dialects of the doors that are built in; filled by whoever composes the broker. */
@@ -24,5 +27,10 @@ export class Dialects {
 
   describe(message: Message): Arguments {
     return this.byId[message.dialect]?.describe(message) ?? noArguments;
+  }
+
+  /** The dialect is there: its door took the message. */
+  deadLettered(message: Message, death: Death): DeadLetter {
+    return this.byId[message.dialect]!.deadLettered(message, death);
   }
 }

@@ -2,8 +2,8 @@ import { createSimPlatform } from '@chapar/platform';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Turn } from '../turn.js';
-import { ConfirmSlot } from './confirm-slot.js';
 import { type ConfirmSink, Confirms, type PublishTag } from './confirms.js';
+import { PublishSlot } from './publish-slot.js';
 
 function setUp() {
   const { clock } = createSimPlatform(1);
@@ -230,7 +230,7 @@ describe('confirm slot', () => {
       confirm: (tag: PublishTag) => calls.push(`confirm ${tag}`),
       refuse: (tag: PublishTag, why: string) => calls.push(`refuse ${tag} ${why}`),
     } as unknown as Confirms;
-    return { calls, slot: new ConfirmSlot(confirms, 9, queues) };
+    return { calls, slot: new PublishSlot(confirms, 9, queues) };
   };
 
   it('waits for all of its queues, and is decided by the first that refuses', () => {

@@ -6,8 +6,8 @@ import type { Exchange } from '../routing/exchange.js';
 import type { Route } from '../routing/route.js';
 import type { Turn } from '../turn.js';
 import type { Actor } from './actor.js';
-import { ConfirmSlot } from './confirm-slot.js';
 import { type ConfirmSink, Confirms, type PublishTag } from './confirms.js';
+import { PublishSlot } from './publish-slot.js';
 
 /** An address that this actor may publish to, as was checked at the versions it names. Doors keep them: a hit costs two comparisons. */
 export interface Target {
@@ -92,7 +92,7 @@ export class Publisher {
       return;
     }
     this.confirms.await(tag);
-    const slot = new ConfirmSlot(this.confirms, tag, queues.length);
+    const slot = new PublishSlot(this.confirms, tag, queues.length);
     for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, slot);
   }
 }

@@ -269,6 +269,7 @@ class Model {
       this.ready.sort((a, b) => a.number - b.number);
     } else {
       this.expected.settled++;
+      if (outcome === 'reject') this.expected.dropped.rejected++;
     }
   }
 

@@ -192,6 +192,7 @@ describe('queue', () => {
       settled: 1,
       requeued: 1,
       purged: 3,
+      dropped: { rejected: 1, expired: 0, maxlen: 0, delivery_limit: 0 },
     });
   });
 });

@@ -1,13 +1,15 @@
 import { type Arguments, shownValue } from '../arguments.js';
+import type { DeadLetterRouter } from '../dead-letter/router.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import { brokerError } from '../errors.js';
 import type { Later } from '../later.js';
 import type { Message } from '../message.js';
-import type { Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
+import type { DropReason, Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
 import { type Memory, unboundedMemory } from './memory.js';
+import { Outbox } from './outbox.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
@@ -80,8 +82,12 @@ export class Queue implements QueueHandle, Flushable {
   private arrivals = 0;
   private failed = false;
   deleted = false;
-  /** Replaced when a policy changes; see `QueueRules`. */
+  /** See `applyRules`. */
   rules: QueueRules;
+  /** The way to the dead-letter exchange. Without one, what is dropped is gone. */
+  deadLetterRouter: DeadLetterRouter | null = null;
+  /** Dead letters on their way; null until there is one. */
+  outbox: Outbox | null = null;
   /** Called when the last consumer went (auto-delete). */
   onUnused: (() => void) | null = null;
   /** Called once when the log can promise nothing any more. */
@@ -314,7 +320,31 @@ export class Queue implements QueueHandle, Flushable {
       return;
     }
     this.statistics.settled++;
-    this.gone(position, message, outcome === 'accept');
+    if (outcome === 'accept') this.gone(position, message, true);
+    else this.drop(position, message, 'rejected');
+  }
+
+  /**
+   * The one way out for what no consumer accepted and is ready no more: to the dead-letter exchange, where the queue has one. The
+   * message stays in the log until it is safe there.
+   */
+  drop(position: Position, message: Message, reason: DropReason): void {
+    this.statistics.dropped[reason]++;
+    if (this.rules.deadLetterExchange === null || this.deadLetterRouter === null) {
+      this.gone(position, message, false);
+      return;
+    }
+    if (this.log !== null && message.persistent) {
+      this.log.pend(position, reason);
+      this.persist.touch();
+    }
+    this.outbox ??= new Outbox(this, this.deadLetterRouter, this.turn);
+    this.outbox.add(position, message, reason);
+  }
+
+  /** Called by the outbox: the dead letter is where it belongs, or lost. */
+  departed(position: Position, message: Message): void {
+    if (!this.deleted) this.gone(position, message, false);
   }
 
   /** The message is out of this queue for good. */
@@ -387,6 +417,11 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- administration ------------------------------------------------------------------------------------------
 
+  /** The queue was told something else: by a policy that came, changed or went. */
+  applyRules(rules: QueueRules): void {
+    this.rules = rules;
+  }
+
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): number {
     const count = this.ready.length;
@@ -408,6 +443,7 @@ export class Queue implements QueueHandle, Flushable {
     this.exclusiveConsumer = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
+    this.outbox?.close();
     this.forgetPages();
     this.ready.clear();
     this.wakeReaders();

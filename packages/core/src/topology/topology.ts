@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Log, Random } from '@chapar/platform';
+import type { Clock, Log, Random } from '@chapar/platform';
 import type { Alarms } from '../alarms.js';
 import { type Arguments, canonical, noArguments } from '../arguments.js';
+import { Retries } from '../dead-letter/retries.js';
+import { DeadLetterRouter } from '../dead-letter/router.js';
 import type { Dialects } from '../dialect.js';
 import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
@@ -39,6 +41,7 @@ export interface TopologyParts {
   readonly logs: LogStore;
   readonly turn: Turn;
   readonly dialects: Dialects;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly alarms: Alarms;
@@ -58,6 +61,8 @@ export class Topology {
   /** Called when an exchange that deletes itself lost its last binding, or a queue its last consumer. */
   onExchangeUnused: ((vhost: VirtualHost, exchange: Exchange) => void) | null = null;
   onQueueUnused: ((vhost: VirtualHost, queue: Queue) => void) | null = null;
+  /** Of dead letters that were refused. */
+  readonly retries: Retries;
   private readonly persist: Persist;
   private readonly recovered = new Map<string, RecoveredQueue>();
   private readonly saidNotHonoured = new Set<string>();
@@ -65,6 +70,7 @@ export class Topology {
   constructor(parts: TopologyParts) {
     this.parts = parts;
     this.persist = new Persist(parts.turn, parts.logs);
+    this.retries = new Retries(parts.clock);
   }
 
   /** Builds what metadata holds, with the messages that recovery found, and follows its changes from there. */
@@ -109,7 +115,9 @@ export class Topology {
       existing.properties = record;
       return;
     }
-    const vhost = new VirtualHost(name, record, this.parts.dialects);
+    const { dialects, log } = this.parts;
+    const vhost = new VirtualHost(name, record, dialects);
+    vhost.deadLetterRouter = new DeadLetterRouter(vhost, dialects, this.retries, log);
     this.vhosts.set(name, vhost);
     for (const [exchange, type, internal] of predeclared) {
       this.addExchange(vhost, type, {
@@ -197,6 +205,7 @@ export class Topology {
       properties.durable && properties.owner === null ? logs.log(properties.incarnation) : null,
       this.parts.memory,
     );
+    queue.deadLetterRouter = vhost.deadLetterRouter;
     const recovered = this.recovered.get(properties.incarnation);
     if (recovered !== undefined) {
       this.recovered.delete(properties.incarnation);

@@ -1,5 +1,6 @@
 import { Address } from '../address.js';
 import type { Arguments } from '../arguments.js';
+import type { DeadLetterRouter } from '../dead-letter/router.js';
 import type { Dialects } from '../dialect.js';
 import type { Message } from '../message.js';
 import type { JsonValue } from '../ports.js';
@@ -34,6 +35,8 @@ export class VirtualHost {
   readonly directQueues = new Map<string, DirectQueue>();
   /** Bindings by the queue that they lead to. */
   readonly queueBindings = new Map<QueueHandle, Set<Binding>>();
+  /** Set by the topology. */
+  deadLetterRouter: DeadLetterRouter | null = null;
   version = 1;
   deleted = false;
   private readonly dialects: Dialects;

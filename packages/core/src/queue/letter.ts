@@ -1,0 +1,52 @@
+import type { ConfirmSlot } from '../door/confirm-slot.js';
+import type { Message } from '../message.js';
+import type { DropReason, Incarnation, Position } from '../ports.js';
+import type { QueueHandle } from './queue-handle.js';
+
+/** A message that is pending: it left its queue and is not yet where it goes. */
+export class Letter {
+  readonly position: Position;
+  readonly message: Message;
+  readonly reason: DropReason;
+  /** When it left. Milliseconds, node time. */
+  readonly atMs: number;
+  /** Targets that have not answered. */
+  open = 0;
+  isRefused = false;
+  /** It goes to several. */
+  isShared = false;
+  /** Who has it, where another target refused. */
+  taken: Set<Incarnation> | null = null;
+
+  constructor(position: Position, message: Message, reason: DropReason, atMs: number) {
+    this.position = position;
+    this.message = message;
+    this.reason = reason;
+    this.atMs = atMs;
+  }
+}
+
+/** A letter's wait for one target. */
+export class Handover implements ConfirmSlot {
+  private readonly outbox: { answered(letter: Letter): void };
+  private readonly letter: Letter;
+  private readonly target: QueueHandle;
+
+  constructor(outbox: { answered(letter: Letter): void }, letter: Letter, target: QueueHandle) {
+    this.outbox = outbox;
+    this.letter = letter;
+    this.target = target;
+  }
+
+  committed(): void {
+    const { letter } = this;
+    if (letter.isShared) (letter.taken ??= new Set()).add(this.target.incarnation);
+    if (--letter.open === 0) this.outbox.answered(letter);
+  }
+
+  refused(): void {
+    const { letter } = this;
+    letter.isRefused = true;
+    if (--letter.open === 0) this.outbox.answered(letter);
+  }
+}
