@@ -134,6 +134,28 @@ describe('channels and consumers', () => {
     expect(names((await fixture.get('/api/channels', 'alice:pw')).json)).toEqual(all.slice(0, 2));
   });
 
+  test('which consumer a queue serves that serves one at a time', async () => {
+    await fixture.put('/api/queues/%2F/single', { arguments: { 'x-single-active-consumer': true } });
+    const queue = fixture.broker.topology.vhosts.get('/')!.queues.get('single')!;
+    expect((await fixture.get('/api/queues/%2F/single')).json.single_active_consumer_tag).toBeNull();
+    his.channel(queue);
+    hers.channel(queue);
+    const { json } = await fixture.get('/api/consumers/%2F');
+    const active = (json as { active: boolean; activity_status: string }[]).map((each) => [
+      each.activity_status,
+      each.active,
+    ]);
+    expect(active.sort()).toEqual([
+      ['single_active', true],
+      ['up', true],
+      ['waiting', false],
+    ]);
+    expect((await fixture.get('/api/queues/%2F/single')).json).toMatchObject({
+      single_active_consumer_tag: 'ctag-single',
+      exclusive_consumer_tag: null,
+    });
+  });
+
   test('consumers, and those of a queue', async () => {
     const consumer = {
       ack_required: true,

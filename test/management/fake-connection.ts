@@ -89,6 +89,6 @@ class FakeChannel implements ChannelView {
 function consumerOf(queue: Queue): ConsumerView {
   const tag = `ctag-${queue.name}`;
   const spec = { tag, acknowledges: true, exclusive: false, priority: 0, arguments: noArguments, window: null };
-  queue.attach(spec, { deliver: () => true, detached: () => undefined });
-  return { ...spec, queue, prefetchCount: 5, isActive: true };
+  const { activity } = queue.attach(spec, { deliver: () => true, detached: () => undefined });
+  return { ...spec, queue, prefetchCount: 5, activity };
 }

@@ -95,6 +95,11 @@ export const channelErrorCases = {
     method: [50, 10],
     provoke: saying({ name: 'queue.declare', queue: 'q', arguments: fieldTable({ 'x-message-ttl': 'soon' }) }),
   },
+  invalidProperty: {
+    text: "invalid property 'non-durable' for queue 'q' in vhost '/': a quorum queue is durable",
+    method: [50, 10],
+    provoke: saying({ name: 'queue.declare', queue: 'q', arguments: fieldTable({ 'x-queue-type': 'quorum' }) }),
+  },
   inUse: {
     text: "queue 'q' in vhost '/' in use",
     method: [50, 40],
@@ -189,7 +194,7 @@ export const channelErrorCases = {
     provoke: (peer) => peer.publish(1, 'rpc_queue', '41', { properties: { replyTo } }),
   },
   unsupportedQueueType: {
-    text: "queue type 'stream' of queue 'q' in vhost '/' is not available: streams are not built yet",
+    text: "invalid arg 'x-queue-type' for queue 'q' in vhost '/': unsupported queue type 'stream': streams are not built yet",
     method: [50, 10],
     provoke: saying({ name: 'queue.declare', queue: 'q', arguments: fieldTable({ 'x-queue-type': 'stream' }) }),
   },

@@ -130,5 +130,5 @@ test('what is there to be seen of channels', async () => {
     deliveredCount: 1,
     acknowledgedCount: 0,
   });
-  expect([...channel!.consumers]).toMatchObject([{ tag: 'c', acknowledges: true, prefetchCount: 7, isActive: true }]);
+  expect([...channel!.consumers]).toMatchObject([{ tag: 'c', acknowledges: true, prefetchCount: 7, activity: 'up' }]);
 });

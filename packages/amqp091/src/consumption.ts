@@ -2,6 +2,7 @@ import {
   type Arguments,
   andThen,
   brokerError,
+  type ConsumerActivity,
   type ConsumerView,
   type Delivery,
   type DeliverySink,
@@ -55,8 +56,8 @@ class ChannelConsumer implements ConsumerView {
     return this.consumer.spec.arguments;
   }
 
-  get isActive(): boolean {
-    return this.consumer.isActive;
+  get activity(): ConsumerActivity {
+    return this.consumer.activity;
   }
 }
 

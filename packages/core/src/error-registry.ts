@@ -113,6 +113,13 @@ export const errorRegistry = {
     'An argument has a value that it cannot have.',
     'Use the type and range that the text names.',
   ),
+  invalidProperty: channel(
+    406,
+    'PRECONDITION_FAILED',
+    "invalid property '{property}' for {kind} '{name}' in vhost '{vhost}': {reason}",
+    'Something is declared with properties that do not go together.',
+    'Declare it as the text says.',
+  ),
   unknownExchangeType: channel(
     406,
     'PRECONDITION_FAILED',
@@ -221,7 +228,7 @@ export const errorRegistry = {
   unsupportedQueueType: channel(
     406,
     'PRECONDITION_FAILED',
-    "queue type '{type}' of queue '{queue}' in vhost '{vhost}' is not available: {reason}",
+    "invalid arg 'x-queue-type' for queue '{queue}' in vhost '{vhost}': unsupported queue type '{type}': {reason}",
     'The argument x-queue-type names a type that this broker does not have.',
     'Leave x-queue-type out or use classic or quorum.',
   ),

@@ -1,6 +1,7 @@
 import type { Endpoint, TlsSession } from '@chapar/platform';
 import type { Arguments } from './arguments.js';
 import type { Principal } from './ports.js';
+import type { ConsumerActivity } from './queue/consumer.js';
 import type { Queue } from './queue/queue.js';
 
 /**
@@ -74,5 +75,5 @@ export interface ConsumerView {
   readonly prefetchCount: number;
   readonly priority: number;
   readonly arguments: Arguments;
-  readonly isActive: boolean;
+  readonly activity: ConsumerActivity;
 }

@@ -18,6 +18,9 @@ export interface ConsumerSpec {
   readonly window: Window | null;
 }
 
+/** `single_active` and `waiting`: of a queue that serves one at a time. */
+export type ConsumerActivity = 'up' | 'single_active' | 'waiting';
+
 /**
  * A consumer of one queue: its credit and what it holds. It stands in its queue's turn order exactly while it can take a message
  * (`active`); everything that changes that goes through `wake` and `sleep`.
@@ -91,9 +94,11 @@ export class QueueConsumer {
     return this.gone;
   }
 
-  /** False once it was stopped. For people who look. */
-  get isActive(): boolean {
-    return !this.stopped;
+  /** Whether it is among those that messages go to. For people who look; the field's words. */
+  get activity(): ConsumerActivity {
+    const { single } = this.queue.roster;
+    if (this.stopped) return 'waiting';
+    return single === null ? 'up' : single.current === this ? 'single_active' : 'waiting';
   }
 
   /** Joins the turn order where nothing stands against it, and takes what waits. */

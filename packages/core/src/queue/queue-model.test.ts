@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ControlledLog, ControlledLogs } from '../../../../test/support/controlled-logs.js';
 import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
+import type { Arguments } from '../arguments.js';
 import type { Message } from '../message.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
@@ -64,10 +65,17 @@ class Model {
     },
   };
 
-  constructor(isDurable: boolean, memory: Memory) {
+  /** With `x-single-active-consumer`: who is served, and who waits for that, in the order of coming. */
+  private single: Taker | null = null;
+  private waiting: Taker[] = [];
+  private readonly isSingle: boolean;
+
+  constructor(isDurable: boolean, memory: Memory, args: Arguments) {
     this.logs.areReadsHeld = true;
+    this.isSingle = args['x-single-active-consumer'] === true;
     this.log = isDurable ? this.logs.log('i') : null;
-    this.queue = new Queue(this.turn, new Persist(this.turn, this.logs), queueProperties('q'), this.log, memory);
+    const properties = queueProperties('q', { arguments: args });
+    this.queue = new Queue(this.turn, new Persist(this.turn, this.logs), properties, this.log, memory);
   }
 
   get reads(): number {
@@ -100,13 +108,15 @@ class Model {
       window: window === null ? null : this.windows[window]!,
     };
     const present = this.takers.filter(({ isGone }) => !isGone);
-    const isRefused = present.length > 0 && (exclusive || present.some(({ consumer }) => consumer.spec.exclusive));
+    const isRefused =
+      (exclusive && this.isSingle) ||
+      (present.length > 0 && (exclusive || present.some(({ consumer }) => consumer.spec.exclusive)));
     if (isRefused) {
       expect(() => this.queue.attach(spec, this.sink)).toThrow("queue 'q' in vhost '/' in exclusive use");
       return;
     }
     const consumer = this.queue.attach(spec, this.sink);
-    this.takers.push({
+    const taker = {
       consumer,
       acknowledges,
       priority,
@@ -115,7 +125,10 @@ class Model {
       room,
       isPaused: false,
       isGone: false,
-    });
+    };
+    this.takers.push(taker);
+    this.waiting.push(taker);
+    this.passOn();
     consumer.grant(credit);
   }
 
@@ -138,6 +151,7 @@ class Model {
     if (held === undefined) return;
     this.held = this.held.filter((each) => each !== held);
     this.note(held, outcome);
+    this.passOn();
     held.delivery.consumer.settle(held.delivery, outcome);
   }
 
@@ -181,6 +195,7 @@ class Model {
     const taker = this.pick(this.takers, index);
     if (taker === undefined) return;
     taker.isGone = true;
+    this.passOn();
     taker.consumer.stop();
   }
 
@@ -194,6 +209,7 @@ class Model {
     ];
     this.held = others;
     for (const held of its) this.note(held, 'release');
+    this.passOn();
     taker.consumer.detach();
   }
 
@@ -219,6 +235,32 @@ class Model {
     this.held = this.held.filter((each) => !isVoid(each));
     this.queue.delete();
     expect(this.takers.every(({ isGone }) => isGone)).toBe(true);
+  }
+
+  /** Who is served where only one is: who goes, or is outranked and holds nothing, makes room for the first of the highest priority. */
+  private passOn(): void {
+    if (!this.isSingle) return;
+    this.waiting = this.waiting.filter(({ isGone }) => !isGone);
+    const { single } = this;
+    const isFree =
+      single === null ||
+      single.isGone ||
+      (this.isOutranked(single) && !this.held.some(({ taker }) => taker === single));
+    if (!isFree) return;
+    const highest = Math.max(...this.waiting.map(({ priority }) => priority));
+    this.single = this.waiting.find(({ priority }) => priority === highest) ?? null;
+    this.waiting = this.waiting.filter((each) => each !== this.single);
+    if (single !== null && !single.isGone) this.waiting.push(single);
+  }
+
+  private isOutranked({ priority }: Taker): boolean {
+    return this.waiting.some((each) => each.priority > priority);
+  }
+
+  private activityOf(taker: Taker): string {
+    if (taker.isGone) return 'waiting';
+    if (!this.isSingle) return 'up';
+    return taker === this.single ? 'single_active' : 'waiting';
   }
 
   // ---- judgement -------------------------------------------------------------------------------------------------
@@ -251,8 +293,10 @@ class Model {
     return false;
   }
 
-  private canTake({ isGone, isPaused, credit, window }: Taker): boolean {
+  private canTake(taker: Taker): boolean {
+    const { isGone, isPaused, credit, window } = taker;
     if (isGone || isPaused || credit <= 0) return false;
+    if (this.isSingle && (taker !== this.single || this.isOutranked(taker))) return false;
     return window === null || this.heldBy(window) < this.limits[window]!;
   }
 
@@ -295,7 +339,7 @@ class Model {
       const its = this.held.filter((each) => each.taker === taker);
       expect(taker.consumer.heldCount).toBe(its.length);
       expect(taker.consumer.oldestHeld).toBe(its[0]?.known.number ?? 0);
-      expect(taker.consumer.isActive).toBe(!taker.isGone);
+      expect(taker.consumer.activity).toBe(this.activityOf(taker));
     }
     if (this.log === null || this.isDeleted) return;
     const alive = [...this.ready, ...this.held.map(({ known }) => known)].filter(({ message }) => message.persistent);
@@ -367,11 +411,14 @@ const steps = fc.oneof(
 describe('a queue against a plain model', () => {
   // Room for a few messages in memory, and for fewer when the node's budget is spent.
   const tiny = () => new Memory(260, 600);
-  for (const [kind, isDurable, memory] of [
-    ['transient', false, unboundedMemory],
-    ['durable', true, unboundedMemory],
-    ['transient and paged', false, tiny],
-    ['durable and paged', true, tiny],
+  const single = { 'x-single-active-consumer': true };
+  for (const [kind, isDurable, memory, args] of [
+    ['transient', false, unboundedMemory, {}],
+    ['durable', true, unboundedMemory, {}],
+    ['transient and paged', false, tiny, {}],
+    ['durable and paged', true, tiny, {}],
+    ['transient, one active consumer', false, unboundedMemory, single],
+    ['durable and paged, one active consumer', true, tiny, single],
   ] as const) {
     it(`${kind}: order, credit, windows, priorities, flags, counts and statistics`, () => {
       let reads = 0;
@@ -382,7 +429,7 @@ describe('a queue against a plain model', () => {
           fc.array(steps, { maxLength: 8 }),
           (before, afterDelete) => {
             const room = memory();
-            const model = new Model(isDurable, room);
+            const model = new Model(isDurable, room, args);
             for (const run of before) {
               run(model);
               model.check();

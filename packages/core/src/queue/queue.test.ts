@@ -257,15 +257,15 @@ describe('exclusive consumers', () => {
     expect(() => scene.consume('x', 1, { exclusive: true })).toThrow(
       "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use",
     );
-    expect(scene.queue.hasExclusiveConsumer).toBe(false);
+    expect(scene.queue.roster.exclusive).toBeNull();
     first.stop();
     const alone = scene.consume('x', 1, { exclusive: true });
-    expect(scene.queue.hasExclusiveConsumer).toBe(true);
+    expect(scene.queue.roster.exclusive).not.toBeNull();
     expect(() => scene.consume('y')).toThrow('in exclusive use');
     expect(() => scene.consume('y', 1, { exclusive: true })).toThrow('in exclusive use');
     alone.detach();
     scene.consume('y');
-    expect(scene.queue.hasExclusiveConsumer).toBe(false);
+    expect(scene.queue.roster.exclusive).toBeNull();
   });
 
   it('do not keep get from taking', () => {
@@ -289,7 +289,7 @@ describe('a queue that is deleted', () => {
     scene.queue.delete();
     expect(scene.detached).toEqual(['a queue-deleted', 'b queue-deleted']);
     expect([scene.queue.readyCount, scene.queue.readyBytes, scene.queue.consumers.size, unused]).toEqual([0, 0, 0, 0]);
-    expect([a.isActive, b.isActive, a.heldCount]).toEqual([false, false, 0]);
+    expect([a.activity, b.activity, a.heldCount]).toEqual(['waiting', 'waiting', 0]);
     scene.take();
     // Whatever still comes does nothing.
     for (const consumer of [a, b, stopped]) {

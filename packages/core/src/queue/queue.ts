@@ -1,7 +1,6 @@
-import { type Arguments, shownValue } from '../arguments.js';
+import type { Arguments } from '../arguments.js';
 import type { DeadLetterRouter } from '../dead-letter/router.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
-import { brokerError } from '../errors.js';
 import type { Later } from '../later.js';
 import type { Message } from '../message.js';
 import type { DropReason, Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
@@ -14,9 +13,10 @@ import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
 import { Ready } from './ready.js';
+import { Roster } from './roster.js';
 import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
-import { TurnOrder } from './turn-order.js';
+import type { TurnOrder } from './turn-order.js';
 
 /** What a queue is declared as. */
 export interface QueueProperties {
@@ -56,7 +56,7 @@ export class Queue implements QueueHandle, Flushable {
   readonly incarnation: Incarnation;
   readonly logs: boolean;
   readonly statistics = new QueueStatistics();
-  readonly consumers = new Set<QueueConsumer>();
+  readonly roster: Roster;
   private readonly turn: Turn;
   private readonly log: QueueLog | null;
   private readonly persist: Persist;
@@ -68,7 +68,7 @@ export class Queue implements QueueHandle, Flushable {
   private isReading = false;
   /** Who waits for the oldest message to be in memory. */
   private readers: (() => void)[] = [];
-  private readonly order = new TurnOrder();
+  private readonly order: TurnOrder;
   private readonly pending = new Pending();
   /** The last position given. */
   private lastPosition: Position = 0;
@@ -76,7 +76,6 @@ export class Queue implements QueueHandle, Flushable {
   private redeliveredUpTo: Position = 0;
   private unsettled = 0;
   private unsettledBytesCount = 0;
-  private exclusiveConsumer: QueueConsumer | null = null;
   private dispatchAsked = false;
   /** Messages that had to wait since the last dispatch. */
   private arrivals = 0;
@@ -108,6 +107,8 @@ export class Queue implements QueueHandle, Flushable {
     this.log = log;
     this.pages = log;
     this.rules = rulesOf(properties.arguments);
+    this.roster = new Roster(properties);
+    this.order = this.roster.order;
     this.ready = new Ready(memory, (position, message) => this.pageOut(position, message));
     this.logs = log !== null;
     if (log === null) return;
@@ -308,6 +309,7 @@ export class Queue implements QueueHandle, Flushable {
     this.unsettled--;
     this.unsettledBytesCount -= message.bodyBytes;
     if (!this.deleted) this.leave(position, message, outcome);
+    if (this.roster.single?.passOn()) this.takeOver();
     // Last: somebody who takes from this queue may wake, and what was given back stands before what waits.
     consumer.window?.give();
   }
@@ -361,21 +363,20 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws 403 when exclusiveness forbids it, 406 for a priority that is no integer. */
   attach(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
-    this.assertPriority(spec);
-    if (this.exclusiveConsumer !== null || (spec.exclusive && this.consumers.size > 0)) {
-      throw brokerError('exclusiveConsumer', { queue: this.name, vhost: this.properties.vhost });
-    }
+    this.roster.assertMayAttach(spec, this.properties);
     const consumer = new QueueConsumer(this, spec, sink);
-    this.consumers.add(consumer);
-    if (spec.exclusive) this.exclusiveConsumer = consumer;
+    this.roster.add(consumer);
     return consumer;
   }
 
-  private assertPriority({ priority, arguments: { 'x-priority': wish } }: ConsumerSpec): void {
-    if (Number.isSafeInteger(priority) && (wish === undefined || Number.isSafeInteger(wish))) return;
-    const { name, vhost } = this.properties;
-    const reason = `expected an integer, got ${shownValue(wish)}`;
-    throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
+  get consumers(): ReadonlySet<QueueConsumer> {
+    return this.roster.consumers;
+  }
+
+  /** Perhaps another consumer is served now: from the end of the turn on, behind what the last one gives back in this turn. */
+  private takeOver(): void {
+    this.askDispatch();
+    this.roster.single?.current?.wake();
   }
 
   /** Somebody who takes messages with `get` and holds them; not among the consumers and never in the turn order. */
@@ -387,13 +388,14 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Called by `QueueConsumer.stop`. */
   removeConsumer(consumer: QueueConsumer): void {
-    if (!this.consumers.delete(consumer)) return;
-    if (this.exclusiveConsumer === consumer) this.exclusiveConsumer = null;
+    if (!this.roster.remove(consumer)) return;
+    if (this.roster.single !== null) this.takeOver();
     if (this.consumers.size === 0) this.onUnused?.();
   }
 
   /** Called by a consumer that can take messages again. */
   activate(consumer: QueueConsumer): void {
+    if (!this.roster.mayJoin(consumer)) return;
     this.order.join(consumer);
     // While somebody waits for the turn's end to get what was given back, order is kept by waiting with him.
     if (!this.ready.isEmpty && !this.dispatchAsked) this.dispatch();
@@ -440,15 +442,13 @@ export class Queue implements QueueHandle, Flushable {
     if (this.deleted) return;
     this.deleted = true;
     this.onUnused = null;
-    this.exclusiveConsumer = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
     this.outbox?.close();
     this.forgetPages();
     this.ready.clear();
     this.wakeReaders();
-    const consumers = [...this.consumers];
-    this.consumers.clear();
+    const consumers = this.roster.clear();
     for (const consumer of consumers) consumer.end();
     for (const consumer of consumers) consumer.abandon();
     this.pending.committed(Number.POSITIVE_INFINITY);
@@ -485,10 +485,6 @@ export class Queue implements QueueHandle, Flushable {
 
   get unsettledBytes(): number {
     return this.unsettledBytesCount;
-  }
-
-  get hasExclusiveConsumer(): boolean {
-    return this.exclusiveConsumer !== null;
   }
 
   /** Messages at or below were delivered; recorded at a clean stop. */

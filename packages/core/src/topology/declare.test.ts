@@ -68,6 +68,19 @@ describe('queue.declare', () => {
       "received 'b' but current is 'a'",
     ],
     ['x-queue-type', {}, { arguments: { 'x-queue-type': 'quorum' } }, "received 'quorum' but current is 'classic'"],
+    [
+      'x-max-priority',
+      { arguments: { 'x-max-priority': 10 } },
+      { arguments: { 'x-max-priority': 5 } },
+      "received '5' but current is '10'",
+    ],
+    ['x-max-priority', { arguments: { 'x-max-priority': 10 } }, {}, "received none but current is '10'"],
+    [
+      'x-single-active-consumer',
+      {},
+      { arguments: { 'x-single-active-consumer': true } },
+      "received 'true' but current is none",
+    ],
   ] as const) {
     it(`refuses another ${argument}: ${text}`, async () => {
       const kit = await TopologyKit.open();
@@ -126,9 +139,21 @@ describe('queue.declare', () => {
     ],
     [
       { 'x-queue-type': 'stream' },
-      "queue type 'stream' of queue 'q' in vhost '/' is not available: streams are not built yet",
+      "invalid arg 'x-queue-type' for queue 'q' in vhost '/': unsupported queue type 'stream': streams are not built yet",
     ],
-    [{ 'x-queue-type': 'other' }, "queue type 'other' of queue 'q' in vhost '/' is not available: it is not known"],
+    [
+      { 'x-queue-type': 'other' },
+      "invalid arg 'x-queue-type' for queue 'q' in vhost '/': unsupported queue type 'other': it is not known",
+    ],
+    [{ 'x-queue-type': 5 }, "invalid arg 'x-queue-type' for queue 'q' in vhost '/': expected a string, got 5"],
+    [
+      { 'x-max-priority': -1 },
+      "invalid arg 'x-max-priority' for queue 'q' in vhost '/': expected an integer from 0 to 255, got -1",
+    ],
+    [
+      { 'x-max-priority': '5' },
+      "invalid arg 'x-max-priority' for queue 'q' in vhost '/': expected an integer from 0 to 255, got '5'",
+    ],
   ] as const) {
     it(`refuses ${JSON.stringify(args)}`, async () => {
       const kit = await TopologyKit.open();
@@ -141,11 +166,16 @@ describe('queue.declare', () => {
   it('refuses a quorum queue that is transient or exclusive', async () => {
     const kit = await TopologyKit.open();
     const args = { 'x-queue-type': 'quorum' };
-    for (const more of [{ durable: false }, { owner: {} }]) {
+    for (const [property, reason, more] of [
+      ['non-durable', 'a quorum queue is durable', { durable: false }],
+      ['exclusive-owner', 'a quorum queue cannot be exclusive', { owner: {} }],
+    ] as const) {
       const error = await thrownBy(() =>
         declareQueue(kit.topology, kit.vhost, queue('q', { arguments: args, ...more })),
       );
-      expect(error.key).toBe('invalidArgument');
+      expect(error.message).toBe(
+        `PRECONDITION_FAILED - invalid property '${property}' for queue 'q' in vhost '/': ${reason}`,
+      );
     }
   });
 

@@ -103,10 +103,10 @@ function assertQueueArguments(vhost: VirtualHost, name: string, declaration: Que
   const refuse = (reason: string) =>
     brokerError('unsupportedQueueType', { type: String(type), queue: name, vhost: vhost.name, reason });
   if (type !== 'quorum') throw refuse(type === 'stream' ? 'streams are not built yet' : 'it is not known');
-  const wrong = (argument: string, reason: string) =>
-    brokerError('invalidArgument', { argument, kind: 'queue', name, vhost: vhost.name, reason });
-  if (!declaration.durable) throw wrong('durable', 'a quorum queue is durable');
-  if (declaration.owner !== null) throw wrong('exclusive', 'a quorum queue cannot be exclusive');
+  const wrong = (property: string, reason: string) =>
+    brokerError('invalidProperty', { property, kind: 'queue', name, vhost: vhost.name, reason });
+  if (!declaration.durable) throw wrong('non-durable', 'a quorum queue is durable');
+  if (declaration.owner !== null) throw wrong('exclusive-owner', 'a quorum queue cannot be exclusive');
 }
 
 function assertSameQueue(queue: Queue, declared: QueueDeclaration): void {

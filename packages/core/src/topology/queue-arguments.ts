@@ -51,7 +51,6 @@ const notHonouredYet = new Set([
   'x-overflow',
   'x-max-priority',
   'x-delivery-limit',
-  'x-single-active-consumer',
   'x-consumer-timeout',
   'x-quorum-initial-group-size',
   'x-quorum-target-group-size',

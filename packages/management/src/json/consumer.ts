@@ -8,8 +8,8 @@ export function consumerJson(broker: Broker, channel: ChannelView, consumer: Con
   const { queue } = consumer;
   return {
     ack_required: consumer.acknowledges,
-    active: consumer.isActive,
-    activity_status: consumer.isActive ? 'up' : 'waiting',
+    active: consumer.activity !== 'waiting',
+    activity_status: consumer.activity,
     arguments: shownArguments(consumer.arguments),
     channel_details: {
       connection_name: connection.name,

@@ -30,8 +30,8 @@ export function queueJson(broker: Broker, queue: Queue): Row {
     effective_policy_definition: {},
     policy: null,
     operator_policy: null,
-    exclusive_consumer_tag: exclusiveConsumerTag(queue),
-    single_active_consumer_tag: null,
+    exclusive_consumer_tag: queue.roster.exclusive?.spec.tag ?? null,
+    single_active_consumer_tag: queue.roster.single?.current?.spec.tag ?? null,
     // Bytes of the messages that it holds in memory; the field counts the process.
     memory: bytesInMemory,
     message_bytes: readyBytes + unsettledBytes,
@@ -59,12 +59,6 @@ export function queueTotals(queue: Queue): Row {
 export function queueType(queue: Queue): string {
   const type = queue.properties.arguments['x-queue-type'];
   return typeof type === 'string' ? type : 'classic';
-}
-
-function exclusiveConsumerTag(queue: Queue): string | null {
-  if (!queue.hasExclusiveConsumer) return null;
-  for (const consumer of queue.consumers) if (consumer.spec.exclusive) return consumer.spec.tag;
-  return null;
 }
 
 /** Which connection an exclusive queue belongs to. */

@@ -1,0 +1,71 @@
+import { shownValue } from '../arguments.js';
+import { brokerError } from '../errors.js';
+import type { ConsumerSpec, QueueConsumer } from './consumer.js';
+import type { QueueProperties } from './queue.js';
+import { SingleActive } from './single-active.js';
+import { TurnOrder } from './turn-order.js';
+
+/** The consumers of a queue, and whose turn it is. */
+export class Roster {
+  readonly consumers = new Set<QueueConsumer>();
+  readonly order = new TurnOrder();
+  /** Null: all consumers are served. */
+  readonly single: SingleActive | null;
+  private sole: QueueConsumer | null = null;
+
+  constructor({ arguments: args }: QueueProperties) {
+    this.single = args['x-single-active-consumer'] === true ? new SingleActive() : null;
+  }
+
+  /** Has the queue for itself; null: nobody. */
+  get exclusive(): QueueConsumer | null {
+    return this.sole;
+  }
+
+  /** Throws 403 when exclusiveness forbids another consumer, 406 for a priority that is no integer. */
+  assertMayAttach(spec: ConsumerSpec, { name, vhost }: QueueProperties): void {
+    const wish = spec.arguments['x-priority'];
+    if (!Number.isSafeInteger(spec.priority) || !(wish === undefined || Number.isSafeInteger(wish))) {
+      const reason = `expected an integer, got ${shownValue(wish)}`;
+      throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
+    }
+    const isTaken = this.consumers.size > 0 || this.single !== null;
+    if (this.sole !== null || (spec.exclusive && isTaken)) {
+      throw brokerError('exclusiveConsumer', { queue: name, vhost });
+    }
+  }
+
+  add(consumer: QueueConsumer): void {
+    const { single } = this;
+    this.consumers.add(consumer);
+    if (consumer.spec.exclusive) this.sole = consumer;
+    if (single === null) return;
+    const { current } = single;
+    single.join(consumer);
+    if (current === null || !single.isOutranked) return;
+    this.order.leave(current);
+    single.passOn();
+  }
+
+  /** False when it was not there. */
+  remove(consumer: QueueConsumer): boolean {
+    if (!this.consumers.delete(consumer)) return false;
+    if (this.sole === consumer) this.sole = null;
+    this.single?.leave(consumer);
+    return true;
+  }
+
+  /** False when others are served instead. */
+  mayJoin(consumer: QueueConsumer): boolean {
+    return this.single === null || this.single.serves(consumer);
+  }
+
+  /** Returns those that were there. */
+  clear(): QueueConsumer[] {
+    const consumers = [...this.consumers];
+    this.consumers.clear();
+    this.sole = null;
+    this.single?.clear();
+    return consumers;
+  }
+}
