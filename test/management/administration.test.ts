@@ -50,39 +50,6 @@ describe('permissions', () => {
   });
 });
 
-describe('policies', () => {
-  test.each(['policies', 'operator-policies'])('%s are stored and listed in the field’s shape', async (kind) => {
-    const policy = { pattern: '^a', definition: { 'max-length': 5 }, priority: 1, 'apply-to': 'queues' };
-    const path = `/api/${kind}/%2F/p1`;
-    expect((await fixture.put(path, policy)).status).toBe(201);
-    expect((await fixture.put(path, policy)).status).toBe(204);
-    expect((await fixture.get(path)).json).toEqual({ vhost: '/', name: 'p1', ...policy });
-    expect((await fixture.get(`/api/${kind}`)).json).toEqual([{ vhost: '/', name: 'p1', ...policy }]);
-    await fixture.put(`/api/${kind}/%2F/p2`, { pattern: '.*', definition: {} });
-    expect((await fixture.get(`/api/${kind}/%2F/p2`)).json).toMatchObject({ priority: 0, 'apply-to': 'all' });
-    expect((await fixture.put(`/api/${kind}/%2F/p3`, { pattern: '^a' })).json.reason).toBe(
-      '[{key_missing,definition}]',
-    );
-    expect((await fixture.put(`/api/${kind}/%2F/p3`, { ...policy, pattern: '(' })).status).toBe(400);
-    expect((await fixture.put(`/api/${kind}/%2F/p3`, { ...policy, 'apply-to': 'odd' })).status).toBe(400);
-    for (const name of ['p1', 'p2']) expect((await fixture.delete(`/api/${kind}/%2F/${name}`)).status).toBe(204);
-    expect((await fixture.delete(path)).status).toBe(404);
-  });
-
-  test('that they do not act is said once', () => {
-    expect(fixture.log.find('policies are kept')).toHaveLength(1);
-  });
-
-  test('policymakers set policies, not operator policies', async () => {
-    const maker = await addUser(fixture, 'maker', ['policymaker'], ['/']);
-    const policy = { pattern: '^a', definition: { 'max-length': 5 } };
-    expect((await fixture.put('/api/policies/%2F/mine', policy, maker)).status).toBe(201);
-    expect((await fixture.put('/api/operator-policies/%2F/mine', policy, maker)).status).toBe(401);
-    expect((await fixture.put('/api/policies/%2F/other', policy, 'u1:pw')).status).toBe(401);
-    expect((await fixture.delete('/api/policies/%2F/mine', maker)).status).toBe(204);
-  });
-});
-
 describe('parameters', () => {
   test('per virtual host and global', async () => {
     const path = '/api/parameters/federation-upstream/%2F/up';

@@ -9,9 +9,11 @@ import {
   type Got,
   Message,
   noArguments,
+  Policies,
   type Queue,
   type QueueConsumer,
   type QueueProperties,
+  Records,
   Topology,
   Turn,
   type VirtualHost,
@@ -86,6 +88,8 @@ export class TopologyKit {
   readonly metadata: SteppedMetadata;
   readonly logs: ControlledLogs;
   readonly turn: Turn;
+  readonly records: Records;
+  readonly policies: Policies;
   readonly topology: Topology;
 
   private constructor(metadata: SteppedMetadata, logs: ControlledLogs, seed: number) {
@@ -96,7 +100,11 @@ export class TopologyKit {
     const { turn, platform } = this;
     const { clock, random, log } = platform;
     const alarms = new Alarms(clock);
-    this.topology = new Topology({ metadata, logs, turn, dialects: kitDialects(), clock, random, log, alarms });
+    this.records = new Records(metadata);
+    this.policies = new Policies(log);
+    const { policies } = this;
+    const dialects = kitDialects();
+    this.topology = new Topology({ metadata, logs, turn, dialects, clock, random, log, alarms, policies });
   }
 
   static async open(metadata = new SteppedMetadata(), logs = new ControlledLogs(), seed = 1): Promise<TopologyKit> {
@@ -108,6 +116,8 @@ export class TopologyKit {
       );
     }
     const kit = new TopologyKit(metadata, logs, seed);
+    await kit.records.open();
+    kit.policies.follow(kit.records);
     await kit.topology.open(await logs.recover());
     return kit;
   }

@@ -7,6 +7,7 @@ import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
 import { andThen, type Later } from './later.js';
 import { Limits, type NodeLimits } from './limits.js';
+import { Policies } from './policy/policies.js';
 import {
   type Authenticator,
   type Guard,
@@ -66,6 +67,7 @@ export class Broker {
   readonly permissions: Permissions;
   readonly authorizer: Authorizer;
   readonly records: Records;
+  private readonly policies: Policies;
   readonly topology: Topology;
   readonly limits: Limits;
   readonly alarms: Alarms;
@@ -97,7 +99,10 @@ export class Broker {
     const { alarms } = this;
     const memory = parts.memory ?? unboundedMemory();
     const { clock, random } = platform;
-    this.topology = new Topology({ metadata, logs, turn, dialects, clock, random, log, alarms, memory });
+    this.policies = new Policies(log);
+    const { policies } = this;
+    const topology = { metadata, logs, turn, dialects, clock, random, log, alarms, memory, policies };
+    this.topology = new Topology(topology);
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
     };
@@ -126,6 +131,7 @@ export class Broker {
     if (entries.length === 0) await this.putVirtualHost('/', defaultVirtualHost);
     await this.permissions.open();
     await this.records.open();
+    this.policies.follow(this.records);
     await this.topology.open(recovered);
   }
 

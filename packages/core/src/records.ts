@@ -24,24 +24,36 @@ export interface StoredRecord {
   readonly value: JsonValue;
 }
 
+/** Is told of a change of one record; without a value it is gone. */
+export type RecordListener = (names: readonly string[], value: JsonValue | undefined) => void;
+
 /** The records in metadata, mirrored in memory. */
 export class Records {
   private readonly metadata: MetadataStore;
   private readonly byKey = new Map<string, StoredRecord>();
+  private readonly listeners = new Map<Collection, RecordListener>();
 
   constructor(metadata: MetadataStore) {
     this.metadata = metadata;
   }
 
   async open(): Promise<void> {
-    for (const collection of Object.keys(collectionDepth)) {
+    for (const collection of Object.keys(collectionDepth) as Collection[]) {
       const prefix = `${collection}/`;
       const { revision, entries } = await this.metadata.load(prefix);
       for (const { key, value } of entries) this.keep(key, value);
       this.metadata.watch(prefix, revision, (events) => {
-        for (const { key, value } of events) this.keep(key, value);
+        for (const { key, value } of events) {
+          const names = this.keep(key, value);
+          this.listeners.get(collection)?.(names, value);
+        }
       });
     }
+  }
+
+  /** Tells the one who acts on a collection of every later change of it, before whoever made the change goes on. */
+  watch(collection: Collection, listener: RecordListener): void {
+    this.listeners.set(collection, listener);
   }
 
   /** All of a collection whose first names are these, by name. */
@@ -67,8 +79,10 @@ export class Records {
     return true;
   }
 
-  private keep(key: string, value: JsonValue | undefined): void {
+  private keep(key: string, value: JsonValue | undefined): readonly string[] {
+    const names = metadataKeyParts(key).slice(1);
     if (value === undefined) this.byKey.delete(key);
-    else this.byKey.set(key, { names: metadataKeyParts(key).slice(1), value });
+    else this.byKey.set(key, { names, value });
+    return names;
   }
 }

@@ -1,31 +1,19 @@
-import type { Arguments, JsonValue } from '@chapar/core';
-import { compilePattern } from '@chapar/platform';
+import { type JsonValue, type PolicyKind, type PolicyRecord, policyFaults } from '@chapar/core';
 import type { Fields } from './fields.js';
-import { badRequest } from './problem.js';
+import { notValid } from './problem.js';
 
-const scopes = ['all', 'exchanges', 'queues', 'classic_queues', 'quorum_queues', 'streams'];
-
-/** A policy as it is stored: what rules match, and what they set. It acts from a later version on. */
-export type PolicyRecord = {
-  readonly pattern: string;
-  readonly definition: Arguments;
-  readonly priority: number;
-  readonly 'apply-to': string;
-};
-
-/** Reads one as administrators write it; throws Problem 400 or PatternError for what cannot be one. */
-export function readPolicy(fields: Fields): PolicyRecord {
+/** Reads one as administrators write it; throws Problem 400 with all that is wrong with it. */
+export function readPolicy(kind: PolicyKind, fields: Fields): PolicyRecord {
   fields.require('pattern', 'definition');
-  const applyTo = fields.text('apply-to', 'all');
-  if (!scopes.includes(applyTo)) throw badRequest(`apply-to must be one of ${scopes.join(', ')}, got '${applyTo}'`);
-  const pattern = fields.text('pattern', '');
-  compilePattern(pattern);
-  return {
-    pattern,
-    definition: fields.table('definition'),
-    priority: fields.integer('priority', 0),
-    'apply-to': applyTo,
+  const given = {
+    pattern: fields.value('pattern')!,
+    definition: fields.value('definition')!,
+    priority: fields.value('priority') ?? 0,
+    'apply-to': fields.value('apply-to') ?? 'all',
   };
+  const faults = policyFaults(kind, given);
+  if (faults.length > 0) throw notValid(...faults);
+  return given as PolicyRecord;
 }
 
 /** In the field's order of keys. */

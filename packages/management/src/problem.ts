@@ -17,6 +17,10 @@ export class Problem extends Error {
 
 export const badRequest = (reason: string): Problem => new Problem(400, 'bad_request', reason);
 
+/** A record that cannot be stored, in the field's words. */
+export const notValid = (...faults: readonly string[]): Problem =>
+  badRequest(`Validation failed\n\n${faults.join('\n')}\n`);
+
 /** Nothing at this path. */
 export const notFound = (): Problem => new Problem(404, 'Object Not Found', 'Not Found');
 

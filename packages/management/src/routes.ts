@@ -41,7 +41,7 @@ export function allRoutes(options: ManagementOptions, log: Log): readonly Route[
     ...exchangeRoutes,
     ...publishRoutes(options.form),
     ...bindingRoutes,
-    ...policyRoutes(said),
+    ...policyRoutes,
     ...parameterRoutes(said),
     ...limitRoutes,
     ...connectionRoutes,

@@ -17,5 +17,4 @@ export class Said {
 }
 
 /** What is stored, listed and exported by this version, and acts from a later one on. */
-export const policiesDoNotAct = 'policies are kept, listed and exported, and have no effect in this version';
 export const parametersDoNotAct = 'parameters are kept, listed and exported, and have no effect in this version';

@@ -1,8 +1,8 @@
-import type { Arguments } from '../arguments.js';
 import type { DeadLetterRouter } from '../dead-letter/router.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import type { Later } from '../later.js';
 import type { Message } from '../message.js';
+import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
@@ -12,23 +12,12 @@ import { Outbox } from './outbox.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
+import type { QueueProperties } from './queue-properties.js';
 import { Ready } from './ready.js';
 import { Roster } from './roster.js';
 import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
 import type { TurnOrder } from './turn-order.js';
-
-/** What a queue is declared as. */
-export interface QueueProperties {
-  readonly name: string;
-  readonly vhost: string;
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  /** The connection that owns it, null when it is not exclusive. Compared by identity. */
-  readonly owner: object | null;
-  readonly arguments: Arguments;
-  readonly incarnation: Incarnation;
-}
 
 /** What basic.get gets. */
 export interface Got {
@@ -81,6 +70,8 @@ export class Queue implements QueueHandle, Flushable {
   private arrivals = 0;
   private failed = false;
   deleted = false;
+  /** What policies say; replaced, with the rules that follow from it, when another applies. */
+  policy: EffectivePolicy = noPolicy;
   /** See `applyRules`. */
   rules: QueueRules;
   /** The way to the dead-letter exchange. Without one, what is dropped is gone. */

@@ -1,7 +1,7 @@
 import { shownValue } from '../arguments.js';
 import { brokerError } from '../errors.js';
 import type { ConsumerSpec, QueueConsumer } from './consumer.js';
-import type { QueueProperties } from './queue.js';
+import type { QueueProperties } from './queue-properties.js';
 import { SingleActive } from './single-active.js';
 import { TurnOrder } from './turn-order.js';
 

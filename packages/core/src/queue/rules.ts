@@ -1,4 +1,6 @@
-import type { Arguments } from '../arguments.js';
+import { type Arguments, noArguments } from '../arguments.js';
+import { lowerDeliveryLimit } from '../policy/policy-key.js';
+import type { JsonValue } from '../ports.js';
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx';
 
@@ -39,23 +41,46 @@ export const noRules: QueueRules = Object.freeze({
   consumerTimeoutMs: Number.POSITIVE_INFINITY,
 });
 
-/** The rules in a queue's own arguments, which were checked when it was declared. `noRules` itself when there are none. */
-export function rulesOf(args: Arguments): QueueRules {
+/**
+ * The rules in a queue's own arguments, which were checked when it was declared, and in what policies come to for it (their merged
+ * definition). Of two limits the lower one holds; elsewhere the argument beats the policy, except the overflow of a quorum queue.
+ */
+export function rulesOf(args: Arguments, policy: Arguments = noArguments): QueueRules {
   const rules: QueueRules = {
-    ttlMs: number(args['x-message-ttl']),
-    expiresMs: number(args['x-expires']),
-    lengthMax: number(args['x-max-length']),
-    bytesMax: number(args['x-max-length-bytes']),
-    overflow: (args['x-overflow'] as Overflow | undefined) ?? 'drop-head',
-    deadLetterExchange: (args['x-dead-letter-exchange'] as string | undefined) ?? null,
-    deadLetterRoutingKey: (args['x-dead-letter-routing-key'] as string | undefined) ?? null,
-    // The field's way to say that there is none.
-    deliveryLimit: args['x-delivery-limit'] === -1 ? Number.POSITIVE_INFINITY : number(args['x-delivery-limit']),
-    consumerTimeoutMs: number(args['x-consumer-timeout']),
+    ttlMs: lower(args['x-message-ttl'], policy['message-ttl']),
+    expiresMs: lower(args['x-expires'], policy['expires']),
+    lengthMax: lower(args['x-max-length'], policy['max-length']),
+    bytesMax: lower(args['x-max-length-bytes'], policy['max-length-bytes']),
+    overflow: overflowOf(args, policy),
+    deadLetterExchange: own(args['x-dead-letter-exchange'], policy['dead-letter-exchange']) ?? null,
+    deadLetterRoutingKey: own(args['x-dead-letter-routing-key'], policy['dead-letter-routing-key']) ?? null,
+    deliveryLimit: deliveryLimitOf(args['x-delivery-limit'], policy['delivery-limit']),
+    consumerTimeoutMs: lower(args['x-consumer-timeout'], policy['consumer-timeout']),
   };
-  return (Object.keys(noRules) as (keyof QueueRules)[]).every((rule) => rules[rule] === noRules[rule])
-    ? noRules
-    : rules;
+  return sameRules(rules, noRules) ? noRules : rules;
 }
 
-const number = (value: unknown): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
+export function sameRules(a: QueueRules, b: QueueRules): boolean {
+  return a === b || ruleNames.every((rule) => a[rule] === b[rule]);
+}
+
+const ruleNames = Object.keys(noRules) as readonly (keyof QueueRules)[];
+
+const number = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
+const lower = (argument: JsonValue | undefined, policy: JsonValue | undefined): number =>
+  Math.min(number(argument), number(policy));
+const own = (argument: JsonValue | undefined, policy: JsonValue | undefined): string | undefined =>
+  (argument ?? policy) as string | undefined;
+
+function overflowOf(args: Arguments, { overflow }: Arguments): Overflow {
+  const chosen =
+    args['x-queue-type'] === 'quorum' ? own(overflow, args['x-overflow']) : own(args['x-overflow'], overflow);
+  return (chosen as Overflow | undefined) ?? 'drop-head';
+}
+
+/** A negative one is the field's way to say that there is none. */
+function deliveryLimitOf(argument: JsonValue | undefined, policy: JsonValue | undefined): number {
+  const limits = [argument, policy].filter((limit) => typeof limit === 'number');
+  const limit = limits.length === 0 ? -1 : limits.reduce(lowerDeliveryLimit);
+  return limit < 0 ? Number.POSITIVE_INFINITY : limit;
+}

@@ -1,5 +1,6 @@
 import type { Random } from '@chapar/platform';
 import type { Arguments } from '../arguments.js';
+import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { Incarnation } from '../ports.js';
 import { type Binding, bindingKey } from './binding.js';
 import type { ExchangeType, Router, Subject } from './router.js';
@@ -24,6 +25,8 @@ export class Exchange {
   readonly bindings = new Map<string, Binding>();
   /** Bindings to here. */
   readonly inbound = new Set<Binding>();
+  /** Replaced when another applies. */
+  policy: EffectivePolicy = noPolicy;
   private readonly router: Router;
   publishedIn = 0;
 
@@ -34,9 +37,9 @@ export class Exchange {
     this.router = type.create(properties.arguments, random);
   }
 
-  /** Where messages go that match nothing here; undefined: nowhere. */
+  /** Where messages go that match nothing here; undefined: nowhere. The argument beats the policy. */
   get alternate(): string | undefined {
-    const name = this.properties.arguments['alternate-exchange'];
+    const name = this.properties.arguments['alternate-exchange'] ?? this.policy.definition['alternate-exchange'];
     return typeof name === 'string' ? name : undefined;
   }
 

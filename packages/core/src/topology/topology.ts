@@ -5,16 +5,19 @@ import { type Arguments, canonical, noArguments } from '../arguments.js';
 import { Retries } from '../dead-letter/retries.js';
 import { DeadLetterRouter } from '../dead-letter/router.js';
 import type { Dialects } from '../dialect.js';
+import { Policies } from '../policy/policies.js';
 import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
 import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
-import { Queue, type QueueProperties } from '../queue/queue.js';
+import { Queue } from '../queue/queue.js';
+import type { QueueProperties } from '../queue/queue-properties.js';
 import type { Binding, Destination } from '../routing/binding.js';
 import { bindingKey } from '../routing/binding.js';
 import { Exchange, type ExchangeProperties } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { Turn } from '../turn.js';
+import { applyPolicy, applyPolicyChange, exchangeSubject, queueSubject } from './policies.js';
 import { argumentsNotHonouredYet } from './queue-arguments.js';
 import {
   type BindingRecord,
@@ -47,6 +50,8 @@ export interface TopologyParts {
   readonly alarms: Alarms;
   /** Of the queues' backlogs; default: all of them stay in memory. */
   readonly memory?: Memory;
+  /** Default: none. */
+  readonly policies?: Policies;
 }
 
 /**
@@ -63,6 +68,7 @@ export class Topology {
   onQueueUnused: ((vhost: VirtualHost, queue: Queue) => void) | null = null;
   /** Of dead letters that were refused. */
   readonly retries: Retries;
+  private readonly policies: Policies;
   private readonly persist: Persist;
   private readonly recovered = new Map<string, RecoveredQueue>();
   private readonly saidNotHonoured = new Set<string>();
@@ -71,6 +77,11 @@ export class Topology {
     this.parts = parts;
     this.persist = new Persist(parts.turn, parts.logs);
     this.retries = new Retries(parts.clock);
+    this.policies = parts.policies ?? new Policies(parts.log);
+    this.policies.onChanged = (name, change) => {
+      const vhost = this.vhosts.get(name);
+      if (vhost !== undefined) applyPolicyChange(this.policies, vhost, change);
+    };
   }
 
   /** Builds what metadata holds, with the messages that recovery found, and follows its changes from there. */
@@ -183,6 +194,7 @@ export class Topology {
       return null;
     }
     const exchange = new Exchange(properties, type, this.parts.random);
+    exchange.policy = this.policies.of(vhost.name, exchangeSubject(exchange));
     vhost.exchanges.set(exchange.name, exchange);
     vhost.version++;
     return exchange;
@@ -206,6 +218,7 @@ export class Topology {
       this.parts.memory,
     );
     queue.deadLetterRouter = vhost.deadLetterRouter;
+    applyPolicy(queue, this.policies.of(vhost.name, queueSubject(queue)));
     const recovered = this.recovered.get(properties.incarnation);
     if (recovered !== undefined) {
       this.recovered.delete(properties.incarnation);

@@ -5,16 +5,16 @@ import { policyJson, readPolicy } from '../policy.js';
 import { notFound } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Endpoint, Need, Route } from '../route.js';
-import { policiesDoNotAct, type Said } from '../said.js';
 
 /** Policies and operator policies: the same in shape, different in who may set them. */
-export function policyRoutes(said: Said): readonly Route[] {
-  return [...routesOf('policies', 'policies', said), ...routesOf('operator-policies', 'administrator', said)];
-}
+export const policyRoutes: readonly Route[] = [
+  ...routesOf('policies', 'policies'),
+  ...routesOf('operator-policies', 'administrator'),
+];
 
 type Policies = Extract<Collection, 'policies' | 'operator-policies'>;
 
-function routesOf(collection: Policies, change: Need, said: Said): Route[] {
+function routesOf(collection: Policies, change: Need): Route[] {
   const all: Endpoint['answer'] = (call) => getAll(call, collection);
   const kind = collection === 'policies' ? 'policies' : 'operator policies';
   return [
@@ -30,9 +30,9 @@ function routesOf(collection: Policies, change: Need, said: Said): Route[] {
     },
     {
       path: `/api/${collection}/:vhost/:name`,
-      summary: `One of the ${kind}: \`pattern\`, \`definition\`, \`priority\`, \`apply-to\`. Stored, and without effect in this version`,
+      summary: `One of the ${kind}: \`pattern\`, \`definition\`, \`priority\`, \`apply-to\`; see QUEUES.md`,
       GET: { need: collection === 'policies' ? 'policies' : 'vhost', answer: (call) => get(call, collection) },
-      PUT: { need: change, answer: (call) => put(call, collection, said) },
+      PUT: { need: change, answer: (call) => put(call, collection) },
       DELETE: { need: change, answer: (call) => remove(call, collection) },
     },
   ];
@@ -56,13 +56,12 @@ function get(call: Call, collection: Policies): Reply {
   return ok(policyJson(vhost, name, value));
 }
 
-async function put(call: Call, collection: Policies, said: Said): Promise<Reply> {
+async function put(call: Call, collection: Policies): Promise<Reply> {
   const { records } = call.broker;
   const names = [call.vhost.name, call.part('name')];
-  const policy = readPolicy(call.body);
+  const policy = readPolicy(collection === 'policies' ? 'policy' : 'operator_policy', call.body);
   const isNew = records.get(collection, ...names) === undefined;
   await records.put(collection, names, policy);
-  said.warn({ policy: names[1], vhost: names[0] }, policiesDoNotAct);
   return stored(isNew);
 }
 

@@ -4,7 +4,7 @@ import { Pace } from '../pace.js';
 import { readPolicy } from '../policy.js';
 import { badRequest, problemOf } from '../problem.js';
 import { knownQueueType } from '../queue-type.js';
-import { parametersDoNotAct, policiesDoNotAct } from '../said.js';
+import { parametersDoNotAct } from '../said.js';
 import { shortText } from '../short-text.js';
 import { importParameter } from './parameters.js';
 import { type DefinitionKind, type DefinitionName, ImportReport, type Verdict } from './report.js';
@@ -145,6 +145,5 @@ async function importPolicy(target: ImportTarget, fields: Fields): Promise<void>
   fields.require('name');
   const vhost = vhostOf(target, fields).name;
   const name = fields.text('name', '');
-  await target.broker.records.put('policies', [vhost, name], readPolicy(fields));
-  target.said.warn({ policy: name, vhost }, policiesDoNotAct);
+  await target.broker.records.put('policies', [vhost, name], readPolicy('policy', fields));
 }

@@ -1,7 +1,7 @@
 import { Fields } from '../fields.js';
 import { assertLimit, vhostLimits } from '../limit.js';
 import { readPolicy } from '../policy.js';
-import { parametersDoNotAct, policiesDoNotAct } from '../said.js';
+import { parametersDoNotAct } from '../said.js';
 import { type ImportTarget, vhostOf } from './target.js';
 
 /** RabbitMQ keeps limits of virtual hosts and operator policies among the parameters, and exports them as such. */
@@ -13,8 +13,8 @@ export async function importParameter(target: ImportTarget, fields: Fields): Pro
   const name = fields.text('name', '');
   if (component === 'vhost-limits') return importLimits(target, vhost, new Fields(fields.table('value')));
   if (component === 'operator_policy') {
-    await records.put('operator-policies', [vhost, name], readPolicy(new Fields(fields.table('value'))));
-    target.said.warn({ policy: name, vhost }, policiesDoNotAct);
+    const policy = readPolicy('operator_policy', new Fields(fields.table('value')));
+    await records.put('operator-policies', [vhost, name], policy);
     return;
   }
   await records.put('parameters', [component, vhost, name], fields.value('value')!);

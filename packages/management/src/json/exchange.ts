@@ -1,5 +1,6 @@
-import type { Exchange } from '@chapar/core';
+import { type Exchange, noPolicy } from '@chapar/core';
 import type { Row } from './counters.js';
+import { policyProperties } from './policy.js';
 import { shownArguments } from './shown.js';
 
 export function exchangeJson(exchange: Exchange): Row {
@@ -12,7 +13,15 @@ export function exchangeJson(exchange: Exchange): Row {
     internal,
     ...(publishedIn > 0 ? { message_stats: { publish_in: publishedIn } } : {}),
     name,
+    ...policyOf(exchange),
     type: exchange.type.name,
     vhost,
   };
+}
+
+/** Nothing while there is none, as in the field. */
+function policyOf({ policy, properties: { arguments: args }, alternate }: Exchange): Row {
+  if (policy === noPolicy) return {};
+  const { policy: name, ...more } = policyProperties(policy, args, { 'alternate-exchange': alternate ?? null });
+  return { ...(name === null ? {} : { policy: name! }), ...more };
 }

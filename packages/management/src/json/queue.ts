@@ -1,5 +1,6 @@
-import type { Broker, ConnectionView, Queue } from '@chapar/core';
+import type { Arguments, Broker, ConnectionView, JsonValue, Queue, QueueRules } from '@chapar/core';
 import { lengths, messageStats, type Row } from './counters.js';
+import { policyProperties } from './policy.js';
 import { shownArguments } from './shown.js';
 
 /** What a queue is, without looking at what it does. */
@@ -12,6 +13,7 @@ export function queueProperties(broker: Broker, queue: Queue): Row {
     exclusive: owner !== null,
     name: queue.name,
     node: broker.identity.node,
+    ...(queue.policy.policy === null ? {} : { policy: queue.policy.policy.name }),
     state: 'running',
     type: queueType(queue),
     vhost,
@@ -26,10 +28,7 @@ export function queueJson(broker: Broker, queue: Queue): Row {
   return {
     ...queueProperties(broker, queue),
     consumers: queue.consumers.size,
-    // Policies are stored and do not act yet.
-    effective_policy_definition: {},
-    policy: null,
-    operator_policy: null,
+    ...policyProperties(queue.policy, queue.properties.arguments, actingOf(queue.rules)),
     exclusive_consumer_tag: queue.roster.exclusive?.spec.tag ?? null,
     single_active_consumer_tag: queue.roster.single?.current?.spec.tag ?? null,
     // Bytes of the messages that it holds in memory; the field counts the process.
@@ -47,6 +46,22 @@ export function queueJson(broker: Broker, queue: Queue): Row {
     recoverable_slaves: null,
     ...messageStats(queue.statistics),
     ...ownerDetails(broker, queue),
+  };
+}
+
+/** The rules of a queue by the keys of policies. */
+function actingOf(rules: QueueRules): Arguments {
+  const limit = (value: number): JsonValue => (Number.isFinite(value) ? value : null);
+  return {
+    'message-ttl': limit(rules.ttlMs),
+    expires: limit(rules.expiresMs),
+    'max-length': limit(rules.lengthMax),
+    'max-length-bytes': limit(rules.bytesMax),
+    overflow: rules.overflow,
+    'dead-letter-exchange': rules.deadLetterExchange,
+    'dead-letter-routing-key': rules.deadLetterRoutingKey,
+    'delivery-limit': limit(rules.deliveryLimit),
+    'consumer-timeout': limit(rules.consumerTimeoutMs),
   };
 }
 
