@@ -87,8 +87,7 @@ export class Fold {
     if (log === undefined) return false;
     const position = publishPosition(buf, at);
     log.next = Math.max(log.next, position + 1);
-    log.live.add(position, end - at, generation, offset);
-    log.live.addBody(position, publishBodyBytes(buf, at, end));
+    log.live.add(position, end - at, publishBodyBytes(buf, at, end), generation, offset);
     return this.stamp(publishReceivedAtMs(buf, at));
   }
 

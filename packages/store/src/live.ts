@@ -1,23 +1,21 @@
 import type { Position } from '@chapar/core';
+import {
+  type Block,
+  BODY_WORD,
+  blockPositions,
+  GENERATION_WORD,
+  giveBlock,
+  OFFSET_WORD,
+  slotWords,
+  takeBlock,
+} from './block.js';
 import type { Generation, Generations } from './generation.js';
+import { SealedBlocks } from './sealed-blocks.js';
 
 /** What a message in memory costs beside the bytes of its entry; about right. Bytes. */
 const messageOverheadBytes = 256;
-/** Positions in one block. Small, so that a queue with one message costs 1 KiB; a power of two. */
-const blockPositions = 128;
-/** Blocks kept for reuse by all queues of the process. */
-const idleBlocksMax = 1024;
-
-/** Words of a slot: bytes of the entry (0: not live), generation of the file that it stands in, offset in that file. */
-const slotWords = 3;
-
-interface Block {
-  /** A slot for each position. */
-  readonly slots: Uint32Array;
-  /** During recovery: bytes of each message's body. */
-  bodies: Uint32Array | null;
-  live: number;
-}
+/** Blocks of a queue in the form in which they are changed; when there are more, those that were not asked for are sealed. */
+const openBlocksMax = 16;
 
 /** Files end below this, so that offsets fit. Bytes. */
 export const fileBytesLimit = 0xffff_ffff;
@@ -30,18 +28,19 @@ export interface Place {
   readonly bytes: number;
 }
 
-const idleBlocks: Block[] = [];
-
 /**
- * Which entries of one queue's log are live, how large each is and where it stands: twelve bytes a message in blocks of 128
- * positions, found by division, dropped when their last message is settled. So a settlement costs one look-up and two additions,
- * every file knows its live bytes at any time, and one old unsettled message pins one block and nothing more.
+ * Which entries of one queue's log are live, how large each is and where it stands: sixteen bytes a message in blocks of 64
+ * positions, found by division, dropped when their last message is settled. So a settlement costs one look-up and a few additions,
+ * every file knows its live bytes at any time, and one old unsettled message pins one block and nothing more. Of a long backlog all
+ * blocks but a few are sealed: a byte or two a message, until somebody reads or settles there.
  */
 export class LiveEntries {
   count = 0;
-  /** During recovery: bytes of the bodies. */
+  /** Of the bodies. */
   bodyBytes = 0;
-  private readonly blocks = new Map<number, Block>();
+  private readonly open = new Map<number, Block>();
+  /** Null until there are too many open ones. */
+  private sealed: SealedBlocks | null = null;
   private lastIndex = -1;
   private lastBlock: Block | null = null;
   private readonly generations: Generations;
@@ -51,67 +50,72 @@ export class LiveEntries {
   }
 
   /** Notes that `position` is live in `generation`; a copy found or made later takes the place of the earlier one. */
-  add(position: Position, entryBytes: number, generation: Generation, offset: number): void {
+  add(position: Position, entryBytes: number, bodyBytes: number, generation: Generation, offset: number): void {
     const index = Math.floor(position / blockPositions);
-    const block = this.block(index) ?? this.begin(index);
+    const block = this.block(index) ?? this.begin(index, takeBlock());
+    const { slots } = block;
     const at = slotWords * (position - index * blockPositions);
-    if (block.slots[at] === 0) {
+    if (slots[at] === 0) {
       block.live++;
       this.count++;
+      this.bodyBytes += bodyBytes;
     } else {
-      this.generations.released(block.slots[at + 1]!, block.slots[at]!);
+      this.generations.released(slots[at + GENERATION_WORD]!, slots[at]!);
+      this.bodyBytes += bodyBytes - slots[at + BODY_WORD]!;
     }
-    block.slots[at] = entryBytes;
-    block.slots[at + 1] = generation.number;
-    block.slots[at + 2] = offset;
+    slots[at] = entryBytes;
+    slots[at + GENERATION_WORD] = generation.number;
+    slots[at + OFFSET_WORD] = offset;
+    slots[at + BODY_WORD] = bodyBytes;
     generation.liveBytes += entryBytes;
     generation.liveCount++;
   }
 
-  /** Notes, during recovery, the body of a message that was added just now. */
-  addBody(position: Position, bytes: number): void {
-    const index = Math.floor(position / blockPositions);
-    const block = this.block(index)!;
-    block.bodies ??= new Uint32Array(blockPositions);
-    const at = position - index * blockPositions;
-    this.bodyBytes += bytes - block.bodies[at]!;
-    block.bodies[at] = bytes;
-  }
-
-  /** Recovery is over: what was noted for it goes. Blocks are in the order of their positions from here on. */
-  endRecovery(): void {
-    const blocks = [...this.blocks].sort(([a], [b]) => a - b);
-    this.blocks.clear();
-    for (const [index, block] of blocks) {
-      block.bodies = null;
-      this.blocks.set(index, block);
-    }
-  }
-
   /** First and last live position; 0 when there is none. */
   get edges(): readonly [first: Position, last: Position] {
+    if (this.count === 0) return [0, 0];
     let lowest = Number.POSITIVE_INFINITY;
     let highest = -1;
-    for (const index of this.blocks.keys()) {
+    for (const index of this.indexes()) {
       lowest = Math.min(lowest, index);
       highest = Math.max(highest, index);
     }
-    if (highest === -1) return [0, 0];
-    const first = this.blocks.get(lowest)!.slots;
-    const last = this.blocks.get(highest)!.slots;
+    const first = this.block(lowest)!.slots;
     let from = 0;
     while (first[slotWords * from] === 0) from++;
+    const last = this.block(highest)!.slots;
     let to = blockPositions - 1;
     while (last[slotWords * to] === 0) to--;
     return [lowest * blockPositions + from, highest * blockPositions + to];
   }
 
-  private begin(index: number): Block {
-    const block = idleBlocks.pop() ?? { slots: new Uint32Array(slotWords * blockPositions), bodies: null, live: 0 };
-    this.blocks.set(index, block);
+  /** What it takes, without the maps that find it. */
+  get memoryBytes(): number {
+    return this.open.size * blockPositions * slotWords * 4 + (this.sealed?.pagesBytes ?? 0);
+  }
+
+  /** Of all blocks, in no order. */
+  private indexes(): number[] {
+    return this.sealed === null ? [...this.open.keys()] : [...this.open.keys(), ...this.sealed.indexes()];
+  }
+
+  private begin(index: number, block: Block): Block {
+    this.open.set(index, block);
     this.lastIndex = index;
     this.lastBlock = block;
+    if (this.open.size > openBlocksMax) this.seal();
     return block;
+  }
+
+  /** Seals the block that was opened first; the one that was begun or opened last is never it. */
+  private seal(): void {
+    const [index, block] = this.open.entries().next().value!;
+    this.open.delete(index);
+    this.sealed ??= new SealedBlocks();
+    this.sealed.put(index, block.slots);
+    block.slots.fill(0);
+    block.live = 0;
+    giveBlock(block);
   }
 
   /** Where the message at `position` stands; null when it is not live. */
@@ -153,7 +157,7 @@ export class LiveEntries {
     const block = this.block(index);
     if (block === null) return 0;
     const at = slotWords * (position - index * blockPositions);
-    return block.slots[at] === 0 ? 0 : block.slots[at + 1]!;
+    return block.slots[at] === 0 ? 0 : block.slots[at + GENERATION_WORD]!;
   }
 
   /** Forgets `first..last`; returns how many of them were live. */
@@ -163,8 +167,8 @@ export class LiveEntries {
     if (firstIndex === lastIndex) return this.removeInBlock(firstIndex, first, last);
     let removed = 0;
     // A purge may name a range that is far wider than what lives in it.
-    if (lastIndex - firstIndex > this.blocks.size) {
-      for (const index of [...this.blocks.keys()]) {
+    if (lastIndex - firstIndex > this.open.size + (this.sealed?.size ?? 0)) {
+      for (const index of this.indexes()) {
         if (index >= firstIndex && index <= lastIndex) removed += this.removeInBlock(index, first, last);
       }
       return removed;
@@ -180,7 +184,7 @@ export class LiveEntries {
   /** Forgets everything in a file that is lost; returns how many messages that were. */
   forget(generation: number): number {
     const before = this.count;
-    for (const index of [...this.blocks.keys()]) {
+    for (const index of this.indexes()) {
       for (let position = index * blockPositions; position < (index + 1) * blockPositions; position++) {
         if (this.generationOf(position) === generation) this.removeInBlock(index, position, position);
       }
@@ -200,9 +204,9 @@ export class LiveEntries {
       const at = slotWords * i;
       const bytes = slots[at]!;
       if (bytes === 0) continue;
-      this.generations.released(slots[at + 1]!, bytes);
+      this.generations.released(slots[at + GENERATION_WORD]!, bytes);
+      this.bodyBytes -= slots[at + BODY_WORD]!;
       slots[at] = 0;
-      if (block.bodies !== null) this.removeBody(block.bodies, i);
       removed++;
     }
     this.count -= removed;
@@ -211,32 +215,35 @@ export class LiveEntries {
     return removed;
   }
 
-  private removeBody(bodies: Uint32Array, at: number): void {
-    this.bodyBytes -= bodies[at]!;
-    bodies[at] = 0;
-  }
-
   private drop(index: number, block: Block): void {
-    this.blocks.delete(index);
+    this.open.delete(index);
     if (this.lastIndex === index) {
       this.lastIndex = -1;
       this.lastBlock = null;
     }
-    if (idleBlocks.length < idleBlocksMax) idleBlocks.push(block);
+    giveBlock(block);
   }
 
   private block(index: number): Block | null {
     if (index === this.lastIndex) return this.lastBlock;
-    const block = this.blocks.get(index);
-    if (block === undefined) return null;
+    const block = this.open.get(index);
+    if (block === undefined) return this.sealed === null ? null : this.unseal(this.sealed, index);
     this.lastIndex = index;
     this.lastBlock = block;
     return block;
+  }
+
+  private unseal(sealed: SealedBlocks, index: number): Block | null {
+    if (!sealed.has(index)) return null;
+    const block = takeBlock();
+    block.live = sealed.take(index, block.slots);
+    return this.begin(index, block);
   }
 }
 
 function placeIn({ slots }: Block, index: number, position: Position): Place | null {
   const at = slotWords * (position - index * blockPositions);
   const bytes = slots[at]!;
-  return bytes === 0 ? null : { position, generation: slots[at + 1]!, offset: slots[at + 2]!, bytes };
+  if (bytes === 0) return null;
+  return { position, generation: slots[at + GENERATION_WORD]!, offset: slots[at + OFFSET_WORD]!, bytes };
 }

@@ -5,7 +5,7 @@ import { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import { LiveEntries } from './live.js';
 import { walkEntries } from './log-file.js';
-import { publishPosition, publishQueueNumber } from './publish-entry.js';
+import { publishBodyBytes, publishPosition, publishQueueNumber } from './publish-entry.js';
 import { ReadBack } from './read-back.js';
 import { SlabPool } from './slab.js';
 import { grownBytes, WalFiles, type WalPlace } from './wal-files.js';
@@ -100,7 +100,7 @@ export class Pages {
     this.byNumber.set(queue.number, queue);
     const group = this.target();
     const entryBytes = group.publish(queue.number, position, message);
-    queue.live.add(position, entryBytes, group.generation, group.entryOffset);
+    queue.live.add(position, entryBytes, message.bodyBytes, group.generation, group.entryOffset);
   }
 
   read(queue: PagedQueue, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
@@ -251,7 +251,8 @@ export class Pages {
         if (queue?.live.generationOf(position) !== file.number) return;
         const group = this.target();
         group.copy(buf, at, end - at);
-        queue.live.add(position, end - at, group.generation, group.entryOffset);
+        const bodyBytes = publishBodyBytes(buf, at, end);
+        queue.live.add(position, end - at, bodyBytes, group.generation, group.entryOffset);
         copied += end - at;
       },
       judge: async () => 'damage',

@@ -16,6 +16,7 @@ import type { Generation } from './generation.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
 import { NodeTime } from './node-time.js';
 import { Pages } from './pages.js';
+import { publishBodyBytes } from './publish-entry.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { ReadBack } from './read-back.js';
 import { Reclaim } from './reclaim.js';
@@ -124,7 +125,6 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       this.logs.set(log.incarnation, log);
       this.byNumber.set(log.number, log);
       const { count, bodyBytes: bytes, edges } = log.live;
-      log.live.endRecovery();
       const [first, last] = edges;
       const { incarnation, marks } = log;
       const deliveredUpTo = fold.deliveredUpTo(log);
@@ -200,7 +200,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     if (log.isDetached) return;
     const group = this.opened(log);
     const entryBytes = group.publish(log.number, position, message);
-    log.live.add(position, entryBytes, group.generation, group.entryOffset);
+    log.live.add(position, entryBytes, message.bodyBytes, group.generation, group.entryOffset);
     if (log.isTouched) return;
     log.isTouched = true;
     group.touched.push(log);
@@ -344,7 +344,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   copy(log: WalQueueLog, position: Position, buf: Buffer, at: number, entryBytes: number): void {
     const group = this.opened(log);
     group.copy(buf, at, entryBytes);
-    log.live.add(position, entryBytes, group.generation, group.entryOffset);
+    const bodyBytes = publishBodyBytes(buf, at, at + entryBytes);
+    log.live.add(position, entryBytes, bodyBytes, group.generation, group.entryOffset);
     // What was said of it behind the first copy may go before this one does.
     this.writeMarks(log, position);
   }
