@@ -1,4 +1,4 @@
-// Debian's rabbitmq-server as a plain process: own ports, directories, node name and epmd, no service, no plugins.
+// Debian's rabbitmq-server as a plain process: own ports, directories, node name and epmd, no service, no plugins but those asked for.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,30 +38,35 @@ function environment(directory, ports) {
   };
 }
 
-function writeConfiguration(directory, ports) {
+function writeConfiguration(directory, ports, plugins) {
   mkdirSync(join(directory, 'log'));
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '');
   writeFileSync(join(directory, 'advanced.config'), '[].\n');
-  writeFileSync(join(directory, 'enabled_plugins'), '[].\n');
+  writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
   writeFileSync(join(directory, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${ports.amqp}\n`);
 }
 
 export class RabbitMQ {
   name = 'RabbitMQ';
 
+  constructor({ plugins = [] } = {}) {
+    this.plugins = plugins;
+  }
+
   static installed() {
     return existsSync(SERVER);
   }
 
   describe() {
-    return `RabbitMQ ${packageVersion()} (Debian package, no plugins, default settings)`;
+    const plugins = this.plugins.length === 0 ? 'no plugins' : this.plugins.join(', ');
+    return `RabbitMQ ${packageVersion()} (Debian package, ${plugins}, default settings)`;
   }
 
   async start() {
     this.directory = mkdtempSync(join(tmpdir(), 'rabbitmq-bench-'));
     const [amqp, dist, epmd] = await freePorts(3);
     const ports = { amqp, dist, epmd };
-    writeConfiguration(this.directory, ports);
+    writeConfiguration(this.directory, ports, this.plugins);
     const env = environment(this.directory, ports);
     const logged = (logFile) => ({ cwd: this.directory, env, logFile: join(this.directory, logFile) });
     this.epmd = start('epmd', ['-address', '127.0.0.1', '-port', String(epmd)], logged('epmd.log'));

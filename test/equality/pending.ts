@@ -1,0 +1,37 @@
+/**
+ * Sessions in which Chapar does not yet say what RabbitMQ says, and what is missing. Such a session must fail: whoever makes it pass
+ * takes it off the list.
+ */
+export const pending: { readonly [session: string]: string } = {
+  'dead-letter-expired': 'expiry is not built yet',
+  'dead-letter-chain': 'expiry is not built yet',
+  'dead-letter-merged': 'expiry is not built yet',
+  'dead-letter-cycle': 'expiry is not built yet',
+  'ttl-zero': 'expiry is not built yet',
+  'ttl-zero-dead-letter': 'expiry is not built yet',
+  'ttl-order': 'expiry is not built yet',
+  'ttl-lower-wins': 'expiry is not built yet',
+  'ttl-held': 'expiry is not built yet',
+  'queue-expires': 'expiry is not built yet',
+  'queue-expires-publishing': 'expiry is not built yet',
+  'transaction-expiring': 'expiry is not built yet',
+  'invalid-x-message-ttl': 'more than ten years are taken, and refused by RabbitMQ',
+  'invalid-x-expires': 'more than ten years are taken, and refused by RabbitMQ',
+  'dead-letter-maxlen': 'limits are not built yet',
+  'max-length-drop-head': 'limits are not built yet',
+  'max-length-held': 'limits are not built yet',
+  'max-length-bytes': 'limits are not built yet',
+  'max-length-reject-publish': 'limits are not built yet',
+  'max-length-reject-publish-dlx': 'limits are not built yet',
+  'max-length-reject-publish-some': 'limits are not built yet',
+  'max-length-reject-publish-bytes': 'limits are not built yet',
+  'max-length-consumer': 'limits are not built yet',
+  'max-length-tx': 'limits are not built yet',
+  'priorities-full': 'limits are not built yet',
+  'delivery-limit': 'the delivery limit is not built yet',
+  'delivery-limit-connection-lost': 'the delivery limit is not built yet',
+  priorities: 'priorities are not built yet',
+  'priorities-requeued': 'priorities are not built yet',
+  'priorities-expiring': 'priorities are not built yet',
+  'priorities-consumer': 'priorities are not built yet',
+};
