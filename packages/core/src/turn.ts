@@ -1,4 +1,5 @@
 import type { Clock } from '@chapar/platform';
+import { Deadlines } from './deadlines.js';
 
 /** Work that is done once at the end of a turn of the event loop, however often it was asked for. */
 export interface Flushable {
@@ -18,6 +19,8 @@ const phases = 4;
 
 /** One flush per turn of the event loop: the only batching there is, with no window to tune. */
 export class Turn {
+  /** What is due at a time of the node. */
+  readonly deadlines: Deadlines;
   private readonly clock: Clock;
   private readonly gathered: Flushable[][] = Array.from({ length: phases }, () => []);
   private postponed: Flushable[] = [];
@@ -30,6 +33,7 @@ export class Turn {
 
   constructor(clock: Clock) {
     this.clock = clock;
+    this.deadlines = new Deadlines(clock, this);
     this.startMs = clock.wallMs() - clock.monotonicMs();
   }
 

@@ -8,6 +8,7 @@ import type { Message } from '../message.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
 import type { Delivery, DeliverySink, Outcome } from './delivery.js';
+import { expiresAtMs } from './expiry.js';
 import { Memory, unboundedMemory } from './memory.js';
 import { Persist } from './persist.js';
 import { type Got, Queue } from './queue.js';
@@ -56,6 +57,8 @@ class Model {
   private settled: Held[] = [];
   private takers: Taker[] = [];
   private count = 0;
+  /** It may be delivered whatever its time to live is. */
+  private fresh: Known | null = null;
   private isDeleted = false;
   private readonly expected = new QueueStatistics();
   private readonly sink: DeliverySink = {
@@ -84,11 +87,18 @@ class Model {
 
   // ---- steps -----------------------------------------------------------------------------------------------------
 
-  publish(bytes: number, persistent: boolean): void {
-    const message = messageOf(address, 'x'.repeat(bytes), { persistent });
-    this.ready.push({ number: ++this.count, message, wasDelivered: false });
+  publish(bytes: number, persistent: boolean, expirationMs: number): void {
+    const message = messageOf(address, 'x'.repeat(bytes), { persistent, expirationMs });
+    this.fresh = { number: ++this.count, message, wasDelivered: false };
+    this.ready.push(this.fresh);
     this.expected.published++;
     this.queue.enqueue(message, null);
+    this.fresh = null;
+  }
+
+  pass(ms: number): void {
+    this.clock.advanceSync(ms);
+    this.endTurn();
   }
 
   attach(
@@ -162,16 +172,18 @@ class Model {
   }
 
   get(acknowledges: boolean): void {
-    const first = this.isDeleted ? undefined : this.ready.shift();
     const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
     // What can be read was read: nothing is ever waited for here.
     const got = this.queue.get(acknowledges ? this.queue.holder(spec, this.sink) : null) as Got | null;
+    this.takeExpired();
+    const first = this.isDeleted ? undefined : this.ready.shift();
     if (first === undefined) {
       expect(got).toBeNull();
       this.expected.getEmpty++;
       return;
     }
     expect(got!.message).toBe(first.message);
+    expect(this.isDue(first)).toBe(false);
     expect(got!.redelivered).toBe(first.wasDelivered);
     if (first.wasDelivered) this.expected.redelivered++;
     first.wasDelivered = true;
@@ -185,6 +197,7 @@ class Model {
   }
 
   purge(): void {
+    this.takeExpired();
     this.expected.purged += this.ready.length;
     const count = this.ready.length;
     this.ready = [];
@@ -272,8 +285,10 @@ class Model {
     delivery: Delivery | null,
   ): boolean {
     const taker = this.takerOf(consumer);
+    this.takeExpired();
     const first = this.ready.shift();
     if (first === undefined || first.message !== message) throw new Error(`delivered out of order: ${first?.number}`);
+    if (first !== this.fresh && this.isDue(first)) throw new Error('delivered though it has expired');
     if (!this.canTake(taker)) throw new Error('delivered to somebody who cannot take it');
     const better = this.takers.find((each) => each.priority > taker.priority && this.canTake(each));
     if (better !== undefined) throw new Error('somebody of a higher priority could have taken it');
@@ -291,6 +306,18 @@ class Model {
     if (--taker.room > 0) return true;
     taker.isPaused = true;
     return false;
+  }
+
+  /** What the queue has dropped meanwhile were its oldest, and their time was over. */
+  private takeExpired(): void {
+    for (; this.expected.dropped.expired < this.queue.statistics.dropped.expired; this.expected.dropped.expired++) {
+      const first = this.ready.shift();
+      if (first === undefined || !this.isDue(first)) throw new Error(`expired too early: ${first?.number}`);
+    }
+  }
+
+  private isDue({ message }: Known): boolean {
+    return expiresAtMs(message, this.queue.rules) <= this.turn.nowMs;
   }
 
   private canTake(taker: Taker): boolean {
@@ -320,6 +347,10 @@ class Model {
   endTurn(): void {
     this.clock.scheduler.runUntilIdleSync();
     this.logs.answerReads();
+    this.clock.advanceSync(0);
+    this.logs.answerReads();
+    this.takeExpired();
+    if (this.ready.length > 0 && this.isDue(this.ready[0]!)) throw new Error('the oldest has expired and is there');
     if (this.ready.length > 0 && this.takers.some((each) => this.canTake(each))) {
       throw new Error('a message waits, and somebody could take it');
     }
@@ -328,6 +359,7 @@ class Model {
   check(): void {
     this.logs.answerReads();
     const { queue } = this;
+    this.takeExpired();
     const bytesOf = (list: Known[]) => list.reduce((sum, { message }) => sum + message.bodyBytes, 0);
     expect([queue.readyCount, queue.readyBytes]).toEqual([this.ready.length, bytesOf(this.ready)]);
     if (!this.isDeleted) {
@@ -375,10 +407,12 @@ const step = <A extends unknown[]>(
 const steps = fc.oneof(
   step(
     10,
-    (bytes: number, persistent: boolean) => (m) => m.publish(bytes, persistent),
+    (bytes: number, persistent: boolean, expirationMs: number) => (m) => m.publish(bytes, persistent, expirationMs),
     fc.nat({ max: 5 }),
     fc.boolean(),
+    fc.constantFrom(-1, -1, -1, 0, 3, 20),
   ),
+  step(2, (ms: number) => (m) => m.pass(ms), fc.nat({ max: 12 })),
   step(
     4,
     (acks: boolean, exclusive: boolean, priority: number, window: number | null, credit: number, room: number) => (m) =>
@@ -422,14 +456,16 @@ describe('a queue against a plain model', () => {
   ] as const) {
     it(`${kind}: order, credit, windows, priorities, flags, counts and statistics`, () => {
       let reads = 0;
+      let expired = 0;
       const isPaged = memory === tiny;
       fc.assert(
         fc.property(
           fc.array(steps, isPaged ? { maxLength: 80, size: 'max' } : { maxLength: 80 }),
           fc.array(steps, { maxLength: 8 }),
-          (before, afterDelete) => {
+          fc.constantFrom(null, null, 0, 15),
+          (before, afterDelete, ttlMs) => {
             const room = memory();
-            const model = new Model(isDurable, room, args);
+            const model = new Model(isDurable, room, ttlMs === null ? args : { ...args, 'x-message-ttl': ttlMs });
             for (const run of before) {
               run(model);
               model.check();
@@ -437,6 +473,7 @@ describe('a queue against a plain model', () => {
             model.endTurn();
             model.check();
             reads += model.reads;
+            expired += model.queue.statistics.dropped.expired;
             if (afterDelete.length < 6) return;
             model.delete();
             model.check();
@@ -455,6 +492,7 @@ describe('a queue against a plain model', () => {
         ),
         { numRuns: isPaged ? 300 : 1_000, seed: 2 },
       );
+      expect(expired).toBeGreaterThan(100);
       expect([kind, reads, reads > 100]).toEqual([kind, expect.any(Number), isPaged]);
     });
   }

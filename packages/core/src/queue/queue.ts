@@ -7,6 +7,7 @@ import type { DropReason, Incarnation, LogRead, Position, QueueLog, QueuePages, 
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
+import { Expiry } from './expiry.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import { Outbox } from './outbox.js';
 import { Pending } from './pending.js';
@@ -65,6 +66,8 @@ export class Queue implements QueueHandle, Flushable {
   private redeliveredUpTo: Position = 0;
   private unsettled = 0;
   private unsettledBytesCount = 0;
+  /** Null as long as nothing here can expire. */
+  private expiry: Expiry | null = null;
   private dispatchAsked = false;
   /** Messages that had to wait since the last dispatch. */
   private arrivals = 0;
@@ -101,6 +104,7 @@ export class Queue implements QueueHandle, Flushable {
     this.roster = new Roster(properties);
     this.order = this.roster.order;
     this.ready = new Ready(memory, (position, message) => this.pageOut(position, message));
+    if (this.rules.ttlMs !== Number.POSITIVE_INFINITY) this.expiry = new Expiry(turn, this.ready, this);
     this.logs = log !== null;
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
@@ -148,6 +152,7 @@ export class Queue implements QueueHandle, Flushable {
     message.keep();
     this.arrivals++;
     this.ready.push(position, message);
+    if (this.expiry !== null || message.expirationMs >= 0) this.mayExpire().arrived();
   }
 
   // ---- deliver -------------------------------------------------------------------------------------------------
@@ -157,7 +162,12 @@ export class Queue implements QueueHandle, Flushable {
    * 2 MiB from each publisher: twice of what came goes out, or a queue that once fell behind its publishers would never catch up.
    */
   private dispatch(): void {
-    const ready = this.ready;
+    this.handOutReady();
+    this.expiry?.headChanged();
+  }
+
+  private handOutReady(): void {
+    const { ready, expiry } = this;
     let left = dispatchMax + Math.min(2 * this.arrivals, dispatchCatchUpMax);
     this.arrivals = 0;
     for (; ready.hasHead; left--) {
@@ -165,6 +175,10 @@ export class Queue implements QueueHandle, Flushable {
         this.dispatchAsked = true;
         this.turn.postpone(this);
         return;
+      }
+      if (expiry?.isHeadDue) {
+        this.expireHead();
+        continue;
       }
       const consumer = this.order.take();
       if (consumer === null) return;
@@ -206,6 +220,7 @@ export class Queue implements QueueHandle, Flushable {
    */
   get(holder: QueueConsumer | null): Later<Got | null> {
     if (holder?.isDetached) return null;
+    this.expiry?.expireDue(Number.POSITIVE_INFINITY);
     if (this.ready.hasHead) return this.getHead(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
@@ -222,6 +237,7 @@ export class Queue implements QueueHandle, Flushable {
     const position = ready.headPosition;
     const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
     const message = ready.shift();
+    this.expiry?.headChanged();
     if (ready.isLow) this.readOn();
     if (redelivered) statistics.redelivered++;
     if (holder === null) {
@@ -231,6 +247,20 @@ export class Queue implements QueueHandle, Flushable {
     }
     statistics.got++;
     return { message, redelivered, delivery: this.handOut(holder, position, message, redelivered) };
+  }
+
+  // ---- expiry ----------------------------------------------------------------------------------------------------
+
+  private mayExpire(): Expiry {
+    this.expiry ??= new Expiry(this.turn, this.ready, this);
+    return this.expiry;
+  }
+
+  expireHead(): void {
+    const { ready } = this;
+    const position = ready.headPosition;
+    this.drop(position, ready.shift(), 'expired');
+    if (ready.isLow) this.readOn();
   }
 
   // ---- paging --------------------------------------------------------------------------------------------------
@@ -309,6 +339,7 @@ export class Queue implements QueueHandle, Flushable {
     if (outcome === 'release') {
       this.statistics.requeued++;
       this.ready.giveBack(position, message);
+      if (message.expirationMs >= 0) this.mayExpire();
       this.askDispatch();
       return;
     }
@@ -436,6 +467,7 @@ export class Queue implements QueueHandle, Flushable {
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
     this.outbox?.close();
+    this.expiry?.stop();
     this.forgetPages();
     this.ready.clear();
     this.wakeReaders();

@@ -140,6 +140,12 @@ export class Ready {
     return this.returned.length > 0;
   }
 
+  /** The oldest. Only when it is in memory. */
+  get head(): Message {
+    if (this.returned.length > 0) return this.returned.head;
+    return this.front.isEmpty ? this.back.head : this.front.head;
+  }
+
   /** Takes the oldest out. Only when it is in memory. */
   shift(): Message {
     let message: Message;

@@ -14,6 +14,11 @@ export class ReturnedHeap {
     return this.positions[0]!;
   }
 
+  /** Only when not empty. */
+  get head(): Message {
+    return this.messages[0]!;
+  }
+
   push(position: Position, message: Message): void {
     let at = this.positions.length;
     this.positions.push(position);

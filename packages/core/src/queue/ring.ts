@@ -7,7 +7,7 @@ export class Ring {
   private messages: (Message | undefined)[] = [];
   private positions: number[] = [];
   private mask = -1;
-  private head = 0;
+  private first = 0;
   private tail = 0;
   private readonly memory: Memory;
   /** What they cost in memory. */
@@ -18,15 +18,15 @@ export class Ring {
   }
 
   get length(): number {
-    return this.tail - this.head;
+    return this.tail - this.first;
   }
 
   get isEmpty(): boolean {
-    return this.tail === this.head;
+    return this.tail === this.first;
   }
 
   push(position: Position, message: Message): void {
-    if (this.tail - this.head > this.mask) this.grow();
+    if (this.tail - this.first > this.mask) this.grow();
     const at = this.tail++ & this.mask;
     this.messages[at] = message;
     this.positions[at] = position;
@@ -37,15 +37,20 @@ export class Ring {
 
   /** Position of the oldest; 0 when empty. */
   get headPosition(): Position {
-    return this.tail === this.head ? 0 : this.positions[this.head & this.mask]!;
+    return this.tail === this.first ? 0 : this.positions[this.first & this.mask]!;
+  }
+
+  /** The oldest. Only when not empty. */
+  get head(): Message {
+    return this.messages[this.first & this.mask]!;
   }
 
   /** Takes the oldest out. Only when not empty. */
   shift(): Message {
-    const at = this.head++ & this.mask;
+    const at = this.first++ & this.mask;
     const message = this.messages[at]!;
     this.messages[at] = undefined;
-    if (this.head === this.tail) this.rest();
+    if (this.first === this.tail) this.rest();
     const cost = costBytes(message);
     this.costBytes -= cost;
     this.memory.usedBytes -= cost;
@@ -56,13 +61,13 @@ export class Ring {
     this.messages = [];
     this.positions = [];
     this.mask = -1;
-    this.head = this.tail = 0;
+    this.first = this.tail = 0;
     this.memory.usedBytes -= this.costBytes;
     this.costBytes = 0;
   }
 
   private rest(): void {
-    this.head = this.tail = 0;
+    this.first = this.tail = 0;
     // A ring that a backlog blew up is given back, so that ten thousand quiet queues cost nothing.
     if (this.mask >= 1023) {
       this.messages = [];
@@ -75,9 +80,9 @@ export class Ring {
     const size = this.mask === -1 ? 16 : (this.mask + 1) * 2;
     const messages: (Message | undefined)[] = new Array(size);
     const positions: number[] = new Array(size);
-    const waiting = this.tail - this.head;
+    const waiting = this.tail - this.first;
     for (let i = 0; i < waiting; i++) {
-      const from = (this.head + i) & this.mask;
+      const from = (this.first + i) & this.mask;
       messages[i] = this.messages[from];
       positions[i] = this.positions[from]!;
     }
@@ -87,7 +92,7 @@ export class Ring {
     }
     this.messages = messages;
     this.positions = positions;
-    this.head = 0;
+    this.first = 0;
     this.tail = waiting;
     this.mask = size - 1;
   }
