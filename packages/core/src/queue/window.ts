@@ -9,6 +9,8 @@ export class Window {
   private limit: number;
   /** In the order in which they came. Each once, however often its credit grows meanwhile. */
   private readonly waiting = new Set<QueueConsumer>();
+  /** Some of them may be of another priority than the others. */
+  private hasRanks = false;
 
   /** Deliveries that may be held at once; Infinity: no limit. */
   constructor(limit: number) {
@@ -40,6 +42,7 @@ export class Window {
 
   waitFor(consumer: QueueConsumer): void {
     this.waiting.add(consumer);
+    if (consumer.spec.priority !== 0) this.hasRanks = true;
   }
 
   /** The consumer ended. */
@@ -48,10 +51,19 @@ export class Window {
   }
 
   private wake(): void {
-    for (const consumer of this.waiting) {
-      if (!this.isOpen) return;
-      this.waiting.delete(consumer);
-      consumer.wake();
+    for (let next = this.next(); this.isOpen && next !== null; next = this.next()) {
+      this.waiting.delete(next);
+      next.wake();
     }
+  }
+
+  /** Of the highest priority, who came first: a queue delivers at once to whoever wakes. */
+  private next(): QueueConsumer | null {
+    let best: QueueConsumer | null = null;
+    for (const consumer of this.waiting) {
+      if (best === null || consumer.spec.priority > best.spec.priority) best = consumer;
+      if (!this.hasRanks) return best;
+    }
+    return best;
   }
 }
