@@ -281,6 +281,14 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
       expect(found()?.deliveredUpTo).toBe(Number.POSITIVE_INFINITY);
     });
 
+    it('tells whether messages may expire of themselves', async () => {
+      publish('for ever');
+      logs.log(other).publish(makeMessage({ expirationMs: 0 }));
+      await sync();
+      await crashAndStart();
+      expect([found()?.mayExpire, found(other)?.mayExpire]).toEqual([false, true]);
+    });
+
     it('keeps everything through a clean stop, settlements too', async () => {
       publish('a');
       publish('b');

@@ -212,6 +212,7 @@ export class ControlledLogs implements LogStore {
         first: live.size === 0 ? 0 : Math.min(...positions),
         last: Math.max(0, ...positions),
         deliveredUpTo: delivered(incarnation),
+        mayExpire: [...live.values()].some(({ expirationMs }) => expirationMs >= 0),
         pending: [...log.pending.values()].filter(({ position }) => live.has(position)).sort(byPosition),
         returns: [...log.returns]
           .map(([position, count]) => ({ position, count }))

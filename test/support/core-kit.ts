@@ -92,11 +92,13 @@ export class TopologyKit {
   readonly policies: Policies;
   readonly topology: Topology;
 
-  private constructor(metadata: SteppedMetadata, logs: ControlledLogs, seed: number) {
+  private constructor(metadata: SteppedMetadata, logs: ControlledLogs, seed: number, laterMs: number) {
     this.platform = createSimPlatform(seed);
+    this.platform.clock.jumpWall(laterMs);
     this.metadata = metadata;
     this.logs = logs;
     this.turn = new Turn(this.platform.clock);
+    this.turn.startNotBefore(logs.lastStampMs);
     const { turn, platform } = this;
     const { clock, random, log } = platform;
     const alarms = new Alarms(clock);
@@ -107,7 +109,12 @@ export class TopologyKit {
     this.topology = new Topology({ metadata, logs, turn, dialects, clock, random, log, alarms, policies });
   }
 
-  static async open(metadata = new SteppedMetadata(), logs = new ControlledLogs(), seed = 1): Promise<TopologyKit> {
+  static async open(
+    metadata = new SteppedMetadata(),
+    logs = new ControlledLogs(),
+    seed = 1,
+    laterMs = 0,
+  ): Promise<TopologyKit> {
     const { entries } = await metadata.load('vhosts/');
     if (entries.length === 0) {
       await metadata.change(
@@ -115,7 +122,7 @@ export class TopologyKit {
         [{ key: 'vhosts/%2F', value: { description: '', tags: [], defaultQueueType: 'classic' } }],
       );
     }
-    const kit = new TopologyKit(metadata, logs, seed);
+    const kit = new TopologyKit(metadata, logs, seed, laterMs);
     await kit.records.open();
     kit.policies.follow(kit.records);
     await kit.topology.open(await logs.recover());
@@ -126,9 +133,9 @@ export class TopologyKit {
     return this.topology.vhosts.get('/')!;
   }
 
-  /** The next start over what this one left behind. */
-  restart(logs: ControlledLogs): Promise<TopologyKit> {
+  /** The next start over what this one left behind, so long after this one's. Milliseconds by the wall clock. */
+  restart(logs: ControlledLogs, laterMs = 0): Promise<TopologyKit> {
     this.metadata.disconnect();
-    return TopologyKit.open(this.metadata, logs, 2);
+    return TopologyKit.open(this.metadata, logs, 2, laterMs);
   }
 }

@@ -94,6 +94,8 @@ export interface RecoveredQueue {
   readonly last: Position;
   /** Everything up to here may have been delivered before a crash; Infinity after a crash, the delivered edge after a clean stop. */
   readonly deliveredUpTo: Position;
+  /** False: none of the live messages has a time to live of its own. */
+  readonly mayExpire: boolean;
   /** Those of the live messages that are not ready but in the outbox, by position. */
   readonly pending: readonly PendingDrop[];
   /** Of the live messages that were given back where that is counted, by position. */

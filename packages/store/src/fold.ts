@@ -15,6 +15,7 @@ import type { Generation } from './generation.js';
 import { Marks } from './marks.js';
 import {
   publishBodyBytes,
+  publishExpires,
   publishIsKnown,
   publishPosition,
   publishQueueNumber,
@@ -88,6 +89,7 @@ export class Fold {
     const position = publishPosition(buf, at);
     log.next = Math.max(log.next, position + 1);
     log.live.add(position, end - at, publishBodyBytes(buf, at, end), generation, offset);
+    if (publishExpires(buf, at)) log.mayExpire = true;
     return this.stamp(publishReceivedAtMs(buf, at));
   }
 

@@ -99,6 +99,11 @@ export function publishReceivedAtMs(buf: Buffer, at: number): number {
   return readU64(buf, at + FIXED_BYTES + ((flags & FLAG_EXPIRATION) === 0 ? 0 : 8));
 }
 
+/** Whether the message of the publish entry at `at` has a time to live of its own. */
+export function publishExpires(buf: Buffer, at: number): boolean {
+  return (buf[at + FLAGS_AT]! & FLAG_EXPIRATION) !== 0;
+}
+
 /** Whether every flag of the entry is one that this code understands. */
 export function publishIsKnown(buf: Buffer, at: number): boolean {
   return (buf[at + FLAGS_AT]! & ~FLAGS_KNOWN) === 0;

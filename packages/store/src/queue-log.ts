@@ -39,6 +39,8 @@ export class WalQueueLog implements QueueLog {
   openedIn = 0;
   /** As told for a clean stop; -1: nothing was told. */
   deliveredUpTo: Position = -1;
+  /** During recovery: a message with a time to live of its own was found, be it live or not. */
+  mayExpire = false;
   readonly live: LiveEntries;
   /** Null until there is something to say. */
   marks: Marks | null = null;

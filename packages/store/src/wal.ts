@@ -126,10 +126,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       this.byNumber.set(log.number, log);
       const { count, bodyBytes: bytes, edges } = log.live;
       const [first, last] = edges;
-      const { incarnation, marks } = log;
+      const { incarnation, marks, mayExpire } = log;
       const deliveredUpTo = fold.deliveredUpTo(log);
       const [pending, returns] = [marks?.pending ?? [], marks?.returns ?? []];
-      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo, pending, returns });
+      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo, mayExpire, pending, returns });
     }
     await this.start(recovery.numberMax);
     this.report(queues, clock.monotonicMs() - startedMs);

@@ -1,8 +1,9 @@
 import { createSimPlatform } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { ControlledLogs } from '../../../../test/support/controlled-logs.js';
-import { getNow, messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
+import { getNow, messageOf, queueAddress, queueProperties, TopologyKit } from '../../../../test/support/core-kit.js';
 import type { Arguments } from '../arguments.js';
+import { declareQueue } from '../topology/declare.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
 import type { Delivery, DeliverySink, Outcome } from './delivery.js';
@@ -307,5 +308,57 @@ describe('expiry of a backlog on disk', () => {
     scene.consume();
     await scene.clock.advance(10);
     expect([scene.take(), scene.counts]).toEqual([['fresh'], [0, count]]);
+  });
+});
+
+describe('expiry over a restart', () => {
+  async function before(args: Arguments, expirationMs?: number) {
+    const kit = await TopologyKit.open();
+    const wish = { name: 'q', serverNamed: false, durable: true, autoDelete: false, owner: null, arguments: args };
+    const queue = await declareQueue(kit.topology, kit.vhost, wish);
+    for (const body of ['a', 'b', 'c']) {
+      const options = expirationMs === undefined ? { persistent: true } : { persistent: true, expirationMs };
+      queue.enqueue(messageOf(address, body, options), null);
+    }
+    kit.logs.logs.get(queue.incarnation)!.commit();
+    return kit;
+  }
+  const ready = (kit: TopologyKit) => kit.vhost.queues.get('q')!.readyCount;
+
+  for (const [name, args, expirationMs] of [
+    ['of the queue', { 'x-message-ttl': 10_000 }, undefined],
+    ['of the message', {}, 10_000],
+  ] as const) {
+    it(`counts the time that passed meanwhile: the time to live ${name}`, async () => {
+      const kit = await before(args, expirationMs);
+      const next = await kit.restart(kit.logs.afterCrash(), 9_000);
+      await next.platform.clock.advance(999);
+      expect(ready(next)).toBe(3);
+      await next.platform.clock.advance(1);
+      expect(ready(next)).toBe(0);
+      const late = await kit.restart(kit.logs.afterCrash(), 3_600_000);
+      await late.platform.clock.advance(0);
+      expect(ready(late)).toBe(0);
+    });
+
+    it(`never counts backwards: the time to live ${name}`, async () => {
+      const kit = await before(args, expirationMs);
+      const next = await kit.restart(kit.logs.afterCrash(), -3_600_000);
+      await next.platform.clock.advance(9_999);
+      expect(ready(next)).toBe(3);
+      await next.platform.clock.advance(1);
+      expect(ready(next)).toBe(0);
+    });
+  }
+
+  it('reads nothing where nothing can expire, and the oldest alone where it has not', async () => {
+    const kit = await before({});
+    const next = await kit.restart(kit.logs.afterCrash(), 1_000);
+    await next.platform.clock.advance(1_000);
+    expect([ready(next), next.logs.reads]).toEqual([3, 0]);
+    const mortal = await before({ 'x-message-ttl': 10_000 });
+    const after = await mortal.restart(mortal.logs.afterCrash(), 1_000);
+    await after.platform.clock.advance(1_000);
+    expect([ready(after), after.vhost.queues.get('q')!.pagedCount]).toEqual([3, 2]);
   });
 });

@@ -117,6 +117,13 @@ export class Queue implements QueueHandle, Flushable {
     this.lastPosition = found.last;
     // What is published from now on was not delivered before, whatever the crash left open.
     this.redeliveredUpTo = Math.min(found.deliveredUpTo, this.lastPosition);
+    if (found.mayExpire) this.mayExpire();
+  }
+
+  /** Everything that recovery found stands: what expired while the node was down may go. */
+  opened(): void {
+    // The oldest, and no more of it, unless that has expired.
+    if (this.expiry !== null && this.ready.isPaged) this.readOn(1);
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -273,13 +280,13 @@ export class Queue implements QueueHandle, Flushable {
     this.persist.touch();
   }
 
-  private readOn(): void {
+  private readOn(bytesMax = this.ready.roomBytes): void {
     const { pages } = this;
     if (this.isReading || pages === null) return;
     this.isReading = true;
     const [from, to] = this.ready.pagedRange;
     const epoch = this.readEpoch;
-    pages.read(from, to, this.ready.roomBytes, (read) => {
+    pages.read(from, to, bytesMax, (read) => {
       if (epoch === this.readEpoch) this.arrived(read);
     });
   }

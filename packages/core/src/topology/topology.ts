@@ -97,6 +97,7 @@ export class Topology {
       this.parts.logs.remove(incarnation);
     }
     this.recovered.clear();
+    for (const vhost of this.vhosts.values()) for (const queue of vhost.queues.values()) queue.opened();
   }
 
   // ---- metadata events -----------------------------------------------------------------------------------------
