@@ -3,13 +3,14 @@ import type { ConfirmSlot } from '../door/confirm-slot.js';
 import type { Later } from '../later.js';
 import type { Message } from '../message.js';
 import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
-import type { DropReason, Incarnation, LogRead, Position, QueueLog, QueuePages, RecoveredQueue } from '../ports.js';
+import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
 import { Expiry } from './expiry.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import { Outbox } from './outbox.js';
+import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import type { QueueHandle } from './queue-handle.js';
@@ -51,13 +52,7 @@ export class Queue implements QueueHandle, Flushable {
   private readonly log: QueueLog | null;
   private readonly persist: Persist;
   private readonly ready: Ready;
-  /** Where messages beyond the window lie: the log, or pages from the first time on that a queue without a log needs them. */
-  private pages: QueuePages | null;
-  /** Counts what makes a read under way void. */
-  private readEpoch = 0;
-  private isReading = false;
-  /** Who waits for the oldest message to be in memory. */
-  private readers: (() => void)[] = [];
+  private readonly paging: Paging;
   private readonly order: TurnOrder;
   private readonly pending = new Pending();
   /** The last position given. */
@@ -99,11 +94,11 @@ export class Queue implements QueueHandle, Flushable {
     this.name = properties.name;
     this.incarnation = properties.incarnation;
     this.log = log;
-    this.pages = log;
     this.rules = rulesOf(properties.arguments);
     this.roster = new Roster(properties);
     this.order = this.roster.order;
-    this.ready = new Ready(memory, (position, message) => this.pageOut(position, message));
+    this.ready = new Ready(memory, (position, message) => this.paging.pageOut(position, message));
+    this.paging = new Paging(this.ready, log, persist, () => this.filled());
     if (this.rules.ttlMs !== Number.POSITIVE_INFINITY) this.expiry = new Expiry(turn, this.ready, this);
     this.logs = log !== null;
     if (log === null) return;
@@ -123,7 +118,7 @@ export class Queue implements QueueHandle, Flushable {
   /** Everything that recovery found stands: what expired while the node was down may go. */
   opened(): void {
     // The oldest, and no more of it, unless that has expired.
-    if (this.expiry !== null && this.ready.isPaged) this.readOn(1);
+    if (this.expiry !== null && this.ready.isPaged) this.paging.readOn(1);
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -192,9 +187,14 @@ export class Queue implements QueueHandle, Flushable {
       const position = ready.headPosition;
       const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
       this.deliver(consumer, position, ready.shift(), redelivered);
-      if (ready.isLow) this.readOn();
+      this.paging.fill();
     }
-    if (ready.isLow) this.readOn();
+    this.paging.fill();
+  }
+
+  /** More of what waits is in memory. */
+  private filled(): void {
+    if (!this.dispatchAsked) this.dispatch();
   }
 
   private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
@@ -233,10 +233,8 @@ export class Queue implements QueueHandle, Flushable {
       this.statistics.getEmpty++;
       return null;
     }
-    const read = new Promise<void>((resolve) => this.readers.push(resolve));
-    this.readOn();
     // Somebody else may have been faster.
-    return read.then(() => this.get(holder));
+    return this.paging.head().then(() => this.get(holder));
   }
 
   private getHead(holder: QueueConsumer | null): Got {
@@ -245,7 +243,7 @@ export class Queue implements QueueHandle, Flushable {
     const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
     const message = ready.shift();
     this.expiry?.headChanged();
-    if (ready.isLow) this.readOn();
+    this.paging.fill();
     if (redelivered) statistics.redelivered++;
     if (holder === null) {
       statistics.gotSettled++;
@@ -267,64 +265,7 @@ export class Queue implements QueueHandle, Flushable {
     const { ready } = this;
     const position = ready.headPosition;
     this.drop(position, ready.shift(), 'expired');
-    if (ready.isLow) this.readOn();
-  }
-
-  // ---- paging --------------------------------------------------------------------------------------------------
-
-  private pageOut(position: Position, message: Message): void {
-    // What was logged is found there.
-    if (this.logs && message.persistent) return;
-    this.pages ??= this.persist.pages();
-    this.pages.page(position, message);
-    this.persist.touch();
-  }
-
-  private readOn(bytesMax = this.ready.roomBytes): void {
-    const { pages } = this;
-    if (this.isReading || pages === null) return;
-    this.isReading = true;
-    const [from, to] = this.ready.pagedRange;
-    const epoch = this.readEpoch;
-    pages.read(from, to, bytesMax, (read) => {
-      if (epoch === this.readEpoch) this.arrived(read);
-    });
-  }
-
-  private arrived(read: LogRead): void {
-    this.isReading = false;
-    this.ready.take(read);
-    if (!this.dispatchAsked) this.dispatch();
-    // A chunk in which nothing could be read, or that nobody took.
-    if (!this.ready.hasHead && this.ready.isLow) this.readOn();
-    if (this.ready.hasHead || this.ready.isEmpty) this.wakeReaders();
-  }
-
-  private wakeReaders(): void {
-    if (this.readers.length === 0) return;
-    const { readers } = this;
-    this.readers = [];
-    for (const reader of readers) reader();
-  }
-
-  /** The queue is gone; of its log the store forgets everything. */
-  private forgetPages(): void {
-    this.readEpoch++;
-    if (this.log === null) this.pages?.forget(1, this.lastPosition);
-    this.pages = null;
-  }
-
-  /** Forgets what is on disk alone; a read under way comes to nothing. */
-  private forgetPaged(): void {
-    const { log, pages } = this;
-    this.readEpoch++;
-    this.isReading = false;
-    this.ready.forgetPaged((first, last) => {
-      pages?.forget(first, last);
-      if (log === null) return;
-      log.settle(first, last);
-      this.persist.touch();
-    });
+    this.paging.fill();
   }
 
   // ---- settle --------------------------------------------------------------------------------------------------
@@ -456,12 +397,12 @@ export class Queue implements QueueHandle, Flushable {
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): number {
     const count = this.ready.length;
-    this.forgetPaged();
+    this.paging.forget();
     while (!this.ready.isEmpty) {
       const position = this.ready.headPosition;
       this.gone(position, this.ready.shift(), false);
     }
-    this.wakeReaders();
+    this.paging.emptied();
     this.statistics.purged += count;
     return count;
   }
@@ -475,9 +416,7 @@ export class Queue implements QueueHandle, Flushable {
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
     this.outbox?.close();
     this.expiry?.stop();
-    this.forgetPages();
-    this.ready.clear();
-    this.wakeReaders();
+    this.paging.end(this.lastPosition);
     const consumers = this.roster.clear();
     for (const consumer of consumers) consumer.end();
     for (const consumer of consumers) consumer.abandon();

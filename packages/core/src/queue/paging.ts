@@ -1,0 +1,105 @@
+import type { Message } from '../message.js';
+import type { LogRead, Position, QueueLog, QueuePages } from '../ports.js';
+import type { Persist } from './persist.js';
+import type { Ready } from './ready.js';
+
+/** The way of a queue's waiting messages to the disk and back. Reads are asked for and never waited for. */
+export class Paging {
+  private readonly ready: Ready;
+  private readonly log: QueueLog | null;
+  private readonly persist: Persist;
+  /** Called when messages were read, with the oldest in memory as a rule. */
+  private readonly onRead: () => void;
+  /** Where messages beyond the window lie: the log, or pages from the first time on that a queue without a log needs them. */
+  private pages: QueuePages | null;
+  /** Counts what makes a read under way void. */
+  private readEpoch = 0;
+  private isReading = false;
+  /** Who waits for the oldest message to be in memory. */
+  private readers: (() => void)[] = [];
+
+  constructor(ready: Ready, log: QueueLog | null, persist: Persist, onRead: () => void) {
+    this.ready = ready;
+    this.log = log;
+    this.pages = log;
+    this.persist = persist;
+    this.onRead = onRead;
+  }
+
+  /** The message leaves memory. */
+  pageOut(position: Position, message: Message): void {
+    // What was logged is found there.
+    if (this.log !== null && message.persistent) return;
+    this.pages ??= this.persist.pages();
+    this.pages.page(position, message);
+    this.persist.touch();
+  }
+
+  /** Reads on when that is due. */
+  fill(): void {
+    if (this.ready.isLow) this.readOn(this.ready.roomBytes);
+  }
+
+  /** Reads about so many bytes of what is paged, and one message at least. Only when something is. */
+  readOn(bytesMax: number): void {
+    const { pages } = this;
+    if (this.isReading || pages === null) return;
+    this.isReading = true;
+    const [from, to] = this.ready.pagedRange;
+    const epoch = this.readEpoch;
+    pages.read(from, to, bytesMax, (read) => {
+      if (epoch === this.readEpoch) this.arrived(read);
+    });
+  }
+
+  /** Resolves when the oldest message is in memory, or nothing waits any more. Only when the oldest is paged. */
+  head(): Promise<void> {
+    const read = new Promise<void>((resolve) => this.readers.push(resolve));
+    this.readOn(this.ready.roomBytes);
+    return read;
+  }
+
+  private arrived(read: LogRead): void {
+    this.isReading = false;
+    const { ready } = this;
+    ready.take(read);
+    this.onRead();
+    // A chunk in which nothing could be read, or that nobody took.
+    if (!ready.hasHead) this.fill();
+    if (ready.hasHead || ready.isEmpty) this.wakeReaders();
+  }
+
+  private wakeReaders(): void {
+    if (this.readers.length === 0) return;
+    const { readers } = this;
+    this.readers = [];
+    for (const reader of readers) reader();
+  }
+
+  /** Forgets what is on disk alone; a read under way comes to nothing. The caller empties the rest, then calls `emptied`. */
+  forget(): void {
+    const { log, pages } = this;
+    this.readEpoch++;
+    this.isReading = false;
+    this.ready.forgetPaged((first, last) => {
+      pages?.forget(first, last);
+      if (log === null) return;
+      log.settle(first, last);
+      this.persist.touch();
+    });
+  }
+
+  /** Nothing waits any more. */
+  emptied(): void {
+    this.wakeReaders();
+  }
+
+  /** The queue is gone; of its log the store forgets everything. `lastPosition`: the last one given. */
+  end(lastPosition: Position): void {
+    this.readEpoch++;
+    if (this.log === null) this.pages?.forget(1, lastPosition);
+    this.pages = null;
+    this.ready.clear();
+    this.wakeReaders();
+  }
+}
