@@ -226,6 +226,27 @@ describe('expiry', () => {
     expect(scene.counts).toEqual([0, 2]);
   });
 
+  it('counts for what waits already when a policy says so, and no longer when it says so no more', () => {
+    const scene = new Scene();
+    scene.publish('a');
+    scene.publish('b', 400);
+    scene.advance(500);
+    scene.publish('c');
+    scene.queue.applyRules({ ...noRules, ttlMs: 600 });
+    expect(scene.counts).toEqual([3, 0]);
+    scene.advance(99);
+    expect(scene.counts).toEqual([3, 0]);
+    // The second had expired behind the first.
+    scene.advance(1);
+    expect(scene.counts).toEqual([1, 2]);
+    scene.queue.applyRules(noRules);
+    scene.advance(10_000);
+    expect(scene.counts).toEqual([1, 2]);
+    scene.queue.applyRules({ ...noRules, ttlMs: 600 });
+    scene.advance(0);
+    expect(scene.counts).toEqual([0, 3]);
+  });
+
   it('needs no timer where nothing can expire, and one where a million can', () => {
     const scene = new Scene();
     for (let i = 0; i < 10; i++) scene.publish('x');

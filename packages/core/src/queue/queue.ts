@@ -117,8 +117,14 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Everything that recovery found stands: what expired while the node was down may go. */
   opened(): void {
+    this.watchHead();
+  }
+
+  private watchHead(): void {
+    if (this.expiry === null) return;
+    this.expiry.headChanged();
     // The oldest, and no more of it, unless that has expired.
-    if (this.expiry !== null && this.ready.isPaged) this.paging.readOn(1);
+    if (!this.ready.hasHead && this.ready.isPaged) this.paging.readOn(1);
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -392,6 +398,8 @@ export class Queue implements QueueHandle, Flushable {
   /** The queue was told something else: by a policy that came, changed or went. */
   applyRules(rules: QueueRules): void {
     this.rules = rules;
+    if (rules.ttlMs !== Number.POSITIVE_INFINITY) this.mayExpire();
+    this.watchHead();
   }
 
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
