@@ -134,6 +134,8 @@ export async function startFixture(): Promise<Fixture> {
   broker.dialects.add({
     id: DIALECT_AMQP091,
     headers: (message) => describe(message).headers ?? noArguments,
+    header: (message, name) => describe(message).headers?.[name],
+    withHeaders: (message) => message,
     describe,
     deadLettered: () => {
       throw new Error('nothing is dead-lettered here');

@@ -139,6 +139,19 @@ export const channelErrorCases = {
     method: [60, 40],
     provoke: (peer) => peer.publish(1, 'q', 'body', { properties: { expiration: '1 minute' } }),
   },
+  invalidDelay: {
+    text: "invalid x-delay '5000000000': expected a whole number of milliseconds, at most 4294967295 (49 days)",
+    method: [60, 40],
+    provoke: (peer) => {
+      const args = fieldTable({ 'x-delayed-type': 'fanout' });
+      const declare = { name: 'exchange.declare', exchange: 'later', type: 'x-delayed-message' } as const;
+      peer.send(1, { ...declare, noWait: true, arguments: args });
+      peer.publish(1, '', 'x', {
+        exchange: 'later',
+        properties: { headers: fieldTable({ 'x-delay': 5_000_000_000 }) },
+      });
+    },
+  },
   invalidCopies: {
     text: 'unsupported value of header CC: expected an array of strings of at most 255 bytes',
     method: [60, 40],

@@ -54,7 +54,21 @@ export function kitDialects(): Dialects {
   const dialects = new Dialects();
   const headers = (message: Message): Arguments =>
     Object.assign(Object.create(null), JSON.parse(message.properties().toString()));
-  dialects.add({ id: DIALECT_AMQP091, headers, describe: () => noArguments, deadLettered: kitDeadLettered });
+  dialects.add({
+    id: DIALECT_AMQP091,
+    headers,
+    header: (message, name) => headers(message)[name],
+    withHeaders: (message, set, removed) => {
+      const kept = Object.entries(headers(message)).filter(([name]) => !removed.includes(name));
+      const { address, persistent } = message;
+      return messageOf(address, message.body().toString(), {
+        persistent,
+        headers: { ...Object.fromEntries(kept), ...set },
+      });
+    },
+    describe: () => noArguments,
+    deadLettered: kitDeadLettered,
+  });
   return dialects;
 }
 

@@ -1,6 +1,6 @@
 // What a dead letter says of itself (RabbitMQ's extension): the header x-death, one table for each queue and reason, the latest first,
 // and x-first-death-*, x-last-death-*. Written anew in each message that leaves a queue, everything else stays byte for byte.
-import { type DeadLetter, type Death, type DeathMark, Message } from '@chapar/core';
+import type { DeadLetter, Death, DeathMark, Message } from '@chapar/core';
 import {
   editTable,
   type FieldTable,
@@ -13,12 +13,10 @@ import {
   scanProperties,
   Timestamp,
 } from './codec/index.js';
+import { withProperties } from './message-headers.js';
 
 /** Filled and read within one call. */
 const scan = new PropertyScan();
-
-/** A dead letter up to this is written in one piece. Bytes. */
-const pieceBytesMax = 16 * 1024;
 
 /** The message as it goes to its dead-letter exchange: without `expiration`, and with this death in its headers. */
 export function deadLettered(message: Message, death: Death): DeadLetter {
@@ -38,7 +36,7 @@ export function deadLettered(message: Message, death: Death): DeadLetter {
     headersStart === -1 ? editTable(bytes, 0, 0, [], set) : editTable(bytes, headersStart, headersEnd, removed, set);
   const properties = rewriteProperties(bytes, propertiesStart, propertiesEnd, { headers, expiration: null });
   return {
-    message: withProperties(message, death, properties),
+    message: withProperties(message, death.address, -1, properties),
     copyKeys: death.isRekeyed ? [] : copyKeys,
     deaths: deaths.map(markOf),
   };
@@ -96,16 +94,4 @@ function expirationOf({ bytes }: Message): string | null {
 function routingKeys(copies: FieldValue | undefined): string[] {
   if (!Array.isArray(copies)) return [];
   return copies.filter((key): key is string => typeof key === 'string' && Buffer.byteLength(key) <= 255);
-}
-
-function withProperties(message: Message, { address }: Death, properties: Buffer): Message {
-  const { dialect, persistent, priority, bodyBytes } = message;
-  const { length } = properties;
-  const whole = length + bodyBytes;
-  if (whole > pieceBytesMax) {
-    const body = message.parts ?? [message.body()];
-    return new Message(address, dialect, persistent, priority, -1, properties, 0, length, 0, 0, body, bodyBytes);
-  }
-  const bytes = Buffer.concat([properties, message.body()], whole);
-  return new Message(address, dialect, persistent, priority, -1, bytes, 0, length, length, whole, null, bodyBytes);
 }

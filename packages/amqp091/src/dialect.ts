@@ -11,6 +11,7 @@ import {
   scanProperties,
 } from './codec/index.js';
 import { deadLettered } from './dead-letter.js';
+import { header, withHeaders } from './message-headers.js';
 
 /** AMQP 0-9-1's form of a message, for the core: what headers exchanges and administrators look at. */
 export const amqp091Dialect: Dialect = {
@@ -22,6 +23,9 @@ export const amqp091Dialect: Dialect = {
     if (scan.headersStart === -1) return noArguments;
     return argumentsOf(decodeTable(message.bytes, scan.headersStart, scan.headersEnd));
   },
+
+  header,
+  withHeaders,
 
   describe(message: Message): Arguments {
     const { headers, ...properties } = decodeProperties(message.bytes, message.propertiesStart, message.propertiesEnd);

@@ -36,6 +36,7 @@ export class Transaction {
   }
 
   add(publish: Publish): void {
+    this.channel.publisher.assertTakes(publish.targets[0]!, publish.message);
     publish.message.keep();
     this.publishes.push(publish);
   }

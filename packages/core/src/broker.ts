@@ -139,6 +139,7 @@ export class Broker {
   async close(): Promise<void> {
     this.topology.retries.stop();
     for (const vhost of this.topology.vhosts.values()) {
+      for (const { delayed } of vhost.exchanges.values()) delayed?.stop();
       for (const queue of vhost.queues.values()) {
         if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo);
       }

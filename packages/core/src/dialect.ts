@@ -1,12 +1,17 @@
 import { type Arguments, noArguments } from './arguments.js';
 import type { DeadLetter, Death } from './dead-letter/death.js';
 import type { DialectId, Message } from './message.js';
+import type { JsonValue } from './ports.js';
 
 /** What the core asks of a protocol's form of a message, where it has to look beyond the envelope. Each door brings one. */
 export interface Dialect {
   readonly id: DialectId;
   /** Application headers, for headers exchanges and the management API. */
   headers(message: Message): Arguments;
+  /** One of them; undefined without it. */
+  header(message: Message, name: string): JsonValue | undefined;
+  /** Another message, the same but for its headers: without those in `removed`, with those in `set`. Nobody has received it yet. */
+  withHeaders(message: Message, set: Arguments, removed: readonly string[]): Message;
   /** Properties as the RabbitMQ management API shows them (`content_type`, `headers`, ...). */
   describe(message: Message): Arguments;
   /** The message as it goes on to `death.address`, with what happened to it written where its readers look (`x-death`). */
@@ -23,6 +28,15 @@ export class Dialects {
 
   headers(message: Message): Arguments {
     return this.byId[message.dialect]?.headers(message) ?? noArguments;
+  }
+
+  header(message: Message, name: string): JsonValue | undefined {
+    return this.byId[message.dialect]?.header(message, name);
+  }
+
+  /** The dialect is there: its door took the message. */
+  withHeaders(message: Message, set: Arguments, removed: readonly string[]): Message {
+    return this.byId[message.dialect]!.withHeaders(message, set, removed);
   }
 
   describe(message: Message): Arguments {

@@ -1,22 +1,10 @@
+import { channel, connection, type Entry } from './error-entry.js';
+import { protocolErrors } from './protocol-errors.js';
+
 /**
  * Every error that a peer can see: code, text, cause and way out. `docs/errors.md` is generated from here, and a test provokes each.
  * Codes and classes: AMQP 0-9-1 §1.2 as RabbitMQ uses them; texts follow what the field's clients and their users know.
  */
-interface Entry {
-  readonly code: number;
-  readonly name: string;
-  readonly scope: 'channel' | 'connection';
-  /** `{name}` stands for a parameter. */
-  readonly text: string;
-  readonly cause: string;
-  readonly hint: string;
-}
-
-const channel = <T extends string>(code: number, name: string, text: T, cause: string, hint: string) =>
-  ({ code, name, scope: 'channel', text, cause, hint }) as const;
-const connection = <T extends string>(code: number, name: string, text: T, cause: string, hint: string) =>
-  ({ code, name, scope: 'connection', text, cause, hint }) as const;
-
 export const errorRegistry = {
   // ---- 404 -----------------------------------------------------------------------------------------------------
   queueNotFound: channel(
@@ -169,6 +157,13 @@ export const errorRegistry = {
     'The property expiration is a string of digits: the time to live in milliseconds.',
     'Set it to, say, "60000", or leave it out.',
   ),
+  invalidDelay: channel(
+    406,
+    'PRECONDITION_FAILED',
+    'invalid x-delay {given}: expected a whole number of milliseconds, at most 4294967295 (49 days)',
+    'The header x-delay of a message to an exchange of type x-delayed-message says how long it waits.',
+    'Send an integer. For longer delays keep the message in a store of your own until its time comes nearer.',
+  ),
   invalidCopies: channel(
     406,
     'PRECONDITION_FAILED',
@@ -289,198 +284,7 @@ export const errorRegistry = {
     'The channel has a consumer of that tag.',
     'Leave the tag empty and the broker makes one, or cancel the other consumer first.',
   ),
-  // ---- 540 -----------------------------------------------------------------------------------------------------
-  immediate: connection(
-    540,
-    'NOT_IMPLEMENTED',
-    'immediate=true',
-    'basic.publish with immediate set; the field dropped it with AMQP 0-9-1.',
-    'Publish without it; use a message time to live of 0 (expiration "0") for "deliver now or never".',
-  ),
-  prefetchSize: connection(
-    540,
-    'NOT_IMPLEMENTED',
-    'prefetch_size!=0 ({bytes})',
-    'basic.qos with a prefetch size in bytes.',
-    'Set prefetch-size 0 and use prefetch-count.',
-  ),
-  recoverWithoutRequeue: connection(
-    540,
-    'NOT_IMPLEMENTED',
-    'requeue=false',
-    'basic.recover with requeue=false: redelivery to the same consumer.',
-    'Use basic.recover with requeue=true.',
-  ),
-  tuneRefused: connection(
-    530,
-    'NOT_ALLOWED',
-    'negotiated {what} = {value} is {relation} than the {bound} allowed value ({limit})',
-    'connection.tune-ok asks for more than connection.tune offered, or for less than the protocol allows.',
-    'Let the client take what the broker offers; frame-max is at least 4096.',
-  ),
-  inactiveFlow: connection(
-    540,
-    'NOT_IMPLEMENTED',
-    'active=false',
-    'channel.flow with active=false: a client asked the broker to stop delivering.',
-    'Use basic.qos with a prefetch count, or basic.cancel.',
-  ),
-  // ---- 503 and other connection errors -------------------------------------------------------------------------
-  unknownMethod: connection(
-    503,
-    'COMMAND_INVALID',
-    'unknown method {classId}.{methodId}',
-    'The peer sent a class and method number that AMQP 0-9-1 does not have.',
-    'Check that the client speaks AMQP 0-9-1.',
-  ),
-  unexpectedMethod: connection(
-    503,
-    'COMMAND_INVALID',
-    '{method} is not expected {when}',
-    'A method came at a time or in a direction in which the protocol does not allow it.',
-    'This is a fault of the client library.',
-  ),
-  notChannelZero: connection(
-    503,
-    'COMMAND_INVALID',
-    '{method} on channel {channel}: connection methods belong to channel 0 and all others to other channels',
-    'A method came on a channel that it does not belong to.',
-    'This is a fault of the client library.',
-  ),
-  channelNotOpen: connection(
-    504,
-    'CHANNEL_ERROR',
-    "expected 'channel.open' on channel {channel}, got {got}",
-    'A frame came on a channel that is not open.',
-    'Open the channel first; threads that share a connection need a channel each.',
-  ),
-  secondChannelOpen: connection(
-    504,
-    'CHANNEL_ERROR',
-    "second 'channel.open' seen on channel {channel}",
-    'channel.open came twice.',
-    'Close the channel before opening it again, or use another number.',
-  ),
-  expectedHeader: connection(
-    505,
-    'UNEXPECTED_FRAME',
-    'expected content header for class 60 on channel {channel}, got {got} instead',
-    'A method with content must be followed by its content header; frames of one channel do not interleave.',
-    'Two threads probably publish on one channel at once: give each a channel of its own.',
-  ),
-  expectedBody: connection(
-    505,
-    'UNEXPECTED_FRAME',
-    'expected content body on channel {channel}, got {got} instead',
-    'The content announced in the header is not complete yet.',
-    'Two threads probably publish on one channel at once: give each a channel of its own.',
-  ),
-  unexpectedContent: connection(
-    505,
-    'UNEXPECTED_FRAME',
-    'expected method frame on channel {channel}, got {got} instead',
-    'A content frame came without a method that carries content.',
-    'Two threads probably publish on one channel at once: give each a channel of its own.',
-  ),
-  unknownMechanism: connection(
-    503,
-    'COMMAND_INVALID',
-    "unknown authentication mechanism '{mechanism}'",
-    'connection.start-ok names a SASL mechanism that was not offered.',
-    'Use PLAIN or AMQPLAIN; EXTERNAL is offered on TLS connections that show a client certificate.',
-  ),
-  heartbeatOnChannel: connection(
-    505,
-    'UNEXPECTED_FRAME',
-    'heartbeat frame on channel {channel}',
-    'Heartbeats belong to channel 0.',
-    'This is a fault of the client library.',
-  ),
-  bodyTooLong: connection(
-    505,
-    'UNEXPECTED_FRAME',
-    'content body on channel {channel} is longer than the {bytes} bytes announced',
-    'The body frames hold more than the content header announced.',
-    'This is a fault of the client library, or two threads publish on one channel.',
-  ),
-  frameTooLarge: connection(
-    501,
-    'FRAME_ERROR',
-    'frame of {bytes} bytes is larger than the negotiated maximum of {bytesMax}',
-    'The peer sent a frame larger than frame-max.',
-    'The client must split content into frames of at most the negotiated frame-max.',
-  ),
-  frameEnd: connection(
-    501,
-    'FRAME_ERROR',
-    'frame of type {type} on channel {channel} does not end with 0xCE but with {got}',
-    'The byte stream is not a sequence of AMQP frames.',
-    'Two threads may write to one socket at once, or something between client and broker changes the bytes.',
-  ),
-  frameType: connection(
-    501,
-    'FRAME_ERROR',
-    'unknown frame type {type}',
-    'The byte stream is not a sequence of AMQP frames.',
-    'Two threads may write to one socket at once, or the peer does not speak AMQP 0-9-1.',
-  ),
-  malformedFrame: connection(
-    501,
-    'FRAME_ERROR',
-    'cannot read {what}: {reason}',
-    'The arguments of a method do not have the layout that the protocol gives them.',
-    'This is a fault of the client library, or two threads write to one socket at once.',
-  ),
-  malformed: connection(
-    502,
-    'SYNTAX_ERROR',
-    'cannot read {what}: {reason}',
-    'The fields of a method, a table or the properties are not as the protocol lays them out.',
-    'This is a fault of the client library.',
-  ),
-  // ---- 320 and 541 ---------------------------------------------------------------------------------------------
-  shutdown: connection(
-    320,
-    'CONNECTION_FORCED',
-    "broker forced connection closure with reason '{reason}'",
-    'The broker stops, or an administrator closed the connection.',
-    'Connect again, to another node of the list where there is one.',
-  ),
-  vhostDeleted: connection(
-    320,
-    'CONNECTION_FORCED',
-    "vhost '{vhost}' is deleted",
-    'An administrator deleted the virtual host that the connection uses.',
-    'Use another virtual host.',
-  ),
-  userDeleted: connection(
-    320,
-    'CONNECTION_FORCED',
-    "user '{user}' is deleted",
-    'An administrator deleted the user of the connection.',
-    'Log in as another user.',
-  ),
-  handshakeTimeout: connection(
-    320,
-    'CONNECTION_FORCED',
-    'the handshake did not end within {seconds} seconds',
-    'A peer connected and did not log in and open a virtual host in time.',
-    'See limits.handshakeSeconds; health checks that only connect are closed like this without harm.',
-  ),
-  slowReader: connection(
-    320,
-    'CONNECTION_FORCED',
-    'the peer read nothing for {seconds} seconds while {bytes} bytes waited for it',
-    'The peer does not read what it asked for.',
-    'Consume with a prefetch count, and read from the socket also while working on a message.',
-  ),
-  internal: connection(
-    541,
-    'INTERNAL_ERROR',
-    'an error inside the broker closed this connection; its log tells more (reference {reference})',
-    'A fault of the broker.',
-    'Please report it with the log lines of that reference.',
-  ),
+  ...protocolErrors,
 } as const satisfies Record<string, Entry>;
 
 export type ErrorKey = keyof typeof errorRegistry;

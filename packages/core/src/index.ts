@@ -4,6 +4,7 @@ export * from './alarms.js';
 export * from './arguments.js';
 export * from './broker.js';
 export * from './dead-letter/death.js';
+export * from './delayed/delayed-messages.js';
 export * from './dialect.js';
 export * from './door/actor.js';
 export * from './door/confirm-slot.js';

@@ -170,6 +170,11 @@ export class Actor {
     });
   }
 
+  /** Drops the messages that wait in an exchange until they are due. Returns how many; 0 where none ever wait. */
+  purgeDelayed(name: string): Later<number> {
+    return andThen(this.require('configure', 'exchange', name), () => this.findExchange(name).delayed?.purge() ?? 0);
+  }
+
   // ---- bindings ------------------------------------------------------------------------------------------------
 
   bind(request: BindingRequest): Later<void> {

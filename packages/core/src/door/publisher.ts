@@ -62,6 +62,7 @@ export class Publisher {
 
   /** Routes and enqueues; with `confirms`, the message takes the next tag and its verdict follows at the end of a turn. */
   publish(target: Target, message: Message, mandatory: boolean, confirms: boolean): void {
+    if (target.exchange.delayed !== null) this.assertTakes(target, message);
     target.exchange.publishedIn++;
     this.enqueue(this.actor.vhost.route(target.address, message), message, mandatory, confirms);
   }
@@ -69,8 +70,14 @@ export class Publisher {
   /** The same for a message with further addresses (CC, BCC). */
   publishMany(targets: readonly Target[], message: Message, mandatory: boolean, confirms: boolean): void {
     const addresses = targets.map((target) => target.address);
+    this.assertTakes(targets[0]!, message);
     targets[0]!.exchange.publishedIn++;
     this.enqueue(this.actor.vhost.routeMany(addresses, message), message, mandatory, confirms);
+  }
+
+  /** Throws 406 for a message that the target's exchange cannot take. `publish` does, too; a transaction asks when it gathers. */
+  assertTakes({ exchange }: Target, message: Message): void {
+    exchange.delayed?.assertDelay(message);
   }
 
   private enqueue(route: Route, message: Message, mandatory: boolean, confirms: boolean): void {

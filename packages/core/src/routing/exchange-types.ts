@@ -1,4 +1,5 @@
 import { consistentHashType } from './consistent-hash.js';
+import { delayedMessageType } from './delayed-message.js';
 import { directType } from './direct.js';
 import { fanoutType } from './fanout.js';
 import { headersType } from './headers.js';
@@ -8,7 +9,7 @@ import type { ExchangeType } from './router.js';
 import { topicType } from './topic.js';
 
 /** The types of exchange that can be declared. A new one is a file beside this one and a line here. */
-const all: readonly ExchangeType[] = [
+const types: readonly ExchangeType[] = [
   directType,
   fanoutType,
   topicType,
@@ -18,4 +19,6 @@ const all: readonly ExchangeType[] = [
   randomType,
 ];
 
-export const exchangeTypes: ReadonlyMap<string, ExchangeType> = new Map(all.map((type) => [type.name, type]));
+export const exchangeTypes: ReadonlyMap<string, ExchangeType> = new Map(
+  [...types, delayedMessageType(types)].map((type) => [type.name, type]),
+);

@@ -1,5 +1,6 @@
 import type { Random } from '@chapar/platform';
 import type { Arguments } from '../arguments.js';
+import type { DelayedMessages } from '../delayed/delayed-messages.js';
 import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { Incarnation } from '../ports.js';
 import { type Binding, bindingKey } from './binding.js';
@@ -27,6 +28,8 @@ export class Exchange {
   readonly inbound = new Set<Binding>();
   /** Replaced when another applies. */
   policy: EffectivePolicy = noPolicy;
+  /** What waits here before it is routed; null where nothing does. Set by the topology. */
+  delayed: DelayedMessages | null = null;
   private readonly router: Router;
   publishedIn = 0;
 

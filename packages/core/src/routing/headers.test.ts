@@ -7,7 +7,7 @@ import { HeadersRouter, headersType } from './headers.js';
 import type { Subject } from './router.js';
 
 const subject = (headers: Arguments): Subject => ({ headers, property: () => undefined });
-const invalidBinding = (args: Arguments) => headersType.invalidBinding!('', args);
+const invalidBinding = (args: Arguments) => headersType.invalidBinding!('', args, {});
 const binding = (args: Arguments): Binding => ({ arguments: args }) as Binding;
 
 function fits(args: Arguments, headers: Arguments): boolean {

@@ -134,9 +134,9 @@ describe('x-consistent-hash', () => {
   });
 
   it('knows what can be a weight', () => {
-    for (const key of ['1', '20', '+3', '007']) expect(consistentHashType.invalidBinding!(key, {})).toBeNull();
+    for (const key of ['1', '20', '+3', '007']) expect(consistentHashType.invalidBinding!(key, {}, {})).toBeNull();
     for (const key of ['', '0', '-1', '1.5', 'a', '1e3', ' 1', '9'.repeat(16)]) {
-      expect(consistentHashType.invalidBinding!(key, {})).toEqual({
+      expect(consistentHashType.invalidBinding!(key, {}, {})).toEqual({
         argument: 'routing_key',
         reason: `expected the weight of the binding, an integer from 1 up in text, got '${key}'`,
       });

@@ -48,8 +48,10 @@ export interface ExchangeType {
   readonly comparedArguments?: readonly string[];
   /** What an exchange cannot be declared with; null when nothing is wrong. */
   readonly invalidArguments?: (args: Arguments) => ArgumentFault | null;
-  /** What it cannot be bound with; null when nothing is wrong. */
-  readonly invalidBinding?: (routingKey: string, args: Arguments) => ArgumentFault | null;
+  /** What it cannot be bound with; null when nothing is wrong. `declared`: the arguments of the exchange. */
+  readonly invalidBinding?: (routingKey: string, args: Arguments, declared: Arguments) => ArgumentFault | null;
+  /** Messages that ask for it wait in the exchange (`x-delay`) before they are routed. */
+  readonly delays?: boolean;
   /** For one exchange. `args`: as declared; they were found valid, perhaps by an earlier version of this broker. */
   readonly create: (args: Arguments, random: Random) => Router;
 }

@@ -46,7 +46,8 @@ describe('routers', () => {
   }
 
   it('say of which of them a route may be remembered by its key', () => {
-    const decidedBy = [...exchangeTypes.values()].map((type) => [type.name, type.create({}, random).decidesBy]);
+    const args = { 'x-delayed-type': 'headers' };
+    const decidedBy = [...exchangeTypes.values()].map((type) => [type.name, type.create(args, random).decidesBy]);
     expect(Object.fromEntries(decidedBy)).toEqual({
       direct: 'routing-key',
       fanout: 'routing-key',
@@ -55,6 +56,7 @@ describe('routers', () => {
       'x-consistent-hash': 'routing-key',
       'x-modulus-hash': 'routing-key',
       'x-random': 'message',
+      'x-delayed-message': 'message',
     });
   });
 });

@@ -24,7 +24,7 @@ export function bind(topology: Topology, vhost: VirtualHost, request: BindingReq
   const source = findSource(vhost, request);
   const destination = findDestination(vhost, request);
   const { kind, routingKey, arguments: args } = request;
-  const fault = source.type.invalidBinding?.(routingKey, args) ?? null;
+  const fault = source.type.invalidBinding?.(routingKey, args, source.properties.arguments) ?? null;
   if (fault !== null) {
     throw brokerError('invalidArgument', { kind: 'exchange', name: source.name, vhost: vhost.name, ...fault });
   }

@@ -4,9 +4,10 @@ import type { Alarms } from '../alarms.js';
 import { type Arguments, canonical, noArguments } from '../arguments.js';
 import { Retries } from '../dead-letter/retries.js';
 import { DeadLetterRouter } from '../dead-letter/router.js';
+import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
 import { Policies } from '../policy/policies.js';
-import type { LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
+import type { Incarnation, LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
 import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
@@ -196,17 +197,43 @@ export class Topology {
     }
     const exchange = new Exchange(properties, type, this.parts.random);
     exchange.policy = this.policies.of(vhost.name, exchangeSubject(exchange));
+    if (type.delays) exchange.delayed = this.delayedMessages(vhost, exchange);
     vhost.exchanges.set(exchange.name, exchange);
     vhost.version++;
     return exchange;
+  }
+
+  private delayedMessages(vhost: VirtualHost, exchange: Exchange): DelayedMessages {
+    const { turn, dialects, logs } = this.parts;
+    const { name, incarnation, durable } = exchange.properties;
+    const delayed = new DelayedMessages({
+      name,
+      incarnation,
+      turn,
+      dialects,
+      persist: this.persist,
+      log: durable ? logs.log(incarnation) : null,
+      route: (message, routingKeys) => vhost.routeDue(exchange, message, routingKeys),
+    });
+    delayed.onLogFailed = (error) => this.logFailed(error);
+    const recovered = this.takeRecovered(incarnation);
+    if (recovered !== undefined) delayed.recover(recovered);
+    return delayed;
   }
 
   dropExchange(vhost: VirtualHost, exchange: Exchange): void {
     if (vhost.exchanges.get(exchange.name) !== exchange) return;
     vhost.exchanges.delete(exchange.name);
     vhost.version++;
+    this.dropDelayed(exchange);
     for (const binding of [...exchange.inbound]) this.dropBinding(vhost, binding);
     for (const binding of [...exchange.bindings.values()]) this.forgetBinding(vhost, binding);
+  }
+
+  private dropDelayed({ delayed }: Exchange): void {
+    if (delayed === null) return;
+    delayed.delete();
+    if (delayed.logs) this.parts.logs.remove(delayed.incarnation);
   }
 
   addQueue(vhost: VirtualHost, properties: QueueProperties): Queue {
@@ -220,17 +247,24 @@ export class Topology {
     );
     queue.deadLetterRouter = vhost.deadLetterRouter;
     applyPolicy(queue, this.policies.of(vhost.name, queueSubject(queue)));
-    const recovered = this.recovered.get(properties.incarnation);
-    if (recovered !== undefined) {
-      this.recovered.delete(properties.incarnation);
-      queue.recover(recovered);
-    }
-    queue.onLogFailed = (error) => this.parts.alarms.raise('store', `the log of this node failed: ${error.message}`);
+    const recovered = this.takeRecovered(properties.incarnation);
+    if (recovered !== undefined) queue.recover(recovered);
+    queue.onLogFailed = (error) => this.logFailed(error);
     if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
     vhost.queues.set(queue.name, queue);
     vhost.version++;
     this.sayNotHonoured(properties.arguments);
     return queue;
+  }
+
+  private takeRecovered(incarnation: Incarnation): RecoveredQueue | undefined {
+    const recovered = this.recovered.get(incarnation);
+    this.recovered.delete(incarnation);
+    return recovered;
+  }
+
+  private logFailed({ message }: Error): void {
+    this.parts.alarms.raise('store', `the log of this node failed: ${message}`);
   }
 
   dropQueue(vhost: VirtualHost, queue: Queue): void {
@@ -281,6 +315,7 @@ export class Topology {
     vhost.deleted = true;
     this.vhosts.delete(vhost.name);
     for (const queue of [...vhost.queues.values()]) this.dropQueue(vhost, queue);
+    for (const exchange of vhost.exchanges.values()) this.dropDelayed(exchange);
     vhost.exchanges.clear();
     vhost.version++;
     this.onVirtualHostDeleted?.(vhost);

@@ -1,6 +1,7 @@
 import { Address } from '../address.js';
 import type { Arguments } from '../arguments.js';
 import type { DeadLetterRouter } from '../dead-letter/router.js';
+import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
 import type { Message } from '../message.js';
 import type { JsonValue } from '../ports.js';
@@ -80,7 +81,7 @@ export class VirtualHost {
   route(address: Address, message: Message): Route {
     if (address.routeVersion === this.version && address.route !== null) return address.route;
     if (address.exchange === '') return this.routeByName(address);
-    const walk = new Walk(this, address.routingKey, new MessageSubject(this.dialects, message));
+    const walk = new Walk(this, address.routingKey, message, new MessageSubject(this.dialects, message), null);
     const route = walk.from(this.exchanges.get(address.exchange));
     if (!walk.isOfMessage) {
       address.route = route;
@@ -105,7 +106,18 @@ export class VirtualHost {
   routeMany(addresses: readonly Address[], message: Message): Route {
     const queues = new Set<QueueHandle>();
     for (const address of addresses) for (const queue of this.route(address, message).queues) queues.add(queue);
-    return routeTo([...queues]);
+    const keys = addresses.map(({ routingKey }) => routingKey);
+    return routeTo([...queues].map((queue) => (queue instanceof DelayedMessages ? queue.withKeys(keys) : queue)));
+  }
+
+  /** Where a message with these keys goes that has waited in an exchange: each queue once. */
+  routeDue(exchange: Exchange, message: Message, routingKeys: readonly string[]): readonly QueueHandle[] {
+    const queues = new Set<QueueHandle>();
+    const subject = new MessageSubject(this.dialects, message);
+    for (const key of routingKeys) {
+      for (const queue of new Walk(this, key, message, subject, exchange).from(exchange).queues) queues.add(queue);
+    }
+    return [...queues];
   }
 }
 
@@ -113,16 +125,21 @@ export class VirtualHost {
 class Walk {
   private readonly vhost: VirtualHost;
   private readonly routingKey: string;
+  private readonly message: Message;
   private readonly subject: Subject;
+  /** The exchange that the message has waited in. */
+  private readonly left: Exchange | null;
   private readonly seen = new Set<Exchange>();
   private readonly queues = new Set<QueueHandle>();
   /** Another message of the same key may go another way. */
   isOfMessage = false;
 
-  constructor(vhost: VirtualHost, routingKey: string, subject: Subject) {
+  constructor(vhost: VirtualHost, routingKey: string, message: Message, subject: Subject, left: Exchange | null) {
     this.vhost = vhost;
     this.routingKey = routingKey;
+    this.message = message;
     this.subject = subject;
+    this.left = left;
   }
 
   from(exchange: Exchange | undefined): Route {
@@ -134,6 +151,7 @@ class Walk {
   private visit(exchange: Exchange, waiting: Exchange[]): void {
     if (this.seen.has(exchange)) return;
     this.seen.add(exchange);
+    if (exchange.delayed !== null && this.waitsIn(exchange.delayed, exchange)) return;
     let matched = false;
     if (exchange.decidesBy === 'message') this.isOfMessage = true;
     exchange.route(this.routingKey, this.subject, ({ destination }) => {
@@ -144,6 +162,13 @@ class Walk {
     if (matched || exchange.alternate === undefined) return;
     const alternate = this.vhost.exchanges.get(exchange.alternate);
     if (alternate !== undefined) waiting.push(alternate);
+  }
+
+  private waitsIn(delayed: DelayedMessages, exchange: Exchange): boolean {
+    this.isOfMessage = true;
+    if (exchange === this.left || !delayed.takes(this.message)) return false;
+    this.queues.add(delayed);
+    return true;
   }
 }
 

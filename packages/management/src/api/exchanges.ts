@@ -2,7 +2,7 @@ import type { Exchange } from '@chapar/core';
 import type { Call } from '../call.js';
 import { exchangeJson } from '../json/exchange.js';
 import { list } from '../listing.js';
-import { notFound } from '../problem.js';
+import { badRequest, notFound } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
 import { shortText } from '../short-text.js';
@@ -22,6 +22,11 @@ export const exchangeRoutes: readonly Route[] = [
     GET: { need: 'vhost', answer: get },
     PUT: { need: 'vhost', answer: put },
     DELETE: { need: 'vhost', answer: remove },
+  },
+  {
+    path: '/api/exchanges/:vhost/:exchange/delayed',
+    summary: 'Drops the messages that wait in an exchange of type `x-delayed-message` until they are due',
+    DELETE: { need: 'vhost', answer: purgeDelayed },
   },
 ];
 
@@ -62,6 +67,15 @@ async function put(call: Call): Promise<Reply> {
   const actor = await call.actor();
   await actor.declareExchange(wish);
   return stored(isNew);
+}
+
+async function purgeDelayed(call: Call): Promise<Reply> {
+  const { name, delayed } = exchangeOf(call);
+  if (delayed === null)
+    throw badRequest(`exchange '${name}' is not of type x-delayed-message, so no messages wait in it`);
+  const actor = await call.actor();
+  await actor.purgeDelayed(name);
+  return noContent;
 }
 
 async function remove(call: Call): Promise<Reply> {

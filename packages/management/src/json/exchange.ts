@@ -11,6 +11,7 @@ export function exchangeJson(exchange: Exchange): Row {
     auto_delete: autoDelete,
     durable,
     internal,
+    ...(exchange.delayed === null ? {} : { messages_delayed: exchange.delayed.count }),
     ...(publishedIn > 0 ? { message_stats: { publish_in: publishedIn } } : {}),
     name,
     ...policyOf(exchange),

@@ -13,10 +13,21 @@ export function addMessageCommands(program: Command): void {
 }
 
 function addPurge(program: Command): void {
-  const command = program.command('purge').description("drop a queue's ready messages").argument('<queue>');
-  talks(command, async (talk, _options: object, queue: string) => {
-    await talk.api.delete(['queues', talk.vhost, queue, 'contents']);
-    talk.say(`queue '${queue}' is purged`);
+  const command = program
+    .command('purge')
+    .description("drop a queue's ready messages, or those that wait in an exchange until they are due")
+    .argument('[queue]')
+    .option('--delayed <exchange>', 'the messages delayed by this exchange');
+  talks(command, async (talk, { delayed }: { delayed?: string }, queue: string | undefined) => {
+    if ((queue === undefined) === (delayed === undefined))
+      throw new CommandError('name a queue, or an exchange with --delayed.', 'chapar purge --help tells more.', 2);
+    if (queue !== undefined) {
+      await talk.api.delete(['queues', talk.vhost, queue, 'contents']);
+      talk.say(`queue '${queue}' is purged`);
+    } else {
+      await talk.api.delete(['exchanges', talk.vhost, delayed!, 'delayed']);
+      talk.say(`no message delayed by exchange '${delayed}' is left`);
+    }
   });
 }
 
