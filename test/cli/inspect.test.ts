@@ -41,7 +41,7 @@ test('chapar inspect, beside a running broker and after its end', async () => {
     expect(after.stderr).toBe('');
     expect(after.status).toBe(0);
     expect(after.stdout).toMatch(/messages +3 in 1 queues/);
-    expect(after.stdout).toMatch(/^\/ +orders +3 /m);
+    expect(after.stdout).toMatch(/^\/ +orders +queue +3 /m);
     expect(after.stdout).toMatch(/damage +none/);
   } finally {
     await broker.stop();

@@ -104,6 +104,30 @@ describe('exchanges', () => {
     expect((await fixture.get('/api/exchanges/%2F/ex')).status).toBe(404);
   });
 
+  test('messages that wait in one are counted and can be dropped', async () => {
+    const path = '/api/exchanges/%2F/later';
+    expect((await fixture.put(path, { type: 'x-delayed-message' })).status).toBe(400);
+    const body = { type: 'x-delayed-message', durable: true, arguments: { 'x-delayed-type': 'fanout' } };
+    expect((await fixture.put(path, body)).status).toBe(201);
+    expect((await fixture.get(path)).json).toMatchObject({ ...body, messages_delayed: 0 });
+    const message = { routing_key: '', payload: 'x', payload_encoding: 'string' };
+    const delayed = { ...message, properties: { delivery_mode: 2, headers: { 'x-delay': 60_000 } } };
+    for (let i = 0; i < 2; i++) {
+      expect((await fixture.post(`${path}/publish`, delayed)).json).toEqual({ routed: true });
+    }
+    const endless = { ...message, properties: { headers: { 'x-delay': 'for ever' } } };
+    expect((await fixture.post(`${path}/publish`, endless)).json.reason).toContain("invalid x-delay 'for ever'");
+    expect((await fixture.get(path)).json.messages_delayed).toBe(2);
+    expect((await fixture.delete(`${path}/delayed`)).status).toBe(204);
+    expect((await fixture.get(path)).json.messages_delayed).toBe(0);
+    expect((await fixture.delete('/api/exchanges/%2F/amq.topic/delayed')).json.reason).toBe(
+      "exchange 'amq.topic' is not of type x-delayed-message, so no messages wait in it",
+    );
+    expect((await fixture.get('/api/exchanges/%2F/amq.topic')).json).not.toHaveProperty('messages_delayed');
+    expect((await fixture.delete('/api/exchanges/%2F/nope/delayed')).status).toBe(404);
+    expect((await fixture.delete(path)).status).toBe(204);
+  });
+
   test('amq.default names the one without a name', async () => {
     expect((await fixture.get('/api/exchanges/%2F/amq.default')).json).toMatchObject({ name: '', type: 'direct' });
   });

@@ -1,4 +1,4 @@
-import { Amqp091Door, type CertificateLogin } from '@chapar/amqp091';
+import { Amqp091Door, amqp091Dialect, type CertificateLogin } from '@chapar/amqp091';
 import { type Authorizer, Broker, type NodeLimits } from '@chapar/core';
 import {
   createSimPlatform,
@@ -85,6 +85,7 @@ export class SimNode {
         },
         limits: { ...defaultLimits, ...options.limits },
       });
+      broker.dialects.add(amqp091Dialect);
       await broker.open();
       await broker.permissions.set('/', 'guest', { configure: '.*', write: '.*', read: '.*' });
       const door = new Amqp091Door(broker, {

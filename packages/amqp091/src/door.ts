@@ -1,7 +1,6 @@
 import type { Broker } from '@chapar/core';
 import type { Log, PeerCertificate, Wire } from '@chapar/platform';
 import { Connection } from './connection.js';
-import { amqp091Dialect } from './dialect.js';
 
 /** Which name of a client certificate is the user of SASL EXTERNAL. */
 export type CertificateLogin = 'distinguished_name' | 'common_name' | 'subject_alternative_name';
@@ -22,7 +21,7 @@ export interface DoorParts {
 /** Once a second the door looks at all its connections: heartbeats, handshakes that take too long, peers that do not read. */
 const tickMs = 1000;
 
-/** AMQP 0-9-1's door: takes wires, makes connections of them, ends them all when the broker stops. */
+/** AMQP 0-9-1's door; the broker knows its dialect before it opens. Takes wires, makes connections of them, ends them all when the broker stops. */
 export class Amqp091Door {
   private readonly parts: DoorParts;
   private readonly connections = new Set<Connection>();
@@ -31,7 +30,6 @@ export class Amqp091Door {
 
   constructor(broker: Broker, options: DoorOptions) {
     this.parts = { broker, options, log: broker.platform.log.of('amqp091') };
-    broker.dialects.add(amqp091Dialect);
     broker.alarms.listen(() => {
       for (const connection of this.connections) connection.blocked.changed();
     });

@@ -18,7 +18,7 @@ export interface Dialect {
   deadLettered(message: Message, death: Death): DeadLetter;
 }
 
-/** The dialects of the doors that are built in; filled by whoever composes the broker. */
+/** The dialects of the doors that are built in; filled by whoever composes the broker, before it opens. */
 export class Dialects {
   private readonly byId: (Dialect | undefined)[] = [];
 
@@ -30,11 +30,11 @@ export class Dialects {
     return this.byId[message.dialect]?.headers(message) ?? noArguments;
   }
 
+  /** Here and in what makes another message of one, the dialect has to be there: nothing could be made up for it. */
   header(message: Message, name: string): JsonValue | undefined {
-    return this.byId[message.dialect]?.header(message, name);
+    return this.byId[message.dialect]!.header(message, name);
   }
 
-  /** The dialect is there: its door took the message. */
   withHeaders(message: Message, set: Arguments, removed: readonly string[]): Message {
     return this.byId[message.dialect]!.withHeaders(message, set, removed);
   }
@@ -43,7 +43,6 @@ export class Dialects {
     return this.byId[message.dialect]?.describe(message) ?? noArguments;
   }
 
-  /** The dialect is there: its door took the message. */
   deadLettered(message: Message, death: Death): DeadLetter {
     return this.byId[message.dialect]!.deadLettered(message, death);
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Amqp091Door, amqp091Form } from '@chapar/amqp091';
+import { Amqp091Door, amqp091Dialect, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
 import { Broker, Memory, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
 import { createManagement, type Management } from '@chapar/management';
@@ -53,6 +53,8 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
       memory: new Memory(options.store.windowBytes, options.store.memoryBytes),
       resources: resourceLimits(options),
     });
+    // What is found in the logs may be due at once, and has to be read for it.
+    broker.dialects.add(amqp091Dialect);
     await broker.open();
     await broker.resources.start();
     const amqp = new Amqp091Door(broker, {

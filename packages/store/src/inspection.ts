@@ -24,9 +24,11 @@ import { type Damage, Recovery } from './recovery.js';
 
 /** One queue's messages, as they would be there after a start. */
 export interface InspectedQueue {
-  /** Null: metadata names no queue with this incarnation, so a start would forget it. */
+  /** Null: metadata names nothing with this incarnation, so a start would forget it. */
   readonly vhost: string | null;
   readonly name: string | null;
+  /** An exchange has the messages that it delays. */
+  readonly kind: 'queue' | 'exchange' | null;
   readonly incarnation: string;
   /** Live messages, and the bytes of their entries. */
   readonly messages: number;
@@ -86,7 +88,7 @@ export async function inspectDirectory(
   const logs = await readLogs({ ...platform, disk }, dataDir, dataId, damages);
   const names = queueNames(metadata?.entries ?? []);
   const queues = logs.queues
-    .map((queue) => ({ ...(names.get(queue.incarnation) ?? { vhost: null, name: null }), ...queue }))
+    .map((queue) => ({ ...(names.get(queue.incarnation) ?? { vhost: null, name: null, kind: null }), ...queue }))
     .sort((a, b) => compare(a.vhost, b.vhost) || compare(a.name, b.name) || compare(a.incarnation, b.incarnation));
   const counts = metadata === null ? null : { revision: metadata.revision, entries: countKinds(metadata.entries) };
   return { dataDir, dataId, metadata: counts, queues, files: logs.files, damages };
@@ -120,7 +122,7 @@ async function readLogs(
   dataDir: string,
   dataId: string,
   damages: Damage[],
-): Promise<{ queues: Omit<InspectedQueue, 'vhost' | 'name'>[]; files: InspectedFile[] }> {
+): Promise<{ queues: Omit<InspectedQueue, keyof Named>[]; files: InspectedFile[] }> {
   const directory = join(dataDir, 'wal');
   if ((await names(world.disk, directory)).length === 0) return { queues: [], files: [] };
   const generations = new Generations();
@@ -180,13 +182,16 @@ async function names(disk: Disk, directory: string): Promise<string[]> {
   }
 }
 
-function queueNames(entries: readonly MetadataEntry[]): Map<string, { vhost: string; name: string }> {
-  const named = new Map<string, { vhost: string; name: string }>();
+type Named = Pick<InspectedQueue, 'vhost' | 'name' | 'kind'>;
+
+function queueNames(entries: readonly MetadataEntry[]): Map<string, Named> {
+  const named = new Map<string, Named>();
   for (const { key, value } of entries) {
     const [kind, vhost, name] = metadataKeyParts(key);
     const incarnation = (value as { incarnation?: JsonValue } | null)?.incarnation;
-    if (kind !== 'queues' || vhost === undefined || name === undefined || typeof incarnation !== 'string') continue;
-    named.set(incarnation, { vhost, name });
+    if (kind !== 'queues' && kind !== 'exchanges') continue;
+    if (vhost === undefined || name === undefined || typeof incarnation !== 'string') continue;
+    named.set(incarnation, { vhost, name, kind: kind === 'queues' ? 'queue' : 'exchange' });
   }
   return named;
 }

@@ -71,7 +71,7 @@ function describe({ dataDir, dataId, metadata, queues, files, damages }: Inspect
   ];
   const parts = [`${head.map(([name, text]) => `${name.padEnd(9)}  ${text}`).join('\n')}\n`];
   if (queues.length > 0)
-    parts.push(table(queues, ['vhost', 'name', 'messages', 'pending', 'bytes', 'nextPosition', 'incarnation']));
+    parts.push(table(queues, ['vhost', 'name', 'kind', 'messages', 'pending', 'bytes', 'nextPosition', 'incarnation']));
   if (files.length > 0) parts.push(table(files, ['path', 'bytes', 'liveMessages', 'liveBytes', 'entries']));
   if (damages.length > 0) parts.push(table(damages, ['path', 'offset', 'what']));
   return parts.join('\n');

@@ -242,6 +242,7 @@ describe('declare and delete', () => {
       undefined,
     ],
     [['purge', 'q'], 'DELETE', '/api/queues/%2F/q/contents', undefined],
+    [['purge', '--delayed', 'later', '-p', 'v'], 'DELETE', '/api/exchanges/v/later/delayed', undefined],
     [
       ['permissions', 'set', 'u', '--configure', '^a'],
       'PUT',
@@ -427,4 +428,12 @@ describe('status', () => {
     expect(err).toContain('not ready within 1 s');
     expect(err).toContain('recovering');
   });
+});
+
+test('purge asks for a queue or an exchange, and not for both', async () => {
+  for (const args of [[], ['q', '--delayed', 'later']]) {
+    const { err, code } = await asGuest('purge', ...args);
+    expect([code, err]).toEqual([2, expect.stringContaining('name a queue, or an exchange with --delayed.')]);
+  }
+  expect(asked).toEqual([]);
 });
