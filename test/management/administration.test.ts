@@ -1,3 +1,4 @@
+import type { JsonValue } from '@chapar/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addUser, type Fixture, startFixture } from './compose.js';
 
@@ -83,8 +84,37 @@ describe('limits', () => {
     expect(refused.json.reason).toContain('queue limit');
     expect((await fixture.delete('/api/vhost-limits/small/max-queues')).status).toBe(204);
     expect((await fixture.put('/api/queues/small/q2')).status).toBe(201);
-    expect((await fixture.put('/api/vhost-limits/small/odd', { value: 1 })).status).toBe(400);
-    expect((await fixture.put('/api/vhost-limits/small/max-queues', { value: 'x' })).status).toBe(400);
+    expect((await fixture.delete('/api/vhost-limits/small/max-queues')).status).toBe(204);
+    expect((await fixture.put('/api/vhost-limits/nope/max-queues', { value: 1 })).json.reason).toBe('vhost_not_found');
+  });
+
+  // As RabbitMQ 3.10.8 answers, with JSON where it shows Erlang terms.
+  test.each<[string, JsonValue, string]>([
+    ['vhost-limits/%2F/max-queues', {}, '[{key_missing,value}]'],
+    [
+      'vhost-limits/%2F/max-foo',
+      { value: 1 },
+      'Validation failed\n\nUnrecognised terms {"max-foo":1} in limits; known are max-connections and max-queues\n',
+    ],
+    [
+      'vhost-limits/%2F/max-queues',
+      { value: '5' },
+      'Validation failed\n\nmax-queues should be a number, actually was "5"\n',
+    ],
+    [
+      'vhost-limits/%2F/max-queues',
+      { value: 1.5 },
+      'Validation failed\n\nmax-queues should be a number, actually was 1.5\n',
+    ],
+    [
+      'user-limits/u1/max-foo',
+      { value: 1 },
+      'Unrecognised terms {"max-foo":1} in user-limits; known are max-connections and max-channels',
+    ],
+    ['user-limits/u1/max-channels', { value: 'x' }, 'max-channels should be a number, actually was "x"'],
+  ])('%s: %j is refused', async (path, body, reason) => {
+    const answer = await fixture.put(`/api/${path}`, body);
+    expect([answer.status, answer.json]).toEqual([400, { error: 'bad_request', reason }]);
   });
 
   test('of a user are kept with the user, and leave the password', async () => {
@@ -139,5 +169,51 @@ describe('facts', () => {
     const hash = (await fixture.get('/api/auth/hash_password/secret')).json.ok;
     await fixture.put('/api/users/hashed', { password_hash: hash, tags: 'management' });
     expect((await fixture.get('/api/whoami', 'hashed:secret')).status).toBe(200);
+  });
+});
+
+describe('a virtual host', () => {
+  test('that is protected is not deleted', async () => {
+    const path = '/api/vhosts/dear';
+    expect((await fixture.post(`${path}/deletion/protection`)).status).toBe(404);
+    await fixture.put(path, { description: 'd' });
+    expect((await fixture.post(`${path}/deletion/protection`)).status).toBe(204);
+    await fixture.put(path, { description: 'e' });
+    expect((await fixture.get(path)).json).toMatchObject({ description: 'e', protected_from_deletion: true });
+    const refused = await fixture.delete(path);
+    expect([refused.status, refused.json]).toEqual([
+      412,
+      {
+        error: 'precondition_failed',
+        reason: "Refusing to delete virtual host 'dear' because it is protected from deletion",
+      },
+    ]);
+    const { vhosts } = (await fixture.get('/api/definitions')).json;
+    expect(vhosts).toContainEqual(
+      expect.objectContaining({ name: 'dear', metadata: expect.objectContaining({ protected_from_deletion: true }) }),
+    );
+    expect((await fixture.delete(`${path}/deletion/protection`)).status).toBe(204);
+    expect((await fixture.delete(path)).status).toBe(204);
+  });
+
+  test('gives queues that name no type its own', async () => {
+    await fixture.put('/api/vhosts/typed', { default_queue_type: 'quorum' });
+    await fixture.put('/api/permissions/typed/guest', { configure: '.*', write: '.*', read: '.*' });
+    for (const status of [201, 204]) {
+      expect((await fixture.put('/api/queues/typed/q', { durable: true })).status).toBe(status);
+    }
+    await fixture.put('/api/queues/typed/t', { durable: false });
+    await fixture.put('/api/queues/typed/c', { durable: true, arguments: { 'x-queue-type': 'classic' } });
+    const shown = (await fixture.get('/api/queues/typed?columns=name,type,arguments&sort=name')).json;
+    expect(shown).toEqual([
+      { name: 'c', type: 'classic', arguments: { 'x-queue-type': 'classic' } },
+      { name: 'q', type: 'quorum', arguments: { 'x-queue-type': 'quorum' } },
+      { name: 't', type: 'classic', arguments: {} },
+    ]);
+    // An import keeps what a queue was.
+    const queues = [{ name: 'old', vhost: 'typed', type: 'classic', durable: true, arguments: {} }];
+    expect((await fixture.post('/api/definitions', { queues })).status).toBe(204);
+    expect((await fixture.get('/api/queues/typed/old')).json.type).toBe('classic');
+    expect((await fixture.put('/api/vhosts/typed', { default_queue_type: 'odd' })).status).toBe(400);
   });
 });

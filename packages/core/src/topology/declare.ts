@@ -7,6 +7,7 @@ import type { Exchange } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { ArgumentFault } from '../routing/router.js';
 import { comparedQueueArguments, faultyQueueArgument } from './queue-arguments.js';
+import { askedType, typeOf, withDefaultType } from './queue-type.js';
 import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey, vhostKey } from './records.js';
 import type { Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
@@ -43,22 +44,23 @@ const triesMax = 3;
 export function declareQueue(
   topology: Topology,
   vhost: VirtualHost,
-  declaration: QueueDeclaration,
+  asked: QueueDeclaration,
   limit = Number.POSITIVE_INFINITY,
   tries = 1,
 ): Later<Queue> {
-  const { name } = declaration;
+  const { name } = asked;
   assertNotDeleted(vhost);
   const existing = vhost.queues.get(name);
   if (existing !== undefined) {
-    assertOwner(existing, declaration.owner, true);
-    assertSameQueue(existing, declaration);
+    assertOwner(existing, asked.owner, true);
+    assertSameQueue(vhost, existing, asked);
     return existing;
   }
-  if (name.startsWith('amq.') && !declaration.serverNamed) throw brokerError('reservedName', { kind: 'queue', name });
+  if (name.startsWith('amq.') && !asked.serverNamed) throw brokerError('reservedName', { kind: 'queue', name });
+  const declaration = withDefaultType(vhost, asked);
   assertQueueArguments(vhost, name, declaration);
   const busy = underWay.get(vhost)?.get(queueKey(vhost.name, name));
-  if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, declaration, limit, tries));
+  if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, asked, limit, tries));
   if (limit !== Number.POSITIVE_INFINITY && vhost.queues.size + queuesUnderWay(vhost) >= limit)
     throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
   const incarnation = topology.parts.random.uuid();
@@ -79,7 +81,7 @@ export function declareQueue(
     const made = vhost.queues.get(name);
     if (made?.properties.incarnation === incarnation) return made;
     assertTriesLeft(tries, 'queue', name, vhost);
-    return declareQueue(topology, vhost, declaration, limit, tries + 1);
+    return declareQueue(topology, vhost, asked, limit, tries + 1);
   });
 }
 
@@ -109,7 +111,7 @@ function assertQueueArguments(vhost: VirtualHost, name: string, declaration: Que
   if (declaration.owner !== null) throw wrong('exclusive-owner', 'a quorum queue cannot be exclusive');
 }
 
-function assertSameQueue(queue: Queue, declared: QueueDeclaration): void {
+function assertSameQueue(vhost: VirtualHost, queue: Queue, declared: QueueDeclaration): void {
   const current = queue.properties;
   const compare = (argument: string, received: JsonValue | undefined, is: JsonValue | undefined): void => {
     if (!equalValues(received, is)) throw inequivalent('queue', current.name, current.vhost, argument, received, is);
@@ -117,12 +119,10 @@ function assertSameQueue(queue: Queue, declared: QueueDeclaration): void {
   compare('durable', declared.durable, current.durable);
   compare('auto_delete', declared.autoDelete, current.autoDelete);
   for (const name of comparedQueueArguments) {
-    if (name === 'x-queue-type') compare(name, typeOf(declared.arguments), typeOf(current.arguments));
-    else compare(name, declared.arguments[name], current.arguments[name]);
+    if (name !== 'x-queue-type') compare(name, declared.arguments[name], current.arguments[name]);
   }
+  compare('x-queue-type', askedType(vhost, declared.arguments, current.arguments), typeOf(current.arguments));
 }
-
-const typeOf = (args: Arguments): JsonValue => args['x-queue-type'] ?? 'classic';
 
 /** A name for a queue that was declared without one. */
 export function serverName(topology: Topology): string {

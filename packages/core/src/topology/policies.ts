@@ -4,10 +4,11 @@ import type { PolicySubject } from '../policy/policy.js';
 import type { Queue } from '../queue/queue.js';
 import { rulesOf, sameRules } from '../queue/rules.js';
 import type { Exchange } from '../routing/exchange.js';
+import { typeOf } from './queue-type.js';
 import type { VirtualHost } from './virtual-host.js';
 
 export function queueSubject({ name, properties }: Queue): PolicySubject {
-  return { kind: properties.arguments['x-queue-type'] === 'quorum' ? 'quorum_queues' : 'classic_queues', name };
+  return { kind: typeOf(properties.arguments) === 'quorum' ? 'quorum_queues' : 'classic_queues', name };
 }
 
 export function exchangeSubject({ name }: Exchange): PolicySubject {

@@ -21,6 +21,8 @@ export interface VirtualHostProperties {
   readonly description: string;
   readonly tags: readonly string[];
   readonly defaultQueueType: string;
+  /** Its deletion is refused until an administrator lifts this. Absent: no. */
+  readonly protectedFromDeletion?: boolean;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { JsonValue, User } from '@chapar/core';
 import type { Call } from '../call.js';
 import type { Row } from '../json/counters.js';
-import { assertLimit, putLimits, userLimits, vhostLimits } from '../limit.js';
+import { type LimitNames, putLimits, readLimit, userLimits, vhostLimits } from '../limit.js';
 import { list } from '../listing.js';
 import { badRequest, notAuthorised } from '../problem.js';
 import { noContent, type Reply } from '../reply.js';
@@ -44,11 +44,10 @@ export const limitRoutes: readonly Route[] = [
   },
 ];
 
-function wantedValue(call: Call, known: readonly string[]): [name: string, value: number] {
+function wantedValue(call: Call, known: LimitNames): [name: string, value: number] {
   const name = call.part('name');
-  assertLimit(known, name);
   call.body.require('value');
-  return [name, call.body.integer('value', 0)];
+  return [name, readLimit(known, name, call.body.value('value')!)];
 }
 
 // ---- virtual hosts ----------------------------------------------------------------------------------------------
@@ -73,8 +72,9 @@ function vhostLimitsJson({ broker }: Call, vhost: string): Row | null {
 }
 
 async function putOfVirtualHost(call: Call): Promise<Reply> {
+  const vhost = call.vhost.name;
   const [name, value] = wantedValue(call, vhostLimits);
-  await call.broker.records.put('vhost-limits', [call.vhost.name, name], value);
+  await call.broker.records.put('vhost-limits', [vhost, name], value);
   return noContent;
 }
 

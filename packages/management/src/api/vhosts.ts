@@ -1,8 +1,8 @@
 import type { JsonValue, VirtualHost } from '@chapar/core';
 import type { Call } from '../call.js';
-import { vhostJson, vhostWithCounts } from '../json/vhost.js';
+import { isProtected, vhostJson, vhostWithCounts } from '../json/vhost.js';
 import { list } from '../listing.js';
-import { notFound } from '../problem.js';
+import { notFound, Problem } from '../problem.js';
 import { knownQueueType } from '../queue-type.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
 import type { Route } from '../route.js';
@@ -21,6 +21,12 @@ export const vhostRoutes: readonly Route[] = [
     GET: { need: 'administrator', answer: (call) => ok(vhostWithCounts(call.broker, call.vhost)) },
     PUT: { need: 'administrator', answer: put },
     DELETE: { need: 'administrator', answer: remove },
+  },
+  {
+    path: '/api/vhosts/:vhost/deletion/protection',
+    summary: 'While it is there, the virtual host cannot be deleted (412)',
+    POST: { need: 'administrator', answer: (call) => protect(call, true) },
+    DELETE: { need: 'administrator', answer: (call) => protect(call, false) },
   },
 ];
 
@@ -46,11 +52,23 @@ async function put(call: Call): Promise<Reply> {
     description: body.text('description', existing?.description ?? ''),
     tags: body.has('tags') ? body.words('tags') : (existing?.tags ?? []),
     defaultQueueType: knownQueueType(type),
+    protectedFromDeletion: existing?.protectedFromDeletion ?? false,
   });
   return stored(existing === undefined);
 }
 
 async function remove(call: Call): Promise<Reply> {
-  if (!(await call.broker.deleteVirtualHost(call.part('vhost')))) throw notFound();
+  const name = call.part('vhost');
+  const vhost = call.broker.topology.vhosts.get(name);
+  if (vhost !== undefined && isProtected(vhost)) {
+    const reason = `Refusing to delete virtual host '${name}' because it is protected from deletion`;
+    throw new Problem(412, 'precondition_failed', reason);
+  }
+  if (!(await call.broker.deleteVirtualHost(name))) throw notFound();
+  return noContent;
+}
+
+async function protect({ broker, vhost }: Call, protectedFromDeletion: boolean): Promise<Reply> {
+  await broker.putVirtualHost(vhost.name, { ...vhost.properties, protectedFromDeletion });
   return noContent;
 }

@@ -5,6 +5,7 @@ import { permissionJson, topicPermissionJson } from '../json/permission.js';
 import { queueType } from '../json/queue.js';
 import { shownArguments } from '../json/shown.js';
 import { userJson } from '../json/user.js';
+import { vhostMetadata } from '../json/vhost.js';
 import { Pace } from '../pace.js';
 import { policyJson } from '../policy.js';
 
@@ -39,7 +40,7 @@ export function exportVirtualHost(broker: Broker, vhost: VirtualHost): AsyncIter
     ...versions(broker),
     rabbitmq_definition_format: 'single_virtual_host',
     original_vhost_name: name,
-    metadata: metadataOf(vhost),
+    metadata: vhostMetadata(vhost),
     description: vhost.properties.description,
   };
   const sections: Section[] = [
@@ -64,11 +65,7 @@ function versions({ identity: { product, productVersion, version } }: Broker): R
 
 function vhostDefinition(vhost: VirtualHost): Row {
   const { description, tags } = vhost.properties;
-  return { name: vhost.name, description, tags, metadata: metadataOf(vhost) };
-}
-
-function metadataOf({ properties: { description, tags, defaultQueueType } }: VirtualHost): Row {
-  return { description, tags, default_queue_type: defaultQueueType };
+  return { name: vhost.name, description, tags, metadata: vhostMetadata(vhost) };
 }
 
 /** With limits and operator policies, which the field keeps among the parameters. */

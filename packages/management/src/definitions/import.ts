@@ -109,6 +109,7 @@ async function importVirtualHost({ broker }: ImportTarget, fields: Fields): Prom
     description: fields.text('description', metadata.text('description', existing?.description ?? '')),
     tags: tags.length > 0 ? tags : (existing?.tags ?? []),
     defaultQueueType: knownQueueType(type),
+    protectedFromDeletion: metadata.truth('protected_from_deletion', existing?.protectedFromDeletion ?? false),
   });
 }
 

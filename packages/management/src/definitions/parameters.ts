@@ -1,5 +1,5 @@
 import { Fields } from '../fields.js';
-import { assertLimit, vhostLimits } from '../limit.js';
+import { readLimit, vhostLimits } from '../limit.js';
 import { readPolicy } from '../policy.js';
 import { parametersDoNotAct } from '../said.js';
 import { type ImportTarget, vhostOf } from './target.js';
@@ -22,8 +22,8 @@ export async function importParameter(target: ImportTarget, fields: Fields): Pro
 }
 
 async function importLimits({ broker }: ImportTarget, vhost: string, limits: Fields): Promise<void> {
-  for (const name of Object.keys(limits.values)) assertLimit(vhostLimits, name);
-  for (const name of Object.keys(limits.values)) {
-    await broker.records.put('vhost-limits', [vhost, name], limits.integer(name, -1));
-  }
+  const read = Object.entries(limits.values).map(
+    ([name, value]) => [name, readLimit(vhostLimits, name, value)] as const,
+  );
+  for (const [name, value] of read) await broker.records.put('vhost-limits', [vhost, name], value);
 }

@@ -1,4 +1,4 @@
-import { bind, declareExchange, declareQueue } from '@chapar/core';
+import { type Arguments, bind, declareExchange, declareQueue, type VirtualHost } from '@chapar/core';
 import type { Fields } from '../fields.js';
 import { badRequest } from '../problem.js';
 import { shortText } from '../short-text.js';
@@ -26,9 +26,6 @@ export async function importExchange(target: ImportTarget, fields: Fields): Prom
 export async function importQueue(target: ImportTarget, fields: Fields): Promise<void> {
   fields.require('name');
   const vhost = vhostOf(target, fields);
-  const args = fields.table('arguments');
-  // RabbitMQ 4.x writes the type beside the arguments, too.
-  const type = fields.text('type', 'classic');
   const limit = target.broker.limits.queuesMax(vhost.name);
   const declaration = {
     name: shortText('the name of a queue', fields.text('name', '')),
@@ -37,10 +34,16 @@ export async function importQueue(target: ImportTarget, fields: Fields): Promise
     durable: fields.truth('durable', true),
     autoDelete: fields.truth('auto_delete', false),
     owner: null,
-    arguments: type === 'classic' || Object.hasOwn(args, 'x-queue-type') ? args : { ...args, 'x-queue-type': type },
+    arguments: typed(vhost, fields.text('type', ''), fields.table('arguments')),
   };
   if (declaration.name === '') throw badRequest('a queue needs a name');
   await declareQueue(target.broker.topology, vhost, declaration, limit);
+}
+
+/** RabbitMQ 4.x writes the type beside the arguments, too. What a queue is by default needs no argument. */
+function typed({ properties: { defaultQueueType } }: VirtualHost, type: string, args: Arguments): Arguments {
+  const isDefault = type === 'classic' && defaultQueueType === 'classic';
+  return type === '' || isDefault || Object.hasOwn(args, 'x-queue-type') ? args : { ...args, 'x-queue-type': type };
 }
 
 export async function importBinding(target: ImportTarget, fields: Fields): Promise<void> {

@@ -7,13 +7,22 @@ export function vhostJson(broker: Broker, vhost: VirtualHost): Row {
     cluster_state: { [broker.identity.node]: 'running' },
     default_queue_type: defaultQueueType,
     description,
-    metadata: { description, tags, default_queue_type: defaultQueueType },
+    metadata: vhostMetadata(vhost),
     name: vhost.name,
-    protected_from_deletion: false,
+    protected_from_deletion: isProtected(vhost),
     tags,
     tracing: false,
   };
 }
+
+/** What administrators say of it, as exports have it. */
+export function vhostMetadata(vhost: VirtualHost): Row {
+  const { description, tags, defaultQueueType } = vhost.properties;
+  const properties = { description, tags, default_queue_type: defaultQueueType };
+  return isProtected(vhost) ? { ...properties, protected_from_deletion: true } : properties;
+}
+
+export const isProtected = ({ properties }: VirtualHost): boolean => properties.protectedFromDeletion === true;
 
 /** With the sums over its queues and connections. */
 export function vhostWithCounts(broker: Broker, vhost: VirtualHost): Row {

@@ -17,7 +17,8 @@ export function addDeclareCommands(program: Command): void {
   declareExchange(declare);
   declareBinding(declare);
   declareVhost(declare);
-  declarePolicy(declare);
+  declarePolicy(declare.command('policy'), 'policies');
+  declarePolicy(declare.command('operator-policy'), 'operator-policies');
   declareParameter(declare);
 }
 
@@ -79,9 +80,18 @@ function declareBinding(declare: Command): void {
 }
 
 function declareVhost(declare: Command): void {
-  const command = declare.command('vhost').argument('<name>').option('--description <text>', 'what it is for');
-  talks(command, async (talk, options: { description?: string }, name: string) => {
-    await talk.api.put(['vhosts', name], options.description === undefined ? {} : { description: options.description });
+  const command = declare
+    .command('vhost')
+    .argument('<name>')
+    .option('--description <text>', 'what it is for')
+    .option('--default-queue-type <type>', 'of queues that name none: classic or quorum');
+  talks(command, async (talk, options: { description?: string; defaultQueueType?: string }, name: string) => {
+    const { description, defaultQueueType: type } = options;
+    const body = {
+      ...(description === undefined ? {} : { description }),
+      ...(type === undefined ? {} : { default_queue_type: type }),
+    };
+    await talk.api.put(['vhosts', name], body);
     talk.say(`virtual host '${name}' is there`);
   });
 }
@@ -93,24 +103,23 @@ interface PolicyOptions {
   readonly applyTo: string;
 }
 
-function declarePolicy(declare: Command): void {
-  const command = declare
-    .command('policy')
+function declarePolicy(policy: Command, collection: string): void {
+  const command = policy
     .argument('<name>')
     .requiredOption('--pattern <re>', 'names that it applies to')
     .requiredOption('--definition <json>', 'what it sets, such as {"max-length": 1000}')
     .option('--priority <number>', 'the highest one that fits wins', '0')
-    .option('--apply-to <what>', 'queues, exchanges or all', 'all');
+    .option('--apply-to <what>', 'queues, classic_queues, quorum_queues, exchanges or all', 'all');
   talks(command, async (talk: Talk, options: PolicyOptions, name: string) => {
     const definition = parseJson(options.definition, '--definition');
     const body = {
       pattern: options.pattern,
       definition,
-      priority: Number(options.priority),
+      priority: parseJson(options.priority, '--priority'),
       'apply-to': options.applyTo,
     };
-    await talk.api.put(['policies', talk.vhost, name], body);
-    talk.say(`policy '${name}' is there`);
+    await talk.api.put([collection, talk.vhost, name], body);
+    talk.say(`${command.name()} '${name}' is there`);
   });
 }
 

@@ -17,6 +17,7 @@ export function addDeleteCommands(program: Command): void {
   );
   deleteNamed(remove.command('exchange').option('--if-unused', 'only without bindings'), 'exchanges');
   deleteNamed(remove.command('policy'), 'policies');
+  deleteNamed(remove.command('operator-policy'), 'operator-policies');
   deleteBinding(remove);
   deleteVhost(remove);
   deleteParameter(remove);

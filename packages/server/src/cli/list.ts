@@ -46,6 +46,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   'topic-permissions': ['vhost', 'user', 'exchange', 'write', 'read'],
   vhosts: ['name', 'description', 'tags'],
   policies: ['vhost', 'name', 'apply-to', 'pattern', 'priority', 'definition'],
+  'operator-policies': ['vhost', 'name', 'apply-to', 'pattern', 'priority', 'definition'],
   parameters: ['vhost', 'component', 'name', 'value'],
   nodes: ['name', 'type', 'running', 'uptime', 'mem_used', 'fd_used', 'fd_total'],
 };

@@ -224,6 +224,19 @@ describe('declare and delete', () => {
       { pattern: '^a', definition: { 'max-length': 5 }, priority: 2, 'apply-to': 'all' },
     ],
     [
+      ['declare', 'operator-policy', 'p', '-p', 'v', '--pattern', '', '--definition', '{"expires": 5}'],
+      'PUT',
+      '/api/operator-policies/v/p',
+      { pattern: '', definition: { expires: 5 }, priority: 0, 'apply-to': 'all' },
+    ],
+    [['delete', 'operator-policy', 'p'], 'DELETE', '/api/operator-policies/%2F/p', undefined],
+    [
+      ['declare', 'vhost', 'v', '--default-queue-type', 'quorum'],
+      'PUT',
+      '/api/vhosts/v',
+      { default_queue_type: 'quorum' },
+    ],
+    [
       ['declare', 'parameter', 'c', 'n', '{"a": 1}'],
       'PUT',
       '/api/parameters/c/%2F/n',
@@ -280,6 +293,10 @@ describe('declare and delete', () => {
   test.each([
     [['declare', 'queue', 'q', '--argument', 'x'], "'x' is not NAME=VALUE"],
     [['declare', 'policy', 'p', '--pattern', 'a', '--definition', '{a}'], '--definition is not JSON'],
+    [
+      ['declare', 'policy', 'p', '--pattern', 'a', '--definition', '{}', '--priority', 'high'],
+      '--priority is not JSON',
+    ],
     [['declare', 'queue'], "missing required argument 'name'"],
     [['get', 'q', '--count', '0'], 'A whole number from 1 up'],
   ])("%j is the command line's fault", async (args, part) => {
