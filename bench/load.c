@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "load/backlog.h"
 #include "load/idle.h"
 #include "load/report.h"
 #include "load/sink.h"
@@ -27,11 +28,17 @@ int main(int argc, char **argv) {
     return 0;
   }
   signal(SIGALRM, on_alarm);
-  alarm((unsigned)(options.warmup_seconds + options.seconds) + GRACE_SECONDS);
+  alarm((unsigned)(options.warmup_seconds + options.seconds + backlog_seconds_max(&options)) + GRACE_SECONDS);
   if (options.connections_idle > 0) {
     struct idle_result result;
     idle_run(&options, &result);
     report_idle(&options, &result);
+    return 0;
+  }
+  if (options.fills) {
+    static struct backlog_result result;
+    backlog_run(&options, &result);
+    report_backlog(&options, &result);
     return 0;
   }
   static struct traffic_result result;

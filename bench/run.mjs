@@ -8,6 +8,7 @@ import { RabbitMQ } from './brokers/rabbitmq.mjs';
 import { Relay } from './brokers/relay.mjs';
 import { buildGenerator, measure } from './generator.mjs';
 import { readOptions, USAGE, UsageError } from './options.mjs';
+import { measureRestart } from './restart.mjs';
 import { rowsNamed } from './rows.mjs';
 import { table, warnings } from './table.mjs';
 
@@ -34,13 +35,15 @@ function machine() {
 function argumentsFor(row, broker, options) {
   const warmup = row.withoutWarmup ? [] : ['--warmup', `${options.warmup}`];
   const target = ['--port', `${broker.port}`, '--broker-pid', `${broker.pid}`];
-  return [...row.args, ...target, '--seconds', `${options.seconds}`, ...warmup];
+  const seconds = Math.max(options.seconds, row.secondsMin ?? 0);
+  return [...row.args, ...target, '--seconds', `${seconds}`, ...warmup];
 }
 
 /** One measurement, on a broker of its own when the row wants that. A failure is a result too: it is printed and kept. */
 async function measureOnce(row, broker, options) {
   if (row.freshBroker) await broker.start();
   try {
+    if (row.restart) return await measureRestart(row, broker);
     return await measure(argumentsFor(row, broker, options));
   } finally {
     if (row.freshBroker) await broker.stop();

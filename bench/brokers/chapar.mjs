@@ -4,16 +4,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../options.mjs';
-import { freePorts, start, stop, untilListening } from './child.mjs';
+import { end, freePorts, start, stop, timeStart, untilListening } from './child.mjs';
 import { listenerPid } from './listener.mjs';
 
 // The first start may install and build.
 const START_SECONDS_MAX = 300;
 const STOP_SECONDS_MAX = 40;
 
-function startCommand(dataDir, amqpPort, managementPort) {
+function startCommand(program, dataDir, amqpPort, managementPort) {
   const listen = [`amqp=127.0.0.1:${amqpPort}`, `management=127.0.0.1:${managementPort}`];
-  const args = ['tools/start.mjs', '--data-dir', dataDir, ...listen.flatMap((address) => ['--listen', address])];
+  const args = [...program, '--data-dir', dataDir, ...listen.flatMap((address) => ['--listen', address])];
   return { command: process.execPath, args };
 }
 
@@ -37,12 +37,33 @@ export class Chapar {
   async start() {
     this.directory = mkdtempSync(join(tmpdir(), 'chapar-bench-'));
     const [amqpPort, managementPort] = await freePorts(2);
-    const { command, args } = startCommand(join(this.directory, 'data'), amqpPort, managementPort);
-    const logFile = join(this.directory, 'log');
-    this.running = start(command, args, { cwd: this.checkout, env: process.env, logFile });
+    this.dataDirectory = join(this.directory, 'data');
+    this.ports = [amqpPort, managementPort];
+    // Installs and builds what is missing.
+    this.running = this.spawn(['tools/start.mjs']);
     await untilListening(this.running, amqpPort, START_SECONDS_MAX);
     this.port = amqpPort;
     this.pid = listenerPid(amqpPort);
+  }
+
+  spawn(program) {
+    const { command, args } = startCommand(program, this.dataDirectory, ...this.ports);
+    const logFile = join(this.directory, 'log');
+    return start(command, args, { cwd: this.checkout, env: process.env, logFile });
+  }
+
+  /** Ends the process and keeps its data. */
+  async end(how) {
+    await end(this.running, this.pid, how, STOP_SECONDS_MAX);
+  }
+
+  /** Starts on what is there, on the same ports. Resolves to the seconds that it took until the port answered. */
+  async startAgain() {
+    const program = ['packages/server/bin/chapar.mjs', 'start'];
+    const { running, seconds } = await timeStart(() => this.spawn(program), this.port, START_SECONDS_MAX);
+    this.running = running;
+    this.pid = listenerPid(this.port);
+    return seconds;
   }
 
   async stop() {

@@ -37,12 +37,12 @@ function accepts(port) {
 }
 
 /** Resolves when the port accepts connections; rejects with the end of the log when the process ends first. */
-export async function untilListening(running, port, secondsMax) {
+export async function untilListening(running, port, secondsMax, pollMs = 100) {
   let end;
   running.ended.then((text) => {
     end = text;
   });
-  for (const deadline = Date.now() + secondsMax * 1000; Date.now() < deadline; await sleep(100)) {
+  for (const deadline = Date.now() + secondsMax * 1000; Date.now() < deadline; await sleep(pollMs)) {
     if (end) throw new Error(`${end}\n${logTail(running)}`);
     if (await accepts(port)) return;
   }
@@ -59,6 +59,20 @@ function signalGroup(child, signal) {
   } catch {
     // Nobody is left in the group.
   }
+}
+
+/** `clean`: as `stop`. `kill9`: SIGKILL to the process that listens, and the end of those that started it. */
+export async function end(running, pid, how, secondsMax) {
+  if (how === 'kill9') process.kill(pid, 'SIGKILL');
+  await stop(running, secondsMax);
+}
+
+/** How long `startIt` and the port take. Seconds. */
+export async function timeStart(startIt, port, secondsMax) {
+  const startedMs = performance.now();
+  const running = startIt();
+  await untilListening(running, port, secondsMax, 5);
+  return { running, seconds: (performance.now() - startedMs) / 1000 };
 }
 
 /** SIGTERM to the command, and SIGKILL to whatever of its group is left after `secondsMax`. */

@@ -3,12 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, start, stop, untilListening } from './child.mjs';
+import { end, freePorts, start, stop, timeStart, untilListening } from './child.mjs';
 import { listenerPid } from './listener.mjs';
 
 // Not the one in /usr/sbin, which changes the user and logs to /var.
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 const START_SECONDS_MAX = 120;
+// On millions of messages that were not written for a quick start.
+const RESTART_SECONDS_MAX = 900;
 const STOP_SECONDS_MAX = 60;
 
 function packageVersion() {
@@ -71,10 +73,25 @@ export class RabbitMQ {
     const logged = (logFile) => ({ cwd: this.directory, env, logFile: join(this.directory, logFile) });
     this.epmd = start('epmd', ['-address', '127.0.0.1', '-port', String(epmd)], logged('epmd.log'));
     await untilListening(this.epmd, epmd, 10);
-    this.running = start(SERVER, [], logged('server.log'));
+    this.dataDirectory = join(this.directory, 'mnesia');
+    this.spawn = () => start(SERVER, [], logged('server.log'));
+    this.running = this.spawn();
     await untilListening(this.running, amqp, START_SECONDS_MAX);
     this.port = amqp;
     this.pid = listenerPid(amqp);
+  }
+
+  /** Ends the process and keeps its data. */
+  async end(how) {
+    await end(this.running, this.pid, how, STOP_SECONDS_MAX);
+  }
+
+  /** Starts on what is there, on the same ports. Resolves to the seconds that it took until the port answered. */
+  async startAgain() {
+    const { running, seconds } = await timeStart(this.spawn, this.port, RESTART_SECONDS_MAX);
+    this.running = running;
+    this.pid = listenerPid(this.port);
+    return seconds;
   }
 
   async stop() {

@@ -156,6 +156,7 @@ void connection_handshake_step(struct connection *c, const struct frame *frame) 
     case CONNECTION_START: put_start_ok(c); break;
     case CONNECTION_TUNE: put_tune_ok_and_open(c, frame); break;
     case CONNECTION_OPEN_OK: c->open = true; break;
+    case QUEUE_DECLARE_OK: c->waiting = get_u32(frame->payload + 5 + frame->payload[4]); break;
     case CHANNEL_FLOW: die("the broker sent channel.flow, which this generator does not know");
     case CONNECTION_CLOSE:
     case CHANNEL_CLOSE: die_of_close(frame); break;

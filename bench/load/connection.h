@@ -16,6 +16,7 @@ struct connection {
   size_t in_length;
   size_t in_capacity;
   uint64_t moved_bytes; /* read, and written as publishes */
+  uint32_t waiting;     /* messages in the queue, as the last queue.declare-ok said */
 };
 
 uint64_t now_ns(void);

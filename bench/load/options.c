@@ -21,6 +21,8 @@ static const char USAGE[] =
     "  --spin                        with --rate: poll instead of sleeping, exact to the microsecond, costs a core\n"
     "  --seconds S --warmup S        measured window, and what runs before it (5 1)\n"
     "  --backlog-only                publish only, no consumers\n"
+    "  --backlog N                   publish N messages, hold them --seconds, then consume them; --warmup 0: no trial before\n"
+    "  --keep NAME                   with --backlog: the queue is called NAME, and neither consumed nor deleted\n"
     "  --connections-idle N          open N connections, hold them --seconds, print the broker's RSS for each\n"
     "  --broker-pid PID[,PID]        report CPU and memory of these processes and their descendants\n"
     "  --json                        one JSON object on stdout\n"
@@ -61,7 +63,7 @@ static void add_pids(struct process_roots *roots, const char *list) {
 
 enum choice {
   HOST = 256, PORT, USER, PASSWORD, VHOST, SIZE, PRODUCERS, CONSUMERS, QUEUES, EXCHANGE, CONFIRM, PREFETCH, ACK_EVERY,
-  PERSISTENT, DURABLE, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY,
+  PERSISTENT, DURABLE, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY, BACKLOG, KEEP,
   CONNECTIONS_IDLE, BROKER_PID, JSON, SINK, SINK_RELAY, HELP
 };
 
@@ -71,7 +73,7 @@ static const struct option LONG_OPTIONS[] = {
     {"queues", 1, 0, QUEUES}, {"exchange", 1, 0, EXCHANGE}, {"confirm", 1, 0, CONFIRM}, {"prefetch", 1, 0, PREFETCH},
     {"ack-every", 1, 0, ACK_EVERY}, {"persistent", 0, 0, PERSISTENT}, {"durable", 0, 0, DURABLE},
     {"rate", 1, 0, RATE}, {"spin", 0, 0, SPIN}, {"seconds", 1, 0, SECONDS}, {"warmup", 1, 0, WARMUP},
-    {"backlog-only", 0, 0, BACKLOG_ONLY},
+    {"backlog-only", 0, 0, BACKLOG_ONLY}, {"backlog", 1, 0, BACKLOG}, {"keep", 1, 0, KEEP},
     {"connections-idle", 1, 0, CONNECTIONS_IDLE}, {"broker-pid", 1, 0, BROKER_PID}, {"json", 0, 0, JSON},
     {"sink", 1, 0, SINK}, {"sink-relay", 0, 0, SINK_RELAY}, {"help", 0, 0, HELP}, {0, 0, 0, 0}};
 
@@ -97,6 +99,11 @@ static void apply(struct options *options, int choice, const char *name, const c
     case SECONDS: options->seconds = number(name, text, 0.1, 3600); break;
     case WARMUP: options->warmup_seconds = number(name, text, 0, 600); break;
     case BACKLOG_ONLY: options->backlog_only = true; break;
+    case BACKLOG:
+      options->fills = true;
+      options->backlog = (uint64_t)number(name, text, 0, 1e9);
+      break;
+    case KEEP: options->keep = text; break;
     case CONNECTIONS_IDLE: options->connections_idle = (int)number(name, text, 1, 1000000); break;
     case BROKER_PID: add_pids(&options->broker, text); break;
     case JSON: options->json = true; break;
@@ -112,6 +119,11 @@ static void settle(struct options *options) {
   if (options->exchange == EXCHANGE_UNBOUND) options->queues = options->consumers = 0;
   else if (options->queues == 0) fail("no queue", "--queues 0 needs --exchange unbound");
   if (options->producers + options->consumers == 0) fail("nothing to do", "no producers and no consumers");
+  bool one_queue = options->exchange == EXCHANGE_DEFAULT && options->queues == 1 && options->producers > 0;
+  if (options->fills && !(one_queue && options->rate_per_second == 0))
+    fail("not possible", "--backlog fills one queue, through the default exchange, flat out");
+  if (options->keep && !options->fills) fail("nothing to keep", "--keep needs --backlog");
+  if (options->fills && !options->keep && options->consumers == 0) fail("no consumer", "--backlog needs one, or --keep");
   if (options->prefetch > 0 && options->ack_every > options->prefetch)
     fail("would never acknowledge", "--ack-every is larger than --prefetch");
 }

@@ -30,6 +30,9 @@ struct options {
   double seconds;
   double warmup_seconds;
   bool backlog_only;
+  bool fills;             /* --backlog was given */
+  uint64_t backlog;       /* so many messages pile up, and go out again */
+  const char *keep;       /* the queue's name when it outlives the run */
   int connections_idle;
   struct process_roots broker;
   bool json;

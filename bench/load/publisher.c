@@ -60,6 +60,7 @@ uint64_t publisher_next_due_ns(const struct publisher *p) {
 /* How many messages may be encoded now: by the batch, by the confirm window, by the schedule. */
 static uint32_t room(const struct publisher *p, uint64_t now, uint64_t stop_ns) {
   uint64_t allowed = p->batch_messages - p->encoded % p->targets;
+  if (p->messages_max > 0 && allowed > p->messages_max - p->encoded) allowed = p->messages_max - p->encoded;
   if (p->pending_ns) {
     uint64_t window = p->connection.options->confirm_window, outstanding = p->encoded - p->confirmed;
     uint64_t ring = TAG_RING - (p->encoded - p->confirmed_below);

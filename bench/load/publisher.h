@@ -17,6 +17,7 @@ struct publisher {
   size_t batch_sent;
   size_t batch_length;     /* where what is to be written ends, always behind a whole message */
   bool want_write;
+  uint64_t messages_max;   /* 0 = as many as time allows */
   /* the schedule; interval 0 = flat out */
   double interval_ns;
   double first_ns;

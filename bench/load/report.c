@@ -102,3 +102,49 @@ void report_idle(const struct options *options, const struct idle_result *result
     printf("broker          RSS %.1f -> %.1f MiB: %.1f KiB for each connection\n",
            (double)result->before.rss_bytes / 1048576, (double)result->after.rss_bytes / 1048576, each / 1024);
 }
+
+static double growth_each(const struct backlog_result *result) {
+  return ((double)result->full.rss_bytes - (double)result->before.rss_bytes) / (double)result->published;
+}
+
+static double rate(uint64_t messages, double seconds) { return seconds > 0 ? (double)messages / seconds : 0; }
+
+static void json_backlog(const struct options *options, const struct backlog_result *result) {
+  printf("{\"found\":%" PRIu64 ",\"messages\":%" PRIu64 ",\"fillSeconds\":%.3f,\"fillPerSecond\":%.1f", result->found,
+         result->published, result->fill_seconds, rate(result->published, result->fill_seconds));
+  if (!options->keep)
+    printf(",\"drainSeconds\":%.3f,\"drainPerSecond\":%.1f,\"missing\":%" PRId64, result->drain_seconds,
+           rate(result->consumed, result->drain_seconds), (int64_t)(result->published - result->consumed));
+  printf(",\"gaps\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"nacked\":%" PRIu64 ",\"returned\":%" PRIu64
+         ",\"blocked\":%" PRIu64,
+         result->gaps, result->reordered, result->nacked, result->returned, result->blocked);
+  if (options->broker.count > 0 && result->published > 0) {
+    double broker = result->after.cpu_seconds - result->before.cpu_seconds;
+    double others = result->machine_cpu_seconds - broker - result->own_cpu_seconds;
+    printf(",\"rssBeforeBytes\":%" PRIu64 ",\"rssFullBytes\":%" PRIu64 ",\"rssAfterBytes\":%" PRIu64
+           ",\"rssBytesPerMessage\":%.1f,\"peakRssBytes\":%" PRIu64 ",\"drainPeakRssBytes\":%" PRIu64,
+           result->before.rss_bytes, result->full.rss_bytes, result->after.rss_bytes, growth_each(result),
+           result->full.peak_bytes, result->after.peak_bytes);
+    printf(",\"othersCpuShare\":%.3f", others > 0 ? others / result->seconds : 0);
+  }
+  printf(",\"generatorCpuShare\":%.3f}\n", result->own_cpu_seconds / result->seconds);
+}
+
+void report_backlog(const struct options *options, const struct backlog_result *result) {
+  if (options->json) {
+    json_backlog(options, result);
+    return;
+  }
+  if (result->found > 0) printf("found           %" PRIu64 " messages\n", result->found);
+  printf("filled          %.0f msg/s\n", rate(result->published, result->fill_seconds));
+  if (!options->keep) printf("drained         %.0f msg/s\n", rate(result->consumed, result->drain_seconds));
+  if (options->broker.count > 0)
+    printf("broker          RSS %.1f -> %.1f MiB (%.1f B a message), at most %.1f MiB while it filled, %.1f while it drained\n",
+           (double)result->before.rss_bytes / 1048576, (double)result->full.rss_bytes / 1048576, growth_each(result),
+           (double)result->full.peak_bytes / 1048576, (double)result->after.peak_bytes / 1048576);
+  if (result->nacked + result->returned + result->blocked > 0)
+    printf("nacked %" PRIu64 ", returned %" PRIu64 ", blocked %" PRIu64 " times\n", result->nacked, result->returned,
+           result->blocked);
+  if (result->gaps + result->reordered > 0)
+    printf("WRONG           sequence gaps %" PRIu64 ", out of order %" PRIu64 "\n", result->gaps, result->reordered);
+}

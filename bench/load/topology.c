@@ -27,7 +27,8 @@ static void declare_queue(struct topology *t, const struct options *options, con
   put_u16(out, 0);
   put_shortstr(out, name);
   /* Auto-delete, so that a generator that is killed leaves nothing behind once its consumers are gone. */
-  put_u8(out, (uint8_t)((options->durable ? 2 : 0) | (options->consumers > 0 ? 8 : 0)));
+  bool auto_delete = options->consumers > 0 && !options->fills;
+  put_u8(out, (uint8_t)((options->durable ? 2 : 0) | (auto_delete ? 8 : 0)));
   put_u32(out, 0);
   frame_end(out, start);
   connection_wait(&t->control, QUEUE_DECLARE_OK, 10);
@@ -56,8 +57,9 @@ void topology_declare(struct topology *t, const struct options *options) {
   }
   t->queues = calloc((size_t)t->queue_count + 1, sizeof *t->queues);
   for (int i = 0; i < t->queue_count; i++) {
-    t->queues[i] = malloc(32);
-    snprintf(t->queues[i], 32, "bench.%08x.%04d", run, i);
+    t->queues[i] = malloc(256);
+    if (options->keep) snprintf(t->queues[i], 256, "%s", options->keep);
+    else snprintf(t->queues[i], 256, "bench.%08x.%04d", run, i);
     declare_queue(t, options, t->queues[i]);
     if (t->exchange[0]) bind_queue(t, t->queues[i]);
   }
@@ -65,9 +67,14 @@ void topology_declare(struct topology *t, const struct options *options) {
   if (t->queue_count == 0) t->queues[0] = strdup("nobody");
 }
 
+uint32_t topology_waiting(struct topology *t, const struct options *options) {
+  declare_queue(t, options, t->queues[0]);
+  return t->control.waiting;
+}
+
 void topology_delete(struct topology *t) {
   struct bytes *out = &t->control.out;
-  for (int i = 0; i < t->queue_count; i++) {
+  for (int i = 0; i < t->queue_count && !t->control.options->keep; i++) {
     size_t start = method_begin(out, 1, QUEUE_DELETE);
     put_u16(out, 0);
     put_shortstr(out, t->queues[i]);

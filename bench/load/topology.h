@@ -12,6 +12,10 @@ struct topology {
 };
 
 void topology_declare(struct topology *t, const struct options *options);
+/* How many messages are in the first queue, as the broker says. */
+uint32_t topology_waiting(struct topology *t, const struct options *options);
+
+/* Deletes what was declared, except a queue that is to be kept, and says goodbye. */
 void topology_delete(struct topology *t);
 
 #endif

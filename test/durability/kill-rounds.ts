@@ -69,7 +69,7 @@ async function killInRecovery(dataDir: string, random: SimRandom, ledger: Ledger
 async function playLife(dataDir: string, number: number, ledger: Ledger, random: SimRandom): Promise<void> {
   const broker = await BrokerProcess.start({ dataDir, environment: environment(random) });
   const people = await gather({ number, url: broker.url, ledger, random });
-  await sleep(random.integer(1000));
+  await momentOfDeath(ledger, random);
   await broker.kill9();
   await Promise.all(people.map(({ over }) => over));
   report(broker, ledger);
@@ -104,6 +104,16 @@ async function gather(life: Life): Promise<Person[]> {
     sender(life, { ...publisher, queue: 'judged', publisher: 'p-judged', transientPercent: 10 }),
     sender(life, { ...publisher, queue: 'deep', publisher: 'p-deep', messagesMax: 500, transientPercent: 10 }),
   ]);
+}
+
+/** Any moment, or that of a confirm: what was promised an instant ago is what a careless broker has not written yet. */
+async function momentOfDeath(ledger: Ledger, random: SimRandom): Promise<void> {
+  const anyMs = random.integer(1000);
+  const confirms = 1 + random.integer(3000);
+  if (random.integer(2) === 0) return sleep(anyMs);
+  const enough = new Promise<void>((resolve) => ledger.afterConfirms(confirms, resolve));
+  await Promise.race([enough, sleep(2000)]);
+  ledger.afterConfirms(Number.POSITIVE_INFINITY, () => {});
 }
 
 /** A kill tears tails, and nothing else: whatever the broker calls an error is one. */

@@ -38,6 +38,8 @@ export class Ledger {
   readonly faults: string[] = [];
   readonly counts = { sent: 0, confirmed: 0, received: 0, redelivered: 0, gone: 0, withdrawn: 0 };
   private readonly streams: Stream[] = [];
+  private confirmsLeft = Number.POSITIVE_INFINITY;
+  private whenConfirmed: () => void = () => {};
 
   stream(queue: string, publisher: string): Stream {
     const known = this.streams.find((each) => each.queue === queue && each.publisher === publisher);
@@ -62,6 +64,13 @@ export class Ledger {
   confirmed(stream: Stream, sequence: number): void {
     stream.marks[sequence]! |= CONFIRMED;
     this.counts.confirmed++;
+    if (--this.confirmsLeft === 0) this.whenConfirmed();
+  }
+
+  /** Calls back in the very moment in which so many more confirms have come. */
+  afterConfirms(count: number, whenConfirmed: () => void): void {
+    this.confirmsLeft = count;
+    this.whenConfirmed = whenConfirmed;
   }
 
   /** Published in a transaction that was rolled back: nobody may ever see it. */
