@@ -48,6 +48,20 @@ async function fill(): Promise<void> {
   for (let i = 0; i < 10_000 && said.length === 0; i++) await publish(100);
 }
 
+/** How many of [1, `to`] come back within a second. */
+async function readable(to: number): Promise<number> {
+  let count = 0;
+  const read = (from: number): void => {
+    node.store.logs.log(q).read(from, to, MiB, ({ messages, upTo }) => {
+      count += messages.length;
+      if (upTo < to) read(upTo + 1);
+    });
+  };
+  read(1);
+  await node.advance(1000);
+  return count;
+}
+
 const names = () => node.platform.disk.list('/data/wal');
 
 beforeEach(async () => {
@@ -87,6 +101,23 @@ describe('a full disk', () => {
     expect(committed).toBe(published);
     node.crash();
     expect(await open()).toEqual(bodies(all + 1, all + 10));
+  });
+
+  it.each(['in the same life', 'after a kill'])('never hides a message by moving it, %s', async (life) => {
+    await fill();
+    await node.advance(1000);
+    if (life === 'after a kill') {
+      node.kill();
+      await open();
+    }
+    const { disk } = node.platform;
+    // Room for settlements, and not for what lives in the oldest file.
+    disk.capacityBytes -= (await disk.freeBytes('/data')) - MiB / 4;
+    const log = node.store.logs.log(q);
+    for (let first = 1; first <= published; first += 4) log.settle(first, Math.min(published, first + 2));
+    await settle(published, published);
+    await node.advance(10_000);
+    expect(await readable(published)).toBe(Math.ceil(published / 4) - 1);
   });
 
   it('keeps what was settled while it was full settled', async () => {

@@ -11,6 +11,9 @@ const stepBytes = 1024 * 1024;
 /** Files beyond those that size alone explains, such as the short ones of many restarts. */
 const spareFilesMax = 16;
 const retryMs = 60_000;
+/** What else is written while a file is copied. Bytes. */
+const spareBytes = 2 * stepBytes;
+const roomRetryMs = 1000;
 
 /**
  * Gives space back by emptying the oldest file: what lives in it is appended to the newest, as if it came again, then the file goes.
@@ -25,6 +28,8 @@ export class Reclaim {
   private running: Promise<void> | null = null;
   private isStopping = false;
   private notBeforeMs = 0;
+  /** There was no room for what lives in the oldest file. */
+  private copyNotBeforeMs = 0;
 
   constructor(wal: Wal, place: WalPlace) {
     this.wal = wal;
@@ -50,6 +55,7 @@ export class Reclaim {
     const oldest = generations.oldest;
     if (oldest === undefined || generations.size < 2 || this.wal.isInUse(oldest)) return false;
     if (oldest.liveCount === 0) return true;
+    if (this.wal.isFull || this.place.clock.monotonicMs() < this.copyNotBeforeMs) return false;
     const { bytes, liveBytes } = generations.measure();
     const bytesMax = Math.max(settings.bytesMin, settings.liveFactor * liveBytes);
     return bytes > bytesMax || generations.size > spareFilesMax + bytesMax / settings.fileBytesMax;
@@ -59,7 +65,9 @@ export class Reclaim {
     // `running` has to be known before the first sync completes and asks again.
     await null;
     try {
-      while (this.isDue() && !this.isStopping && !this.wal.hasFailed) await this.emptyOldest();
+      while (this.isDue() && !this.isStopping && !this.wal.hasFailed) {
+        if (await this.hasRoomToCopy()) await this.emptyOldest();
+      }
     } catch (error) {
       // The log's own failure has been reported where it happened.
       if (!this.wal.hasFailed) {
@@ -73,11 +81,24 @@ export class Reclaim {
     this.running = null;
   }
 
+  /**
+   * A copy needs room before it gives any, and cannot be read before it is written: on a full disk, whoever wants to drain it would
+   * wait for the copy, and the copy for him. A file in which nothing lives goes at any time.
+   */
+  private async hasRoomToCopy(): Promise<boolean> {
+    const { liveCount, liveBytes } = this.wal.files.generations.oldest!;
+    if (liveCount === 0) return true;
+    const free = await this.place.disk.freeBytes(this.place.directory);
+    if (free >= liveBytes + spareBytes) return true;
+    this.copyNotBeforeMs = this.place.clock.monotonicMs() + roomRetryMs;
+    return false;
+  }
+
   private async emptyOldest(): Promise<void> {
     const { disk, directory } = this.place;
     const generation = this.wal.files.generations.oldest!;
     if (generation.liveCount > 0) await this.copyLive(generation);
-    if (this.isStopping || this.wal.hasFailed) return;
+    if (this.isStopping || this.wal.hasFailed || (this.wal.isFull && generation.liveCount > 0)) return;
     if (generation.liveCount > 0) await this.giveUp(generation);
     this.wal.carryQueues(generation);
     await this.wal.sync();
@@ -105,7 +126,7 @@ export class Reclaim {
           await this.wal.sync();
           copied = 0;
         }
-        return !this.isStopping && !this.wal.hasFailed;
+        return !this.isStopping && !this.wal.hasFailed && !this.wal.isFull;
       },
     });
   }

@@ -279,6 +279,11 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.onFull?.(true);
   }
 
+  /** Publishers wait for room on the disk. */
+  get isFull(): boolean {
+    return this.roomTimer !== null;
+  }
+
   private async lookForRoom(): Promise<void> {
     if (this.groups.isWithoutRoom || !(await this.reserve.fill()) || this.groups.isWithoutRoom) return;
     if (this.roomTimer === null) return;
