@@ -68,9 +68,10 @@ describe.skipIf(skipUnless(reason === null, `the shim cannot be compiled: ${reas
       return BrokerProcess.start({ dataDir: join(dataDir, 'data'), environment: isShimmed ? environment : {} });
     }
 
-    async function open(): Promise<ConfirmChannel> {
+    async function open(onBlocked: (why: string) => void = () => {}): Promise<ConfirmChannel> {
       const connection = await connect(broker.url);
       connection.on('error', () => {});
+      connection.on('blocked', onBlocked);
       const opened = await connection.createConfirmChannel();
       opened.on('error', () => {});
       return opened;
@@ -147,9 +148,8 @@ describe.skipIf(skipUnless(reason === null, `the shim cannot be compiled: ${reas
       behave('through');
       const promised = [...kept.confirmed];
       const late = fates();
-      const latecomer = await open();
       let blocked = '';
-      latecomer.connection.on('blocked', (why: string) => {
+      const latecomer = await open((why) => {
         blocked = why;
       });
       publish('kept', 2001, 10, late, latecomer);
