@@ -289,6 +289,40 @@ export function queueLogContract(name: string, create: () => Promise<LogStoreSub
       expect([found()?.mayExpire, found(other)?.mayExpire]).toEqual([false, true]);
     });
 
+    it('tells it for each priority too', async () => {
+      publish('a');
+      publish('b', other);
+      const levels = Array.from({ length: 256 }, (_, priority) => priority * 2 ** 33);
+      logs.delivered(q, 255 * 2 ** 33, levels);
+      logs.delivered(other, 1, []);
+      await subject.stop();
+      await start();
+      expect(found()).toMatchObject({ deliveredUpTo: 255 * 2 ** 33, deliveredByLevel: levels });
+      expect(found(other)).toMatchObject({ deliveredUpTo: 1, deliveredByLevel: [] });
+      subject.kill();
+      await start();
+      expect(found()).toMatchObject({ deliveredUpTo: Number.POSITIVE_INFINITY, deliveredByLevel: [] });
+    });
+
+    it('goes over what it recovered with its priorities, also when it was settled or moved meanwhile', async () => {
+      for (const priority of [0, 9, 255, -1, 9])
+        logs.log(q).publish(makeMessage({ priority, body: 'x'.repeat(priority + 1) }));
+      logs.log(q).skip();
+      logs.log(other).publish(makeMessage({ priority: 3 }));
+      await sync();
+      logs.log(q).settle(2, 2);
+      await sync();
+      await crashAndStart();
+      const seen: number[][] = [];
+      found()!.visit((...each) => seen.push(each));
+      expect(seen).toEqual([
+        [1, 0, 1],
+        [3, 255, 256],
+        [4, 0, 0],
+        [5, 9, 10],
+      ]);
+    });
+
     it('keeps everything through a clean stop, settlements too', async () => {
       publish('a');
       publish('b');

@@ -47,6 +47,11 @@ export class ControlledLog implements QueueLog {
     this.pages.read(from, to, bytesMax, done);
   }
 
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    this.assertAlive();
+    this.pages.readAt(positions, bytesMax, done);
+  }
+
   forget(first: Position, last: Position): void {
     this.pages.forget(first, last);
   }
@@ -109,6 +114,7 @@ export class ControlledLogs implements LogStore {
   /** What recovery says; a test may set it. */
   lastStampMs = 0;
   readonly deliveredUpTo = new Map<Incarnation, Position>();
+  readonly deliveredByLevel = new Map<Incarnation, readonly Position[]>();
   flushes = 0;
   /** True: reads wait for `answerReads`. Set before the first log is made. */
   areReadsHeld = false;
@@ -162,8 +168,9 @@ export class ControlledLogs implements LogStore {
     this.removed.push(incarnation);
   }
 
-  delivered(incarnation: Incarnation, upTo: Position): void {
+  delivered(incarnation: Incarnation, upTo: Position, byLevel: readonly Position[] = []): void {
     this.deliveredUpTo.set(incarnation, upTo);
+    this.deliveredByLevel.set(incarnation, byLevel);
   }
 
   flush(): void {
@@ -183,6 +190,7 @@ export class ControlledLogs implements LogStore {
     return this.next(
       (log) => log.committed,
       () => Number.POSITIVE_INFINITY,
+      () => [],
     );
   }
 
@@ -191,12 +199,14 @@ export class ControlledLogs implements LogStore {
     return this.next(
       (log) => log.last,
       (incarnation) => this.deliveredUpTo.get(incarnation) ?? Number.POSITIVE_INFINITY,
+      (incarnation) => this.deliveredByLevel.get(incarnation) ?? [],
     );
   }
 
   private next(
     upTo: (log: ControlledLog) => Position,
     delivered: (incarnation: Incarnation) => Position,
+    deliveredByLevel: (incarnation: Incarnation) => readonly Position[],
   ): ControlledLogs {
     const next = new ControlledLogs();
     for (const [incarnation, log] of this.logs) {
@@ -213,11 +223,16 @@ export class ControlledLogs implements LogStore {
         last: Math.max(0, ...positions),
         deliveredUpTo: delivered(incarnation),
         mayExpire: [...live.values()].some(({ expirationMs }) => expirationMs >= 0),
+        deliveredByLevel: deliveredByLevel(incarnation),
         pending: [...log.pending.values()].filter(({ position }) => live.has(position)).sort(byPosition),
         returns: [...log.returns]
           .map(([position, count]) => ({ position, count }))
           .filter(({ position }) => live.has(position))
           .sort(byPosition),
+        visit: (visitor) => {
+          for (const [position, { priority, bodyBytes }] of [...live].sort(([a], [b]) => a - b))
+            visitor(position, Math.max(priority, 0), bodyBytes);
+        },
       });
     }
     return next;

@@ -29,8 +29,18 @@ export class ControlledPages implements QueuePages {
 
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
     if (!(from >= 1 && from <= to && bytesMax >= 1)) throw new Error(`read(${from}, ${to}, ${bytesMax})`);
+    this.ask(() => done(this.find(from, to, bytesMax)));
+  }
+
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    const ascend = positions.every((position, i) => position > (positions[i - 1] ?? 0));
+    if (!(positions.length > 0 && ascend && bytesMax >= 1)) throw new Error(`readAt(${positions}, ${bytesMax})`);
+    const [from, to] = [positions[0]!, positions[positions.length - 1]!];
+    this.ask(() => done(this.find(from, to, bytesMax, new Set(positions))));
+  }
+
+  private ask(answer: () => void): void {
     this.reads++;
-    const answer = () => done(this.find(from, to, bytesMax));
     if (this.isHeld) this.waiting.push(answer);
     else queueMicrotask(answer);
   }
@@ -42,9 +52,9 @@ export class ControlledPages implements QueuePages {
     return length > 0;
   }
 
-  private find(from: Position, to: Position, bytesMax: number): LogRead {
+  private find(from: Position, to: Position, bytesMax: number, only?: ReadonlySet<Position>): LogRead {
     const positions = [...new Set([...this.logged.keys(), ...this.paged.keys()])]
-      .filter((position) => position >= from && position <= to)
+      .filter((position) => position >= from && position <= to && only?.has(position) !== false)
       .sort((a, b) => a - b);
     const messages: LoggedMessage[] = [];
     const unreadable: Position[] = [];

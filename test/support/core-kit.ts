@@ -26,7 +26,7 @@ import { SteppedMetadata } from './stepped-metadata.js';
 export function messageOf(
   address: Address,
   body = 'x',
-  options: { persistent?: boolean; headers?: Arguments; expirationMs?: number } = {},
+  options: { persistent?: boolean; headers?: Arguments; expirationMs?: number; priority?: number } = {},
 ): Message {
   const headers = Buffer.from(JSON.stringify(options.headers ?? {}));
   const bytes = Buffer.concat([headers, Buffer.from(body)]);
@@ -37,7 +37,7 @@ export function messageOf(
     address,
     DIALECT_AMQP091,
     persistent,
-    -1,
+    options.priority ?? -1,
     options.expirationMs ?? -1,
     bytes,
     0,

@@ -141,7 +141,7 @@ export class Broker {
     for (const vhost of this.topology.vhosts.values()) {
       for (const { delayed } of vhost.exchanges.values()) delayed?.stop();
       for (const queue of vhost.queues.values()) {
-        if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo);
+        if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo, queue.deliveredByLevel);
       }
     }
     this.turn.flush();

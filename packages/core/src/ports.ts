@@ -35,6 +35,8 @@ export interface QueuePages {
    * call, perhaps not before what was appended has been written. Paged messages are the caller's then; logged ones stay until settled.
    */
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void;
+  /** As `read`, of the messages at these positions, which ascend and may be far apart. */
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void;
   /** Forgets paged messages in `first..last`. */
   forget(first: Position, last: Position): void;
 }
@@ -96,10 +98,14 @@ export interface RecoveredQueue {
   readonly deliveredUpTo: Position;
   /** False: none of the live messages has a time to live of its own. */
   readonly mayExpire: boolean;
+  /** The same for each priority from 0 on, where it was recorded so; else empty. */
+  readonly deliveredByLevel: readonly Position[];
   /** Those of the live messages that are not ready but in the outbox, by position. */
   readonly pending: readonly PendingDrop[];
   /** Of the live messages that were given back where that is counted, by position. */
   readonly returns: readonly ReturnCount[];
+  /** Calls `visitor` with each live message, by position. Only before the queue's log is used. `priority`: 0 when it has none. Bytes of its body. */
+  visit(visitor: (position: Position, priority: number, bodyBytes: number) => void): void;
 }
 
 /** Who owns the node's write-ahead log and hands out the logs of its queues. */
@@ -114,8 +120,8 @@ export interface LogStore {
   pages(): QueuePages;
   /** Forgets an incarnation and gives its space back. */
   remove(incarnation: Incarnation): void;
-  /** Records how far a queue was delivered, so that after a clean stop only those come back as redelivered. */
-  delivered(incarnation: Incarnation, upTo: Position): void;
+  /** Records how far a queue was delivered (and `byLevel` its priorities), so that after a clean stop only those come back as redelivered. */
+  delivered(incarnation: Incarnation, upTo: Position, byLevel?: readonly Position[]): void;
   /** Called with true when more waits to be written than should (publishers had better wait), with false when that is over. */
   onBehind: ((isBehind: boolean) => void) | null;
   /** Called with true when the disk has no room for more messages (nothing is lost, and settlements may go on), with false when it has. */

@@ -1,4 +1,4 @@
-import type { Incarnation, Position } from '@chapar/core';
+import type { Incarnation, Position, RecoveredQueue } from '@chapar/core';
 import {
   ENTRY_DELIVERED,
   ENTRY_PEND,
@@ -13,15 +13,18 @@ import {
 import { UnknownEntryError } from './format-error.js';
 import type { Generation } from './generation.js';
 import { Marks } from './marks.js';
+import { Priorities } from './priorities.js';
 import {
   publishBodyBytes,
   publishExpires,
   publishIsKnown,
   publishPosition,
+  publishPriority,
   publishQueueNumber,
   publishReceivedAtMs,
 } from './publish-entry.js';
 import {
+  type Delivered,
   entryQueueNumber,
   readDelivered,
   readMark,
@@ -40,7 +43,8 @@ export class Fold {
   /** The latest time in any entry. */
   lastStampMs = 0;
   /** Marks of a clean stop; those of an earlier life say nothing about this one. */
-  private readonly delivered = new Map<WalQueueLog, Position>();
+  private readonly delivered = new Map<WalQueueLog, Delivered>();
+  private readonly priorities = new Map<WalQueueLog, Priorities>();
   private stopped = false;
   private readonly open: (number: number, incarnation: Incarnation) => WalQueueLog;
 
@@ -49,8 +53,18 @@ export class Fold {
   }
 
   /** How far the queue had been delivered at a clean stop that nothing followed; Infinity after any other end. */
-  deliveredUpTo(log: WalQueueLog): Position {
-    return (this.stopped ? this.delivered.get(log) : undefined) ?? Number.POSITIVE_INFINITY;
+  delivery(log: WalQueueLog): { deliveredUpTo: Position; deliveredByLevel: readonly Position[] } {
+    const delivered = this.stopped ? this.delivered.get(log) : undefined;
+    if (delivered === undefined) return { deliveredUpTo: Number.POSITIVE_INFINITY, deliveredByLevel: [] };
+    return { deliveredUpTo: delivered.upTo, deliveredByLevel: delivered.byLevel };
+  }
+
+  /** Goes over the queue's live messages with their priorities; these are kept as long as somebody keeps this function. */
+  visit(log: WalQueueLog): RecoveredQueue['visit'] {
+    const priorities = this.priorities.get(log);
+    return (visitor) => {
+      log.live.visit((position, bodyBytes) => visitor(position, priorities?.get(position) ?? 0, bodyBytes));
+    };
   }
 
   /** Takes one healthy entry; false when it names a queue whose opening is missing. */
@@ -67,7 +81,7 @@ export class Fold {
       case ENTRY_QUEUE_REMOVE:
         return this.queueRemove(entryQueueNumber(buf, at));
       case ENTRY_DELIVERED:
-        return this.takeDelivered(buf, at);
+        return this.takeDelivered(buf, at, end);
       case ENTRY_PEND:
         return this.pend(buf, at, offset, generation);
       case ENTRY_RETURNED:
@@ -90,7 +104,15 @@ export class Fold {
     log.next = Math.max(log.next, position + 1);
     log.live.add(position, end - at, publishBodyBytes(buf, at, end), generation, offset);
     if (publishExpires(buf, at)) log.mayExpire = true;
+    const priority = publishPriority(buf, at);
+    if (priority > 0) this.prioritiesOf(log).set(position, priority);
     return this.stamp(publishReceivedAtMs(buf, at));
+  }
+
+  private prioritiesOf(log: WalQueueLog): Priorities {
+    let priorities = this.priorities.get(log);
+    if (priorities === undefined) this.priorities.set(log, (priorities = new Priorities()));
+    return priorities;
   }
 
   private settle(buf: Buffer, at: number, end: number): boolean {
@@ -156,15 +178,16 @@ export class Fold {
     log.marks = null;
     this.byNumber.delete(number);
     this.delivered.delete(log);
+    this.priorities.delete(log);
     return true;
   }
 
-  private takeDelivered(buf: Buffer, at: number): boolean {
+  private takeDelivered(buf: Buffer, at: number, end: number): boolean {
     const log = this.byNumber.get(entryQueueNumber(buf, at));
     if (log === undefined) return false;
-    const upTo = readDelivered(buf, at);
-    log.next = Math.max(log.next, upTo + 1);
-    this.delivered.set(log, upTo);
+    const delivered = readDelivered(buf, at, end);
+    log.next = Math.max(log.next, delivered.upTo + 1);
+    this.delivered.set(log, delivered);
     return true;
   }
 }

@@ -5,7 +5,8 @@ import type { Generation } from './generation.js';
 import { GROUP_HEADER_BYTES, type LogPlace, writeGroupHeader, writeU32 } from './group.js';
 import { publishHeadBytes, writeBody, writePublishHead } from './publish-entry.js';
 import {
-  DELIVERED_BYTES,
+  type Delivered,
+  deliveredBytes,
   MARK_BYTES,
   PEND_BYTES,
   QUEUE_REMOVE_BYTES,
@@ -130,10 +131,11 @@ export class Gathering {
     sealEntry(this.slab, at, at + QUEUE_REMOVE_BYTES, this.generation.salt);
   }
 
-  delivered(number: number, upTo: Position): void {
-    const at = this.reserve(DELIVERED_BYTES);
-    writeDelivered(this.slab, at, number, upTo);
-    sealEntry(this.slab, at, at + DELIVERED_BYTES, this.generation.salt);
+  delivered(number: number, delivered: Delivered): void {
+    const entryBytes = deliveredBytes(delivered.byLevel.length);
+    const at = this.reserve(entryBytes);
+    writeDelivered(this.slab, at, number, delivered);
+    sealEntry(this.slab, at, at + entryBytes, this.generation.salt);
   }
 
   /** Appends the ranges, which ascend and do not touch. */

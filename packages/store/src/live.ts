@@ -28,6 +28,12 @@ export interface Place {
   readonly bytes: number;
 }
 
+/** Entries that are to be read, by position, and how far that goes. */
+export interface Wanted {
+  readonly places: Place[];
+  readonly upTo: Position;
+}
+
 /**
  * Which entries of one queue's log are live, how large each is and where it stands: sixteen bytes a message in blocks of 64
  * positions, found by division, dropped when their last message is settled. So a settlement costs one look-up and a few additions,
@@ -129,7 +135,7 @@ export class LiveEntries {
    * Where the live messages in `from..to` stand, by position: the first, and more of them while together they cost less than
    * `bytesMax` in memory. `upTo`: how far that went.
    */
-  places(from: Position, to: Position, bytesMax: number): { readonly places: Place[]; readonly upTo: Position } {
+  places(from: Position, to: Position, bytesMax: number): Wanted {
     const places: Place[] = [];
     let bytes = 0;
     let position = from;
@@ -149,6 +155,30 @@ export class LiveEntries {
       }
     }
     return { places, upTo: Math.min(position - 1, to) };
+  }
+
+  /** As `places`, of those at these positions, which ascend; there is one at least. */
+  placesAt(positions: readonly Position[], bytesMax: number): Wanted {
+    const places: Place[] = [];
+    let bytes = 0;
+    let count = 0;
+    while (count < positions.length && bytes < bytesMax) {
+      const place = this.placeOf(positions[count++]!);
+      if (place === null) continue;
+      places.push(place);
+      bytes += place.bytes + messageOverheadBytes;
+    }
+    return { places, upTo: positions[count - 1]! };
+  }
+
+  /** Calls `visitor` with each live message, by position. */
+  visit(visitor: (position: Position, bodyBytes: number) => void): void {
+    for (const index of this.indexes().sort((a, b) => a - b)) {
+      const { slots } = this.block(index)!;
+      for (let i = 0; i < blockPositions; i++) {
+        if (slots[slotWords * i] !== 0) visitor(index * blockPositions + i, slots[slotWords * i + BODY_WORD]!);
+      }
+    }
   }
 
   /** The generation that holds `position`; 0 when it is not live. */

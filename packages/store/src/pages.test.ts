@@ -48,6 +48,37 @@ async function sizeOf(directory: string): Promise<number> {
 describe('reading back', () => {
   beforeEach(() => start({ fileBytesMax: 4_000, bytesMin: 8_000 }));
 
+  it('finds logged and paged messages of a queue by their positions, and leaves those between where they are', async () => {
+    const log = logs.log(q);
+    const bodies = new Map<number, string>();
+    for (let n = 1; n <= 300; n++) {
+      const isPersistent = n % 5 !== 0;
+      const body = 'x'.repeat(n % 70);
+      const position = isPersistent ? log.publish(makeMessage({ body })) : log.skip();
+      if (!isPersistent) log.page(position, transient(body));
+      bodies.set(position, body);
+      if (n % 30 === 0) logs.flush();
+    }
+    log.settle(6, 12);
+    for (let position = 6; position <= 12; position++) if (position !== 10) bodies.delete(position);
+    // Three levels, one after the other, in which all the others lie.
+    for (const level of [2, 0, 1]) {
+      let positions = Array.from({ length: 100 }, (_, i) => 3 * i + level + 1);
+      const expected = positions.filter((position) => bodies.has(position));
+      const found: LoggedMessage[] = [];
+      for (let reads = 0; positions.length > 0; reads++) {
+        expect(reads).toBeLessThan(50);
+        const { messages, upTo, unreadable } = await node.settle(
+          new Promise<LogRead>((done) => log.readAt(positions, 2_000, done)),
+        );
+        expect(unreadable).toEqual([]);
+        found.push(...messages);
+        positions = positions.filter((position) => position > upTo);
+      }
+      expect(shown(found)).toEqual(expected.map((position) => `${position} ${bodies.get(position)}`));
+    }
+  });
+
   it('finds logged and paged messages of a queue in their order, a few at a time, and answers never within the call', async () => {
     const log = logs.log(q);
     const expected: string[] = [];

@@ -3,7 +3,7 @@ import type { Timer } from '@chapar/platform';
 import { ENTRY_PUBLISH } from './entry.js';
 import { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
-import { LiveEntries } from './live.js';
+import { LiveEntries, type Wanted } from './live.js';
 import { walkEntries } from './log-file.js';
 import { publishBodyBytes, publishPosition, publishQueueNumber } from './publish-entry.js';
 import { ReadBack } from './read-back.js';
@@ -103,12 +103,12 @@ export class Pages {
     queue.live.add(position, entryBytes, message.bodyBytes, group.generation, group.entryOffset);
   }
 
-  read(queue: PagedQueue, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
+  read(queue: PagedQueue, wanted: () => Wanted, done: (read: LogRead) => void): void {
     if (this.isClosed) return;
-    const { places, upTo: end } = queue.live.places(from, to, bytesMax);
+    const { places, upTo: end } = wanted();
     const count = this.readBack.writtenCount(places);
     if (count === 0 && places.length > 0) {
-      this.waitingReads.push(() => this.read(queue, from, to, bytesMax, done));
+      this.waitingReads.push(() => this.read(queue, wanted, done));
       this.flush();
       return;
     }
@@ -284,8 +284,20 @@ class PagedQueue implements QueuePages {
   }
 
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
-    this.pages.read(this, from, to, bytesMax, (read) => {
+    const wanted = () => this.live.places(from, to, bytesMax);
+    this.pages.read(this, wanted, (read) => {
       this.forget(from, read.upTo);
+      done(read);
+    });
+  }
+
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    const wanted = () => this.live.placesAt(positions, bytesMax);
+    this.pages.read(this, wanted, (read) => {
+      for (const position of positions) {
+        if (position > read.upTo) break;
+        this.forget(position, position);
+      }
       done(read);
     });
   }

@@ -92,6 +92,11 @@ export function publishBodyBytes(buf: Buffer, at: number, end: number): number {
   return end - names - buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
 }
 
+/** Priority of the message of the publish entry at `at`; 0 when it has none. */
+export function publishPriority(buf: Buffer, at: number): number {
+  return buf[at + PRIORITY_AT]!;
+}
+
 /** When the message of the publish entry at `at` was received; 0 when nobody said so. */
 export function publishReceivedAtMs(buf: Buffer, at: number): number {
   const flags = buf[at + FLAGS_AT]!;

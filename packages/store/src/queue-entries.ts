@@ -18,7 +18,13 @@ const QUEUE_AT = ENTRY_HEADER_BYTES;
 const REST_AT = QUEUE_AT + 4;
 
 export const QUEUE_REMOVE_BYTES = REST_AT;
-export const DELIVERED_BYTES = REST_AT + 8;
+export const deliveredBytes = (levels: number): number => REST_AT + 8 + 8 * levels;
+
+/** How far a queue was delivered; where it has priorities, each of them. */
+export interface Delivered {
+  readonly upTo: Position;
+  readonly byLevel: readonly Position[];
+}
 export const PEND_BYTES = REST_AT + 17;
 export const RETURNED_BYTES = REST_AT + 12;
 /** Of a start or stop, with its time; version 1 has none in it. */
@@ -56,14 +62,17 @@ export function writeQueueRemove(buf: Buffer, at: number, number: number): void 
   writeU32(buf, at + QUEUE_AT, number);
 }
 
-export function writeDelivered(buf: Buffer, at: number, number: number, upTo: Position): void {
-  beginEntry(buf, at, DELIVERED_BYTES, ENTRY_DELIVERED);
+export function writeDelivered(buf: Buffer, at: number, number: number, { upTo, byLevel }: Delivered): void {
+  beginEntry(buf, at, deliveredBytes(byLevel.length), ENTRY_DELIVERED);
   writeU32(buf, at + QUEUE_AT, number);
   writeU64(buf, at + REST_AT, upTo);
+  for (const [level, position] of byLevel.entries()) writeU64(buf, at + deliveredBytes(level), position);
 }
 
-export function readDelivered(buf: Buffer, at: number): Position {
-  return readU64(buf, at + REST_AT);
+export function readDelivered(buf: Buffer, at: number, end: number): Delivered {
+  const byLevel: Position[] = [];
+  for (let next = at + deliveredBytes(0); next < end; next += 8) byLevel.push(readU64(buf, next));
+  return { upTo: readU64(buf, at + REST_AT), byLevel };
 }
 
 const reasons: Readonly<Record<DropReason, number>> = { rejected: 1, expired: 2, maxlen: 3, delivery_limit: 4 };

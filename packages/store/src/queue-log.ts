@@ -1,6 +1,6 @@
 import type { DropReason, Incarnation, LogRead, Message, Position, QueueLog, QueuePages } from '@chapar/core';
 import type { Generations } from './generation.js';
-import { LiveEntries } from './live.js';
+import { LiveEntries, type Wanted } from './live.js';
 import { Marks } from './marks.js';
 
 /** What a queue's log asks of the write-ahead log that it is a part of. */
@@ -12,7 +12,7 @@ export interface QueueLogWriter {
   mark(log: WalQueueLog, position: Position): void;
   /** The node's time, milliseconds since 1970. */
   readonly nowMs: number;
-  read(log: WalQueueLog, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void;
+  read(log: WalQueueLog, wanted: () => Wanted, done: (read: LogRead) => void): void;
   /** Where what is not logged goes to when it leaves memory. */
   pages(): QueuePages;
 }
@@ -41,6 +41,7 @@ export class WalQueueLog implements QueueLog {
   deliveredUpTo: Position = -1;
   /** During recovery: a message with a time to live of its own was found, be it live or not. */
   mayExpire = false;
+  deliveredByLevel: readonly Position[] = [];
   readonly live: LiveEntries;
   /** Null until there is something to say. */
   marks: Marks | null = null;
@@ -113,13 +114,27 @@ export class WalQueueLog implements QueueLog {
 
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
     const { pages } = this;
+    const wanted = () => this.live.places(from, to, bytesMax);
     if (pages === null) {
-      this.writer.read(this, from, to, bytesMax, done);
+      this.writer.read(this, wanted, done);
       return;
     }
     // First what is logged: paged messages are gone from their file once they were read.
-    this.writer.read(this, from, to, bytesMax, (logged) => {
+    this.writer.read(this, wanted, (logged) => {
       pages.read(from, logged.upTo, bytesMax, (paged) => done(merged(logged, paged)));
+    });
+  }
+
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    const { pages } = this;
+    const wanted = () => this.live.placesAt(positions, bytesMax);
+    if (pages === null) {
+      this.writer.read(this, wanted, done);
+      return;
+    }
+    this.writer.read(this, wanted, (logged) => {
+      const inReach = positions.filter((position) => position <= logged.upTo);
+      pages.readAt(inReach, bytesMax, (paged) => done(merged(logged, paged)));
     });
   }
 

@@ -14,6 +14,7 @@ import { Fold } from './fold.js';
 import type { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
+import type { Wanted } from './live.js';
 import { NodeTime } from './node-time.js';
 import { Pages } from './pages.js';
 import { publishBodyBytes } from './publish-entry.js';
@@ -127,9 +128,20 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       const { count, bodyBytes: bytes, edges } = log.live;
       const [first, last] = edges;
       const { incarnation, marks, mayExpire } = log;
-      const deliveredUpTo = fold.deliveredUpTo(log);
       const [pending, returns] = [marks?.pending ?? [], marks?.returns ?? []];
-      queues.push({ incarnation, count, bytes, first, last, deliveredUpTo, mayExpire, pending, returns });
+      const visit = fold.visit(log);
+      queues.push({
+        incarnation,
+        count,
+        bytes,
+        first,
+        last,
+        ...fold.delivery(log),
+        mayExpire,
+        pending,
+        returns,
+        visit,
+      });
     }
     await this.start(recovery.numberMax);
     this.report(queues, clock.monotonicMs() - startedMs);
@@ -160,9 +172,11 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.groups.awaitMore();
   }
 
-  delivered(incarnation: Incarnation, upTo: Position): void {
+  delivered(incarnation: Incarnation, upTo: Position, byLevel: readonly Position[] = []): void {
     const log = this.logs.get(incarnation);
-    if (log !== undefined) log.deliveredUpTo = upTo;
+    if (log === undefined) return;
+    log.deliveredUpTo = upTo;
+    log.deliveredByLevel = byLevel;
   }
 
   flush(): void {
@@ -304,13 +318,13 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   // -- reading back ------------------------------------------------------------------------------------------------
 
-  read(log: WalQueueLog, from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
+  read(log: WalQueueLog, wanted: () => Wanted, done: (read: LogRead) => void): void {
     if (this.isClosed) return;
-    const { places, upTo: end } = log.live.places(from, to, bytesMax);
+    const { places, upTo: end } = wanted();
     // After a failure nothing more is written: what is not there cannot be read.
     const count = this.hasFailed ? places.length : this.readBack.writtenCount(places);
     if (count === 0 && places.length > 0) {
-      this.waitingReads.push(() => this.read(log, from, to, bytesMax, done));
+      this.waitingReads.push(() => this.read(log, wanted, done));
       return;
     }
     const upTo = count === places.length ? end : places[count - 1]!.position;
@@ -424,7 +438,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     // What was settled goes before the mark, which has to be the last entry.
     this.sending();
     for (const log of this.logs.values()) {
-      if (log.deliveredUpTo >= 0) this.opened(log).delivered(log.number, log.deliveredUpTo);
+      if (log.deliveredUpTo < 0) continue;
+      this.opened(log).delivered(log.number, { upTo: log.deliveredUpTo, byLevel: log.deliveredByLevel });
     }
     this.groups.target().mark(ENTRY_STOP, this.nowMs);
     await this.groups.sync();

@@ -1,7 +1,7 @@
 import { Deadline } from '../deadlines.js';
 import type { Message } from '../message.js';
 import type { Turn } from '../turn.js';
-import type { Ready } from './ready.js';
+import type { ReadyMessages } from './ready-messages.js';
 import type { QueueRules } from './rules.js';
 
 /** Expired messages of one queue that go in one go; the rest a moment later, so that others have theirs between. */
@@ -25,12 +25,12 @@ export interface ExpiringQueue {
  */
 export class Expiry {
   private readonly turn: Turn;
-  private readonly ready: Ready;
+  private readonly ready: ReadyMessages;
   private readonly queue: ExpiringQueue;
   /** Never later than that of the oldest; a message that leaves before its time is found to have left when it is due. */
   private readonly deadline: Deadline;
 
-  constructor(turn: Turn, ready: Ready, queue: ExpiringQueue) {
+  constructor(turn: Turn, ready: ReadyMessages, queue: ExpiringQueue) {
     this.turn = turn;
     this.ready = ready;
     this.queue = queue;

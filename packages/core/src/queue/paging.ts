@@ -1,11 +1,11 @@
 import type { Message } from '../message.js';
 import type { LogRead, Position, QueueLog, QueuePages } from '../ports.js';
 import type { Persist } from './persist.js';
-import type { Ready } from './ready.js';
+import type { ReadyMessages } from './ready-messages.js';
 
 /** The way of a queue's waiting messages to the disk and back. Reads are asked for and never waited for. */
 export class Paging {
-  private readonly ready: Ready;
+  private readonly ready: ReadyMessages;
   private readonly log: QueueLog | null;
   private readonly persist: Persist;
   /** Called when messages were read, with the oldest in memory as a rule. */
@@ -18,7 +18,7 @@ export class Paging {
   /** Who waits for the oldest message to be in memory. */
   private readers: (() => void)[] = [];
 
-  constructor(ready: Ready, log: QueueLog | null, persist: Persist, onRead: () => void) {
+  constructor(ready: ReadyMessages, log: QueueLog | null, persist: Persist, onRead: () => void) {
     this.ready = ready;
     this.log = log;
     this.pages = log;
@@ -37,25 +37,25 @@ export class Paging {
 
   /** Reads on when that is due. */
   fill(): void {
-    if (this.ready.isLow) this.readOn(this.ready.roomBytes);
+    if (this.ready.isLow) this.readOn();
   }
 
-  /** Reads about so many bytes of what is paged, and one message at least. Only when something is. */
-  readOn(bytesMax: number): void {
+  /** Reads about so many bytes of what is paged, or what there is room for, and one message at least. Only when something is. */
+  readOn(bytesMax?: number): void {
     const { pages } = this;
     if (this.isReading || pages === null) return;
     this.isReading = true;
-    const [from, to] = this.ready.pagedRange;
     const epoch = this.readEpoch;
-    pages.read(from, to, bytesMax, (read) => {
+    const arrived = (read: LogRead): void => {
       if (epoch === this.readEpoch) this.arrived(read);
-    });
+    };
+    this.ready.read(pages, arrived, bytesMax);
   }
 
   /** Resolves when the oldest message is in memory, or nothing waits any more. Only when the oldest is paged. */
   head(): Promise<void> {
     const read = new Promise<void>((resolve) => this.readers.push(resolve));
-    this.readOn(this.ready.roomBytes);
+    this.readOn();
     return read;
   }
 

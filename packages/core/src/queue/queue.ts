@@ -13,9 +13,10 @@ import { Outbox } from './outbox.js';
 import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
+import { readyMessages } from './priority-ready.js';
 import type { QueueHandle } from './queue-handle.js';
 import type { QueueProperties } from './queue-properties.js';
-import { Ready } from './ready.js';
+import type { ReadyMessages } from './ready-messages.js';
 import { Roster } from './roster.js';
 import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
@@ -51,14 +52,12 @@ export class Queue implements QueueHandle, Flushable {
   private readonly turn: Turn;
   private readonly log: QueueLog | null;
   private readonly persist: Persist;
-  private readonly ready: Ready;
+  private readonly ready: ReadyMessages;
   private readonly paging: Paging;
   private readonly order: TurnOrder;
   private readonly pending = new Pending();
   /** The last position given. */
   private lastPosition: Position = 0;
-  /** What stands at or below was perhaps delivered before a crash. */
-  private redeliveredUpTo: Position = 0;
   private unsettled = 0;
   private unsettledBytesCount = 0;
   /** Null as long as nothing here can expire. */
@@ -97,7 +96,9 @@ export class Queue implements QueueHandle, Flushable {
     this.rules = rulesOf(properties.arguments);
     this.roster = new Roster(properties);
     this.order = this.roster.order;
-    this.ready = new Ready(memory, (position, message) => this.paging.pageOut(position, message));
+    this.ready = readyMessages(properties.arguments, memory, (position, message) =>
+      this.paging.pageOut(position, message),
+    );
     this.paging = new Paging(this.ready, log, persist, () => this.filled());
     if (this.rules.ttlMs !== Number.POSITIVE_INFINITY) this.expiry = new Expiry(turn, this.ready, this);
     this.logs = log !== null;
@@ -108,10 +109,8 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Takes what recovery found, before anything is enqueued or attached. */
   recover(found: RecoveredQueue): void {
-    this.ready.recover(found.first, found.last, found.count, found.bytes);
+    this.ready.recover(found);
     this.lastPosition = found.last;
-    // What is published from now on was not delivered before, whatever the crash left open.
-    this.redeliveredUpTo = Math.min(found.deliveredUpTo, this.lastPosition);
     if (found.mayExpire) this.mayExpire();
   }
 
@@ -124,7 +123,7 @@ export class Queue implements QueueHandle, Flushable {
     if (this.expiry === null) return;
     this.expiry.headChanged();
     // The oldest, and no more of it, unless that has expired.
-    if (!this.ready.hasHead && this.ready.isPaged) this.paging.readOn(1);
+    if (!this.ready.hasHead && !this.ready.isEmpty) this.paging.readOn(1);
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ export class Queue implements QueueHandle, Flushable {
       const consumer = this.order.take();
       if (consumer === null) return;
       const position = ready.headPosition;
-      const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
+      const redelivered = ready.headRedelivered;
       this.deliver(consumer, position, ready.shift(), redelivered);
       this.paging.fill();
     }
@@ -246,7 +245,7 @@ export class Queue implements QueueHandle, Flushable {
   private getHead(holder: QueueConsumer | null): Got {
     const { ready, statistics } = this;
     const position = ready.headPosition;
-    const redelivered = ready.headReturned || position <= this.redeliveredUpTo;
+    const redelivered = ready.headRedelivered;
     const message = ready.shift();
     this.expiry?.headChanged();
     this.paging.fill();
@@ -466,7 +465,11 @@ export class Queue implements QueueHandle, Flushable {
 
   /** Messages at or below were delivered; recorded at a clean stop. */
   get deliveredUpTo(): Position {
-    const fresh = this.ready.freshPosition;
-    return fresh === 0 ? this.lastPosition : Math.max(this.redeliveredUpTo, fresh - 1);
+    return this.ready.deliveredUpTo(this.lastPosition);
+  }
+
+  /** The same for each priority; empty for a queue without. */
+  get deliveredByLevel(): readonly Position[] {
+    return this.ready.deliveredByLevel(this.lastPosition);
   }
 }

@@ -27,7 +27,7 @@ function assertSame(ready: Ready, { list }: Model): void {
   expect(ready.isEmpty).toBe(list.length === 0);
   expect(ready.bytes).toBe(list.reduce((sum, { message }) => sum + message.bodyBytes, 0));
   expect(ready.headPosition).toBe(list[0]?.position ?? 0);
-  expect(ready.headReturned).toBe(list.some(({ returned }) => returned));
+  if (list.length > 0) expect(ready.headRedelivered).toBe(list[0]!.returned);
   expect(ready.freshPosition).toBe(list.find(({ returned }) => !returned)?.position ?? 0);
 }
 

@@ -1,11 +1,9 @@
 import type { Message } from '../message.js';
-import type { LogRead, Position } from '../ports.js';
+import type { LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Memory, unboundedMemory } from './memory.js';
+import type { PageOut, ReadyMessages } from './ready-messages.js';
 import { ReturnedHeap } from './returned-heap.js';
 import { Ring } from './ring.js';
-
-/** Called with a message that leaves memory, to be read back when its turn comes. */
-export type PageOut = (position: Position, message: Message) => void;
 
 /**
  * The messages of a queue that wait for a consumer, in order of their positions:
@@ -17,7 +15,7 @@ export type PageOut = (position: Position, message: Message) => void;
  *
  * A short queue has a front alone.
  */
-export class Ready {
+export class Ready implements ReadyMessages {
   private readonly memory: Memory;
   private readonly pageOut: PageOut;
   private front: Ring;
@@ -31,6 +29,8 @@ export class Ready {
   pagedBytes = 0;
   /** Of the paged: those that could not be read. They wait for a restart, or for a purge. */
   private stranded: Position[] = [];
+  /** What stands at or below was perhaps delivered by an earlier life of the node. */
+  private redeliveredUpTo: Position = 0;
   bytes = 0;
 
   constructor(memory: Memory = unboundedMemory(), pageOut: PageOut = () => undefined) {
@@ -64,15 +64,6 @@ export class Ready {
     return this.pagedFrom <= this.pagedTo && this.front.costBytes <= this.memory.lowBytes;
   }
 
-  /** What may be read now. Bytes. */
-  get roomBytes(): number {
-    return Math.max(1, this.memory.halfWindowBytes - this.front.costBytes);
-  }
-
-  get pagedRange(): readonly [from: Position, to: Position] {
-    return [this.pagedFrom, this.pagedTo];
-  }
-
   /** A message that was never delivered by this life of the queue; its position is above all before it. */
   push(position: Position, message: Message): void {
     this.bytes += message.bodyBytes;
@@ -96,8 +87,9 @@ export class Ready {
     this.pageOut(position, message);
   }
 
-  /** What recovery found lies on disk as a whole. */
-  recover(first: Position, last: Position, count: number, bytes: number): void {
+  recover({ first, last, count, bytes, deliveredUpTo }: RecoveredQueue): void {
+    // What is published from now on was not delivered before, whatever the crash left open.
+    this.redeliveredUpTo = Math.min(deliveredUpTo, last);
     if (count === 0) return;
     this.pagedFrom = first;
     this.pagedTo = last;
@@ -106,7 +98,11 @@ export class Ready {
     this.bytes = bytes;
   }
 
-  /** Takes what was read from the beginning of `pagedRange`. */
+  read(pages: QueuePages, done: (read: LogRead) => void, bytesMax?: number): void {
+    const roomBytes = Math.max(1, this.memory.halfWindowBytes - this.front.costBytes);
+    pages.read(this.pagedFrom, this.pagedTo, bytesMax ?? roomBytes, done);
+  }
+
   take(read: LogRead): void {
     for (const { position, message } of read.messages) {
       this.front.push(position, message);
@@ -135,9 +131,8 @@ export class Ready {
     return this.isPaged ? this.pagedFrom : this.back.headPosition;
   }
 
-  /** True when the oldest was delivered before. */
-  get headReturned(): boolean {
-    return this.returned.length > 0;
+  get headRedelivered(): boolean {
+    return this.returned.length > 0 || this.freshPosition <= this.redeliveredUpTo;
   }
 
   /** The oldest. Only when it is in memory. */
@@ -165,6 +160,15 @@ export class Ready {
     const { front } = this;
     this.front = this.back;
     this.back = front;
+  }
+
+  deliveredUpTo(last: Position): Position {
+    const fresh = this.freshPosition;
+    return fresh === 0 ? last : Math.max(this.redeliveredUpTo, fresh - 1);
+  }
+
+  deliveredByLevel(): readonly Position[] {
+    return [];
   }
 
   /** Forgets what is not in memory, and calls `range` with the ranges of positions in which it lies and nothing else does. */

@@ -57,6 +57,23 @@ export class Ring {
     return message;
   }
 
+  /** Position of the youngest; 0 when empty. */
+  get tailPosition(): Position {
+    return this.tail === this.first ? 0 : this.positions[(this.tail - 1) & this.mask]!;
+  }
+
+  /** Takes the youngest out. Only when not empty. */
+  pop(): Message {
+    const at = --this.tail & this.mask;
+    const message = this.messages[at]!;
+    this.messages[at] = undefined;
+    if (this.first === this.tail) this.rest();
+    const cost = costBytes(message);
+    this.costBytes -= cost;
+    this.memory.usedBytes -= cost;
+    return message;
+  }
+
   clear(): void {
     this.messages = [];
     this.positions = [];

@@ -48,7 +48,6 @@ const notHonouredYet = new Set([
   'x-max-length',
   'x-max-length-bytes',
   'x-overflow',
-  'x-max-priority',
   'x-delivery-limit',
   'x-consumer-timeout',
   'x-quorum-initial-group-size',
