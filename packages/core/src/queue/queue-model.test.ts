@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ControlledLog, ControlledLogs } from '../../../../test/support/controlled-logs.js';
 import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
+import { SingleActiveModel } from '../../../../test/support/single-active-model.js';
 import type { Arguments } from '../arguments.js';
 import type { Message } from '../message.js';
 import { Turn } from '../turn.js';
@@ -68,15 +69,13 @@ class Model {
     },
   };
 
-  /** With `x-single-active-consumer`: who is served, and who waits for that, in the order of coming. */
-  private single: Taker | null = null;
-  private waiting: Taker[] = [];
-  private readonly isSingle: boolean;
+  /** Null: all are served. */
+  private readonly single: SingleActiveModel<Taker> | null;
   private readonly priorityMax: number;
 
   constructor(isDurable: boolean, memory: Memory, args: Arguments) {
     this.logs.areReadsHeld = true;
-    this.isSingle = args['x-single-active-consumer'] === true;
+    this.single = args['x-single-active-consumer'] === true ? new SingleActiveModel() : null;
     this.priorityMax = Number(args['x-max-priority'] ?? 0);
     this.log = isDurable ? this.logs.log('i') : null;
     const properties = queueProperties('q', { arguments: args });
@@ -122,7 +121,7 @@ class Model {
     };
     const present = this.takers.filter(({ isGone }) => !isGone);
     const isRefused =
-      (exclusive && this.isSingle) ||
+      (exclusive && this.single !== null) ||
       (present.length > 0 && (exclusive || present.some(({ consumer }) => consumer.spec.exclusive)));
     if (isRefused) {
       expect(() => this.queue.attach(spec, this.sink)).toThrow("queue 'q' in vhost '/' in exclusive use");
@@ -140,7 +139,7 @@ class Model {
       isGone: false,
     };
     this.takers.push(taker);
-    this.waiting.push(taker);
+    this.single?.join(taker);
     this.passOn();
     consumer.grant(credit);
   }
@@ -255,30 +254,14 @@ class Model {
     expect(this.takers.every(({ isGone }) => isGone)).toBe(true);
   }
 
-  /** Who is served where only one is: who goes, or is outranked and holds nothing, makes room for the first of the highest priority. */
   private passOn(): void {
-    if (!this.isSingle) return;
-    this.waiting = this.waiting.filter(({ isGone }) => !isGone);
-    const { single } = this;
-    const isFree =
-      single === null ||
-      single.isGone ||
-      (this.isOutranked(single) && !this.held.some(({ taker }) => taker === single));
-    if (!isFree) return;
-    const highest = Math.max(...this.waiting.map(({ priority }) => priority));
-    this.single = this.waiting.find(({ priority }) => priority === highest) ?? null;
-    this.waiting = this.waiting.filter((each) => each !== this.single);
-    if (single !== null && !single.isGone) this.waiting.push(single);
-  }
-
-  private isOutranked({ priority }: Taker): boolean {
-    return this.waiting.some((each) => each.priority > priority);
+    this.single?.passOn((taker) => this.held.some((each) => each.taker === taker));
   }
 
   private activityOf(taker: Taker): string {
     if (taker.isGone) return 'waiting';
-    if (!this.isSingle) return 'up';
-    return taker === this.single ? 'single_active' : 'waiting';
+    if (this.single === null) return 'up';
+    return taker === this.single.current ? 'single_active' : 'waiting';
   }
 
   // ---- judgement -------------------------------------------------------------------------------------------------
@@ -328,7 +311,7 @@ class Model {
   private canTake(taker: Taker): boolean {
     const { isGone, isPaused, credit, window } = taker;
     if (isGone || isPaused || credit <= 0) return false;
-    if (this.isSingle && (taker !== this.single || this.isOutranked(taker))) return false;
+    if (this.single?.serves(taker) === false) return false;
     return window === null || this.heldBy(window) < this.limits[window]!;
   }
 
