@@ -30,8 +30,5 @@ export const pending: { readonly [session: string]: string } = {
   'priorities-full': 'limits are not built yet',
   'delivery-limit': 'the delivery limit is not built yet',
   'delivery-limit-connection-lost': 'the delivery limit is not built yet',
-  priorities: 'priorities are not built yet',
-  'priorities-requeued': 'priorities are not built yet',
-  'priorities-expiring': 'priorities are not built yet',
-  'priorities-consumer': 'priorities are not built yet',
+  'priorities-expiring': 'what has expired goes a moment after it became the head, and is counted until then',
 };
