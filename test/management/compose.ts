@@ -140,6 +140,7 @@ export async function startFixture(): Promise<Fixture> {
     deadLettered: () => {
       throw new Error('nothing is dead-lettered here');
     },
+    withDeliveryCount: (message) => message,
   });
   await broker.open();
   // The field's quick hash: the stronger default costs 50 ms a test.

@@ -68,6 +68,8 @@ export function kitDialects(): Dialects {
     },
     describe: () => noArguments,
     deadLettered: kitDeadLettered,
+    withDeliveryCount: (message, count) =>
+      messageOf(message.address, message.body().toString(), { headers: { ...headers(message), count } }),
   });
   return dialects;
 }
@@ -114,13 +116,13 @@ export class TopologyKit {
     this.turn = new Turn(this.platform.clock);
     this.turn.startNotBefore(logs.lastStampMs);
     const { turn, platform } = this;
-    const { clock, random, log } = platform;
-    const alarms = new Alarms(clock);
+    const { random, log } = platform;
+    const alarms = new Alarms(platform.clock);
     this.records = new Records(metadata);
     this.policies = new Policies(log);
     const { policies } = this;
     const dialects = kitDialects();
-    this.topology = new Topology({ metadata, logs, turn, dialects, clock, random, log, alarms, policies });
+    this.topology = new Topology({ metadata, logs, turn, dialects, random, log, alarms, policies });
   }
 
   static async open(

@@ -22,9 +22,8 @@ const scan = new PropertyScan();
 export function deadLettered(message: Message, death: Death): DeadLetter {
   const { bytes, propertiesStart, propertiesEnd } = message;
   scanProperties(bytes, propertiesStart, propertiesEnd, scan);
-  const { headersStart, headersEnd } = scan;
-  const find = (header: string) =>
-    headersStart === -1 ? undefined : findTableValue(bytes, headersStart, headersEnd, header);
+  const [start, end] = scan.headersStart === -1 ? [0, 0] : [scan.headersStart, scan.headersEnd];
+  const find = (header: string) => findTableValue(bytes, start, end, header);
   const copyKeys = routingKeys(find('CC'));
   const deaths = withDeath(find('x-death'), message, death, copyKeys);
   const set = fieldTable({ 'x-death': deaths });
@@ -32,14 +31,23 @@ export function deadLettered(message: Message, death: Death): DeadLetter {
   if (find('x-first-death-reason') === undefined) mark(set, 'first', message, death);
   mark(set, 'last', message, death);
   const removed = death.isRekeyed ? ['CC', 'BCC'] : ['BCC'];
-  const headers =
-    headersStart === -1 ? editTable(bytes, 0, 0, [], set) : editTable(bytes, headersStart, headersEnd, removed, set);
+  const headers = editTable(bytes, start, end, removed, set);
   const properties = rewriteProperties(bytes, propertiesStart, propertiesEnd, { headers, expiration: null });
   return {
     message: withProperties(message, death.address, -1, properties),
     copyKeys: death.isRekeyed ? [] : copyKeys,
     deaths: deaths.map(markOf),
   };
+}
+
+/** How often it was given back, a long as clients cast it. */
+export function withDeliveryCount(message: Message, count: number): Message {
+  const { bytes, propertiesStart, propertiesEnd, address, expirationMs } = message;
+  scanProperties(bytes, propertiesStart, propertiesEnd, scan);
+  const [start, end] = scan.headersStart === -1 ? [0, 0] : [scan.headersStart, scan.headersEnd];
+  const headers = editTable(bytes, start, end, [], fieldTable({ 'x-delivery-count': BigInt(count) }));
+  const properties = rewriteProperties(bytes, propertiesStart, propertiesEnd, { headers });
+  return withProperties(message, address, expirationMs, properties);
 }
 
 function mark(headers: FieldTable, which: 'first' | 'last', message: Message, death: Death): void {

@@ -10,7 +10,7 @@ import {
   PropertyScan,
   scanProperties,
 } from './codec/index.js';
-import { deadLettered } from './dead-letter.js';
+import { deadLettered, withDeliveryCount } from './dead-letter.js';
 import { header, withHeaders } from './message-headers.js';
 
 /** AMQP 0-9-1's form of a message, for the core: what headers exchanges and administrators look at. */
@@ -38,6 +38,7 @@ export const amqp091Dialect: Dialect = {
   },
 
   deadLettered,
+  withDeliveryCount,
 };
 
 /** `contentType` -> `content_type`, as the management API names properties. */

@@ -98,10 +98,10 @@ export class Broker {
     const { turn, dialects, log } = this;
     const { alarms } = this;
     const memory = parts.memory ?? unboundedMemory();
-    const { clock, random } = platform;
+    const { random } = platform;
     this.policies = new Policies(log);
     const { policies } = this;
-    const topology = { metadata, logs, turn, dialects, clock, random, log, alarms, memory, policies };
+    const topology = { metadata, logs, turn, dialects, random, log, alarms, memory, policies };
     this.topology = new Topology(topology);
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
@@ -137,7 +137,6 @@ export class Broker {
 
   /** After the doors: records how far queues were delivered and hands everything to the log, which the composer then syncs and closes. */
   async close(): Promise<void> {
-    this.topology.retries.stop();
     for (const vhost of this.topology.vhosts.values()) {
       for (const { delayed } of vhost.exchanges.values()) delayed?.stop();
       for (const queue of vhost.queues.values()) {

@@ -16,6 +16,8 @@ export interface Dialect {
   describe(message: Message): Arguments;
   /** The message as it goes on to `death.address`, with what happened to it written where its readers look (`x-death`). */
   deadLettered(message: Message, death: Death): DeadLetter;
+  /** The message with how often it was given back so far, where its readers look (`x-delivery-count`). */
+  withDeliveryCount(message: Message, count: number): Message;
 }
 
 /** The dialects of the doors that are built in; filled by whoever composes the broker, before it opens. */
@@ -45,5 +47,9 @@ export class Dialects {
 
   deadLettered(message: Message, death: Death): DeadLetter {
     return this.byId[message.dialect]!.deadLettered(message, death);
+  }
+
+  withDeliveryCount(message: Message, count: number): Message {
+    return this.byId[message.dialect]!.withDeliveryCount(message, count);
   }
 }

@@ -6,10 +6,9 @@ import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueRules } from '../queue/rules.js';
 import type { VirtualHost } from '../topology/virtual-host.js';
 import { isAutomaticCycle } from './death.js';
-import type { Retries } from './retries.js';
 
 /** Why a dead letter goes nowhere. */
-export type Nowhere = 'no-exchange' | 'no-route' | 'cycle' | 'deleted';
+export type Nowhere = 'no-exchange' | 'no-route' | 'cycle' | 'refused' | 'deleted';
 
 /** A dead letter and the queues that it goes to; with none of them, `nowhere` says why. */
 export interface Onward {
@@ -26,16 +25,24 @@ export interface Source {
 
 /** The way from the queues of a virtual host to their dead-letter exchanges. Nobody's permissions count: whoever declared the queue had them. */
 export class DeadLetterRouter {
-  readonly retries: Retries;
   private readonly vhost: VirtualHost;
   private readonly dialects: Dialects;
   private readonly log: Log;
 
-  constructor(vhost: VirtualHost, dialects: Dialects, retries: Retries, log: Log) {
+  constructor(vhost: VirtualHost, dialects: Dialects, log: Log) {
     this.vhost = vhost;
     this.dialects = dialects;
-    this.retries = retries;
     this.log = log;
+  }
+
+  /** A queue may refuse publishes from now on, or no more. */
+  routesChanged(): void {
+    this.vhost.version++;
+  }
+
+  /** The message with how often it was given back, for its next reader. */
+  withDeliveryCount(message: Message, count: number): Message {
+    return this.dialects.withDeliveryCount(message, count);
   }
 
   route({ name, rules }: Source, message: Message, reason: DropReason, atMs: number): Onward {
@@ -43,6 +50,8 @@ export class DeadLetterRouter {
     const { deadLetterExchange: exchange, deadLetterRoutingKey: key } = rules;
     const target = exchange === null ? undefined : vhost.exchanges.get(exchange);
     if (exchange === null || target === undefined) return { message, queues: [], nowhere: 'no-exchange' };
+    // A policy may say what no message can carry.
+    if (key !== null && Buffer.byteLength(key) > 255) return { message, queues: [], nowhere: 'no-route' };
     const address = vhost.address(exchange, key ?? message.address.routingKey);
     const letter = this.dialects.deadLettered(message, { queue: name, reason, atMs, address, isRekeyed: key !== null });
     target.publishedIn++;
@@ -70,5 +79,6 @@ const causes: { readonly [cause in Nowhere]: string } = {
   'no-exchange': 'the dead-letter exchange does not exist; declare it, or take it from the queue',
   'no-route': 'nothing is bound to the dead-letter exchange that they match',
   cycle: 'they came back to a queue where they died before, and no consumer rejected them on the way',
+  refused: 'a queue that they go to refused them',
   deleted: 'their queue was deleted while the queues that they go to did not take them',
 };

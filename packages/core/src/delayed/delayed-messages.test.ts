@@ -25,6 +25,7 @@ class Target implements QueueHandle {
   readonly name: string;
   readonly incarnation: string;
   readonly logs = true;
+  readonly mayRefuse = false;
   readonly taken: Taken[] = [];
   mode: 'commits' | 'waits' | 'refuses' = 'commits';
 

@@ -50,6 +50,7 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
   readonly name: string;
   readonly incarnation: Incarnation;
   readonly logs: boolean;
+  readonly mayRefuse = false;
   /** Those that wait, and those on their way that are not safe elsewhere yet. */
   count = 0;
   /** Called once when the log can promise nothing any more. */
@@ -106,10 +107,10 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
 
   /** For a message with several routing keys. */
   withKeys(routingKeys: readonly string[]): QueueHandle {
-    const { name, incarnation, logs, parts } = this;
+    const { name, incarnation, logs, mayRefuse, parts } = this;
     const enqueue = (message: Message, slot: ConfirmSlot | null): void =>
       this.take(parts.dialects.withHeaders(message, { [keysHeader]: routingKeys }, []), slot);
-    return { name, incarnation, logs, enqueue };
+    return { name, incarnation, logs, mayRefuse, enqueue };
   }
 
   private take(message: Message, slot: ConfirmSlot | null): void {

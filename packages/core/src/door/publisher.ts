@@ -93,7 +93,7 @@ export class Publisher {
     }
     this.statistics.confirmed++;
     const tag: PublishTag = this.confirms.begin();
-    if (!route.logs || !message.persistent) {
+    if (!route.mayRefuse && !(route.logs && message.persistent)) {
       for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, null);
       this.confirms.confirm(tag);
       return;

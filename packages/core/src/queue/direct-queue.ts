@@ -7,6 +7,7 @@ export class DirectQueue implements QueueHandle {
   readonly name: string;
   readonly incarnation = '';
   readonly logs = false;
+  readonly mayRefuse = false;
   private readonly send: (message: Message) => void;
 
   constructor(name: string, send: (message: Message) => void) {

@@ -5,11 +5,17 @@ import type { QueueHandle } from './queue-handle.js';
 
 /** A message that is pending: it left its queue and is not yet where it goes. */
 export class Letter {
+  /** 0: it never was in the queue, and is lost when it is refused. */
   readonly position: Position;
-  readonly message: Message;
   readonly reason: DropReason;
   /** When it left. Milliseconds, node time. */
   readonly atMs: number;
+  /** Null while it is on disk alone. */
+  message: Message | null;
+  /** Of its body; 0 as long as nobody has read it since the start. */
+  bodyBytes: number;
+  /** It cannot be read back. */
+  isUnreadable = false;
   /** Targets that have not answered. */
   open = 0;
   isRefused = false;
@@ -18,9 +24,10 @@ export class Letter {
   /** Who has it, where another target refused. */
   taken: Set<Incarnation> | null = null;
 
-  constructor(position: Position, message: Message, reason: DropReason, atMs: number) {
+  constructor(position: Position, message: Message | null, reason: DropReason, atMs: number) {
     this.position = position;
     this.message = message;
+    this.bodyBytes = message === null ? 0 : message.bodyBytes;
     this.reason = reason;
     this.atMs = atMs;
   }
@@ -40,7 +47,10 @@ export class Handover implements ConfirmSlot {
 
   committed(): void {
     const { letter } = this;
-    if (letter.isShared) (letter.taken ??= new Set()).add(this.target.incarnation);
+    if (letter.isShared) {
+      letter.taken ??= new Set();
+      letter.taken.add(this.target.incarnation);
+    }
     if (--letter.open === 0) this.outbox.answered(letter);
   }
 

@@ -1,11 +1,16 @@
 import type { DeadLetterRouter, Nowhere, Source } from '../dead-letter/router.js';
+import { Deadline } from '../deadlines.js';
 import type { Message } from '../message.js';
-import type { DropReason, Position } from '../ports.js';
+import type { DropReason, PendingDrop, Position } from '../ports.js';
 import type { Flushable, Turn } from '../turn.js';
 import { Handover, Letter } from './letter.js';
 
 /** Letters sent in one go, so that others have their turns between. */
 const sendMax = 1024;
+/** Letters read from disk at once. */
+const loadMax = 64;
+/** What of the letters that nobody takes stays in memory. Bytes, of bodies. */
+const memoryBytesMax = 1024 * 1024;
 const retryFirstMs = 100;
 const retryLastMs = 30_000;
 /** What is lost is said so often, and counted between. */
@@ -16,6 +21,10 @@ export interface OutboxOwner extends Source {
   readonly deleted: boolean;
   /** The letter is where it belongs, or lost: it leaves the log. */
   departed(position: Position, message: Message): void;
+  /** Keeps a letter on disk alone. */
+  pageOut(position: Position, message: Message): void;
+  /** Reads such a letter, in a later turn; null: it cannot be read. */
+  readLetter(position: Position, done: (message: Message | null) => void): void;
 }
 
 /**
@@ -28,6 +37,7 @@ export class Outbox implements Flushable {
   sent = 0;
   /** Dropped, because there was nowhere to go. */
   lost = 0;
+  /** Letters that are pending. */
   count = 0;
   bytes = 0;
   private readonly owner: OutboxOwner;
@@ -39,9 +49,10 @@ export class Outbox implements Flushable {
   private toSend = 0;
   private refused: Letter[] = [];
   private inFlight = 0;
+  private loading = 0;
   /** Before the present try; 0: none was refused. */
   private delayMs = 0;
-  private isRetryDue = false;
+  private readonly nextTry: Deadline;
   private isScheduled = false;
   private lostUnsaid = 0;
   private saidAtMs = Number.NEGATIVE_INFINITY;
@@ -50,18 +61,46 @@ export class Outbox implements Flushable {
     this.owner = owner;
     this.router = router;
     this.turn = turn;
+    this.nextTry = new Deadline(turn.deadlines, () => this.retry());
+  }
+
+  /** Letters that are pending because a target refused; 0 while they only travel. */
+  get stuckCount(): number {
+    return this.isStuck ? this.count : 0;
+  }
+
+  get stuckBytes(): number {
+    return this.isStuck ? this.bytes : 0;
   }
 
   /** A target refused: nothing goes out before the next try has shown that it takes them again. */
-  get isStuck(): boolean {
+  private get isStuck(): boolean {
     return this.delayMs > 0;
   }
 
+  /** Position 0: the message never was in the queue, and goes out once. */
   add(position: Position, message: Message, reason: DropReason): void {
     message.keep();
-    this.waiting.push(new Letter(position, message, reason, this.turn.nowMs));
+    const letter = new Letter(position, message, reason, this.turn.nowMs);
+    if (this.isStuck) {
+      if (position === 0) {
+        this.lose('refused');
+        return;
+      }
+      this.putAside(letter);
+    }
+    this.push(letter);
+  }
+
+  /** What recovery found, by position. */
+  recover(found: readonly PendingDrop[]): void {
+    for (const { position, reason, atMs } of found) this.push(new Letter(position, null, reason, atMs));
+  }
+
+  private push(letter: Letter): void {
+    this.waiting.push(letter);
     this.count++;
-    this.bytes += message.bodyBytes;
+    this.bytes += letter.bodyBytes;
     if (this.isStuck) return;
     this.toSend++;
     this.schedule();
@@ -75,8 +114,11 @@ export class Outbox implements Flushable {
 
   endOfTurn(): void {
     this.isScheduled = false;
-    for (let left = sendMax; left > 0 && this.toSend > 0; left--) this.send(this.next());
-    if (this.toSend > 0) this.schedule();
+    for (let left = sendMax; left > 0 && this.toSend > 0 && this.loading === 0; left--) {
+      if (this.waiting[this.first]!.message === null) this.load();
+      else this.send(this.next());
+    }
+    if (this.toSend > 0 && this.loading === 0) this.schedule();
   }
 
   private next(): Letter {
@@ -92,9 +134,48 @@ export class Outbox implements Flushable {
     return letter;
   }
 
+  // ---- disk ------------------------------------------------------------------------------------------------------
+
+  /** What waits long waits on disk. */
+  private putAside(letter: Letter): void {
+    if (letter.message === null || this.bytes <= memoryBytesMax) return;
+    this.owner.pageOut(letter.position, letter.message);
+    letter.message = null;
+  }
+
+  /** Reads the next ones. */
+  private load(): void {
+    const letters = this.waiting.slice(this.first, this.first + Math.min(loadMax, this.toSend));
+    for (const letter of letters) {
+      if (letter.message !== null || letter.isUnreadable) continue;
+      this.loading++;
+      this.owner.readLetter(letter.position, (message) => this.loaded(letter, message));
+    }
+    if (this.loading === 0) this.leaveUnreadable();
+  }
+
+  private loaded(letter: Letter, message: Message | null): void {
+    letter.message = message;
+    letter.isUnreadable = message === null;
+    if (message !== null && letter.bodyBytes === 0) {
+      letter.bodyBytes = message.bodyBytes;
+      this.bytes += message.bodyBytes;
+    }
+    if (--this.loading === 0 && !this.owner.deleted) this.schedule();
+  }
+
+  /** It stays in the log, and the next start tries again; whoever could not read it has said why. */
+  private leaveUnreadable(): void {
+    const letter = this.next();
+    this.count--;
+    this.bytes -= letter.bodyBytes;
+  }
+
+  // ---- sending ---------------------------------------------------------------------------------------------------
+
   private send(letter: Letter): void {
-    const { message, reason, atMs, taken } = letter;
-    const onward = this.router.route(this.owner, message, reason, atMs);
+    const { reason, atMs, taken } = letter;
+    const onward = this.router.route(this.owner, letter.message!, reason, atMs);
     const targets = taken === null ? onward.queues : onward.queues.filter(({ incarnation }) => !taken.has(incarnation));
     this.inFlight++;
     letter.open = targets.length;
@@ -112,27 +193,41 @@ export class Outbox implements Flushable {
     if (!letter.isRefused) {
       this.sent++;
       this.finish(letter);
-      return;
+    } else if (letter.position === 0 || this.owner.deleted) {
+      this.lose(this.owner.deleted ? 'deleted' : 'refused');
+      this.finish(letter);
+    } else {
+      this.keep(letter);
     }
-    letter.isRefused = false;
-    this.inFlight--;
-    if (this.owner.deleted) {
-      this.lose('deleted');
-      return;
-    }
-    this.refused.push(letter);
-    if (this.isRetryDue) return;
-    this.isRetryDue = true;
-    this.delayMs = Math.min(retryLastMs, Math.max(retryFirstMs, this.delayMs * 2));
-    this.router.retries.after(this.delayMs, this);
   }
 
   private finish(letter: Letter): void {
     this.inFlight--;
     this.count--;
-    this.bytes -= letter.message.bodyBytes;
-    this.owner.departed(letter.position, letter.message);
+    this.bytes -= letter.bodyBytes;
+    if (letter.position !== 0) this.owner.departed(letter.position, letter.message!);
     if (this.isStuck && this.inFlight === 0 && this.toSend === 0 && this.refused.length === 0) this.goOn();
+  }
+
+  // ---- trying again ----------------------------------------------------------------------------------------------
+
+  private keep(letter: Letter): void {
+    letter.isRefused = false;
+    this.inFlight--;
+    this.putAside(letter);
+    this.refused.push(letter);
+    if (this.nextTry.atMs !== Number.POSITIVE_INFINITY) return;
+    this.delayMs = Math.min(retryLastMs, Math.max(retryFirstMs, this.delayMs * 2));
+    this.nextTry.set(this.turn.nowMs + this.delayMs);
+  }
+
+  private retry(): void {
+    const refused = this.refused.sort((a, b) => a.position - b.position);
+    this.waiting = [...refused, ...this.waiting.slice(this.first)];
+    this.refused = [];
+    this.first = 0;
+    this.toSend = this.waiting.length;
+    this.schedule();
   }
 
   /** Everything that was tried again was taken. */
@@ -142,24 +237,20 @@ export class Outbox implements Flushable {
     if (this.toSend > 0) this.schedule();
   }
 
-  retry(): void {
-    this.isRetryDue = false;
-    const refused = this.refused.sort((a, b) => a.position - b.position);
-    this.waiting = [...refused, ...this.waiting.slice(this.first)];
-    this.refused = [];
-    this.first = 0;
-    this.toSend = this.waiting.length;
-    this.schedule();
-  }
+  // ---- the end ---------------------------------------------------------------------------------------------------
 
   /** The queue ends: what was never tried goes out now, what was refused goes with the queue. */
   close(): void {
-    this.router.retries.forget(this);
-    const stuck = this.refused.length + (this.isStuck ? this.waiting.length - this.first : 0);
-    for (let i = 0; i < stuck; i++) this.lose('deleted');
-    if (!this.isStuck) while (this.toSend > 0) this.send(this.next());
+    this.nextTry.set(Number.POSITIVE_INFINITY);
+    if (!this.isStuck) while (this.toSend > 0 && this.waiting[this.first]!.message !== null) this.send(this.next());
+    const left = [...this.refused, ...this.waiting.slice(this.first)];
     this.refused = this.waiting = [];
     this.first = this.toSend = 0;
+    for (const letter of left) {
+      this.count--;
+      this.bytes -= letter.bodyBytes;
+      this.lose('deleted');
+    }
   }
 
   private lose(nowhere: Nowhere): void {

@@ -69,6 +69,12 @@ export class Paging {
     if (ready.hasHead || ready.isEmpty) this.wakeReaders();
   }
 
+  /** Reads a message that is not among those that wait; null: it cannot be read. */
+  readOne(position: Position, done: (message: Message | null) => void): void {
+    if (this.pages === null) done(null);
+    else this.pages.read(position, position, 1, ({ messages }) => done(messages[0]?.message ?? null));
+  }
+
   private wakeReaders(): void {
     if (this.readers.length === 0) return;
     const { readers } = this;
@@ -76,13 +82,17 @@ export class Paging {
     for (const reader of readers) reader();
   }
 
-  /** Forgets what is on disk alone; a read under way comes to nothing. The caller empties the rest, then calls `emptied`. */
-  forget(): void {
+  /**
+   * Forgets what is on disk alone, and calls `forgotten` with its positions; a read under way comes to nothing. The caller empties the
+   * rest, then calls `emptied`.
+   */
+  forget(forgotten: (first: Position, last: Position) => void): void {
     const { log, pages } = this;
     this.readEpoch++;
     this.isReading = false;
     this.ready.forgetPaged((first, last) => {
       pages?.forget(first, last);
+      forgotten(first, last);
       if (log === null) return;
       log.settle(first, last);
       this.persist.touch();

@@ -9,6 +9,8 @@ export interface QueueHandle {
   readonly incarnation: Incarnation;
   /** True when persistent messages are logged, so that their confirm has to wait for `slot`. */
   readonly logs: boolean;
+  /** True when it may refuse a message that it would not log, too. Who changes that raises the virtual host's version. */
+  readonly mayRefuse: boolean;
   /** Takes the message. `slot` is given when a confirm has to wait, and is told once: committed or refused. */
   enqueue(message: Message, slot: ConfirmSlot | null): void;
 }

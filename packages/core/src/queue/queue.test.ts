@@ -183,6 +183,7 @@ describe('queue', () => {
     expect(scene.queue.purge()).toBe(0);
     expect({ ...scene.queue.statistics }).toEqual({
       published: 4,
+      refused: 0,
       delivered: 2,
       deliveredSettled: 0,
       got: 0,

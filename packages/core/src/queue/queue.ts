@@ -7,9 +7,12 @@ import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
+import { Exit } from './exit.js';
 import { Expiry } from './expiry.js';
+import type { Got } from './got.js';
+import { LengthLimit } from './length-limit.js';
 import { type Memory, unboundedMemory } from './memory.js';
-import { Outbox } from './outbox.js';
+import type { Outbox } from './outbox.js';
 import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
@@ -22,13 +25,7 @@ import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
 import type { TurnOrder } from './turn-order.js';
 
-/** What basic.get gets. */
-export interface Got {
-  readonly message: Message;
-  readonly redelivered: boolean;
-  /** Null when it is settled by being taken. */
-  readonly delivery: Delivery | null;
-}
+export type { Got } from './got.js';
 
 /** Deliveries of one queue in one go, beside what came in meanwhile: a few milliseconds, so that others have theirs between. */
 const dispatchMax = 4096;
@@ -54,6 +51,7 @@ export class Queue implements QueueHandle, Flushable {
   private readonly persist: Persist;
   private readonly ready: ReadyMessages;
   private readonly paging: Paging;
+  private readonly exit: Exit;
   private readonly order: TurnOrder;
   private readonly pending = new Pending();
   /** The last position given. */
@@ -62,19 +60,18 @@ export class Queue implements QueueHandle, Flushable {
   private unsettledBytesCount = 0;
   /** Null as long as nothing here can expire. */
   private expiry: Expiry | null = null;
+  /** Null as long as there is no limit. */
+  private limit: LengthLimit | null = null;
   private dispatchAsked = false;
   /** Messages that had to wait since the last dispatch. */
   private arrivals = 0;
   private failed = false;
   deleted = false;
+  mayRefuse = false;
   /** What policies say; replaced, with the rules that follow from it, when another applies. */
   policy: EffectivePolicy = noPolicy;
   /** See `applyRules`. */
   rules: QueueRules;
-  /** The way to the dead-letter exchange. Without one, what is dropped is gone. */
-  deadLetterRouter: DeadLetterRouter | null = null;
-  /** Dead letters on their way; null until there is one. */
-  outbox: Outbox | null = null;
   /** Called when the last consumer went (auto-delete). */
   onUnused: (() => void) | null = null;
   /** Called once when the log can promise nothing any more. */
@@ -100,7 +97,8 @@ export class Queue implements QueueHandle, Flushable {
       this.paging.pageOut(position, message),
     );
     this.paging = new Paging(this.ready, log, persist, () => this.filled());
-    if (this.rules.ttlMs !== Number.POSITIVE_INFINITY) this.expiry = new Expiry(turn, this.ready, this);
+    this.exit = new Exit(this, { turn, persist, log, paging: this.paging, pending: this.pending });
+    this.obey();
     this.logs = log !== null;
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
@@ -110,12 +108,15 @@ export class Queue implements QueueHandle, Flushable {
   /** Takes what recovery found, before anything is enqueued or attached. */
   recover(found: RecoveredQueue): void {
     this.ready.recover(found);
+    this.exit.recover(found);
     this.lastPosition = found.last;
     if (found.mayExpire) this.mayExpire();
   }
 
-  /** Everything that recovery found stands: what expired while the node was down may go. */
+  /** Everything that recovery found stands: what expired while the node was down may go, and dead letters find their way. */
   opened(): void {
+    this.exit.opened();
+    this.trim();
     this.watchHead();
   }
 
@@ -129,6 +130,11 @@ export class Queue implements QueueHandle, Flushable {
   // ---- publish -------------------------------------------------------------------------------------------------
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
+    const { limit } = this;
+    if (limit?.refuses(this, message)) {
+      this.exit.refuse(message, slot);
+      return;
+    }
     this.statistics.published++;
     if (message.receivedAtMs === 0) message.receivedAtMs = this.turn.nowMs;
     const log = this.log;
@@ -159,7 +165,16 @@ export class Queue implements QueueHandle, Flushable {
     message.keep();
     this.arrivals++;
     this.ready.push(position, message);
+    if (limit !== null) this.trim();
     if (this.expiry !== null || message.expirationMs >= 0) this.mayExpire().arrived();
+  }
+
+  /** Drops the oldest as long as more waits than may. What has to be read for it goes when it was. */
+  private trim(): void {
+    const { limit, ready } = this;
+    if (limit === null) return;
+    while (ready.hasHead && limit.isExceeded(this)) this.dropHead('maxlen');
+    this.paging.fill();
   }
 
   // ---- deliver -------------------------------------------------------------------------------------------------
@@ -199,23 +214,28 @@ export class Queue implements QueueHandle, Flushable {
 
   /** More of what waits is in memory. */
   private filled(): void {
+    this.trim();
     if (!this.dispatchAsked) this.dispatch();
   }
 
   private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
     const statistics = this.statistics;
-    if (redelivered) statistics.redelivered++;
+    let shown = message;
+    if (redelivered) {
+      statistics.redelivered++;
+      shown = this.exit.shown(position, message);
+    }
     if (!consumer.spec.acknowledges) {
       statistics.deliveredSettled++;
-      const more = consumer.sink.deliver(consumer, message, redelivered, null);
-      this.gone(position, message, true);
+      const more = consumer.sink.deliver(consumer, shown, redelivered, null);
+      this.exit.gone(position, message, true);
       if (!more) consumer.pause();
       return;
     }
     message.keep();
     statistics.delivered++;
     const delivery = this.handOut(consumer, position, message, redelivered);
-    if (!consumer.sink.deliver(consumer, message, redelivered, delivery)) consumer.pause();
+    if (!consumer.sink.deliver(consumer, shown, redelivered, delivery)) consumer.pause();
   }
 
   private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): Delivery {
@@ -246,17 +266,18 @@ export class Queue implements QueueHandle, Flushable {
     const { ready, statistics } = this;
     const position = ready.headPosition;
     const redelivered = ready.headRedelivered;
-    const message = ready.shift();
+    const own = ready.shift();
     this.expiry?.headChanged();
     this.paging.fill();
     if (redelivered) statistics.redelivered++;
+    const message = redelivered ? this.exit.shown(position, own) : own;
     if (holder === null) {
       statistics.gotSettled++;
-      this.gone(position, message, true);
+      this.exit.gone(position, own, true);
       return { message, redelivered, delivery: null };
     }
     statistics.got++;
-    return { message, redelivered, delivery: this.handOut(holder, position, message, redelivered) };
+    return { message, redelivered, delivery: this.handOut(holder, position, own, redelivered) };
   }
 
   // ---- expiry ----------------------------------------------------------------------------------------------------
@@ -267,10 +288,15 @@ export class Queue implements QueueHandle, Flushable {
   }
 
   expireHead(): void {
+    this.dropHead('expired');
+    this.paging.fill();
+  }
+
+  /** The oldest, which is in memory. */
+  private dropHead(reason: DropReason): void {
     const { ready } = this;
     const position = ready.headPosition;
-    this.drop(position, ready.shift(), 'expired');
-    this.paging.fill();
+    this.exit.drop(position, ready.shift(), reason);
   }
 
   // ---- settle --------------------------------------------------------------------------------------------------
@@ -290,48 +316,22 @@ export class Queue implements QueueHandle, Flushable {
 
   private leave(position: Position, message: Message, outcome: Outcome): void {
     if (outcome === 'release') {
+      if (this.exit.isWornOut(position, message)) return;
       this.statistics.requeued++;
       this.ready.giveBack(position, message);
+      this.trim();
       if (message.expirationMs >= 0) this.mayExpire();
       this.askDispatch();
       return;
     }
     this.statistics.settled++;
-    if (outcome === 'accept') this.gone(position, message, true);
+    if (outcome === 'accept') this.exit.gone(position, message, true);
     else this.drop(position, message, 'rejected');
   }
 
-  /**
-   * The one way out for what no consumer accepted and is ready no more: to the dead-letter exchange, where the queue has one. The
-   * message stays in the log until it is safe there.
-   */
+  /** See `Exit.drop`: the one way out for what was not accepted. */
   drop(position: Position, message: Message, reason: DropReason): void {
-    this.statistics.dropped[reason]++;
-    if (this.rules.deadLetterExchange === null || this.deadLetterRouter === null) {
-      this.gone(position, message, false);
-      return;
-    }
-    if (this.log !== null && message.persistent) {
-      this.log.pend(position, reason);
-      this.persist.touch();
-    }
-    this.outbox ??= new Outbox(this, this.deadLetterRouter, this.turn);
-    this.outbox.add(position, message, reason);
-  }
-
-  /** Called by the outbox: the dead letter is where it belongs, or lost. */
-  departed(position: Position, message: Message): void {
-    if (!this.deleted) this.gone(position, message, false);
-  }
-
-  /** The message is out of this queue for good. */
-  private gone(position: Position, message: Message, accepted: boolean): void {
-    const log = this.log;
-    if (log === null || !message.persistent) return;
-    log.settle(position, position);
-    this.persist.touch();
-    // Rejected or dropped messages were promised to nobody yet, so their confirm waits for the sync as if they stayed.
-    if (accepted && position > log.committed && !this.pending.isEmpty) this.pending.accepted(position);
+    this.exit.drop(position, message, reason);
   }
 
   // ---- consumers -----------------------------------------------------------------------------------------------
@@ -397,17 +397,27 @@ export class Queue implements QueueHandle, Flushable {
   /** The queue was told something else: by a policy that came, changed or went. */
   applyRules(rules: QueueRules): void {
     this.rules = rules;
-    if (rules.ttlMs !== Number.POSITIVE_INFINITY) this.mayExpire();
+    this.obey();
+    this.trim();
     this.watchHead();
+  }
+
+  private obey(): void {
+    const { rules, mayRefuse } = this;
+    if (rules.ttlMs !== Number.POSITIVE_INFINITY) this.mayExpire();
+    this.limit = LengthLimit.of(rules);
+    this.mayRefuse = this.limit?.mayRefuse ?? false;
+    if (this.mayRefuse !== mayRefuse) this.exit.router?.routesChanged();
+    this.exit.obey(rules);
   }
 
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): number {
     const count = this.ready.length;
-    this.paging.forget();
+    this.paging.forget((first, last) => this.exit.forgotten(first, last));
     while (!this.ready.isEmpty) {
       const position = this.ready.headPosition;
-      this.gone(position, this.ready.shift(), false);
+      this.exit.gone(position, this.ready.shift(), false);
     }
     this.paging.emptied();
     this.statistics.purged += count;
@@ -421,7 +431,7 @@ export class Queue implements QueueHandle, Flushable {
     this.onUnused = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
-    this.outbox?.close();
+    this.exit.outbox?.close();
     this.expiry?.stop();
     this.paging.end(this.lastPosition);
     const consumers = this.roster.clear();
@@ -436,6 +446,16 @@ export class Queue implements QueueHandle, Flushable {
     this.failed = true;
     this.onLogFailed?.(error);
     this.pending.refuseAll('store-failed');
+  }
+
+  /** Dead letters on their way; null: there was none yet. */
+  get outbox(): Outbox | null {
+    return this.exit.outbox;
+  }
+
+  /** The way to the dead-letter exchange. Without one, what is dropped is gone. */
+  set deadLetterRouter(router: DeadLetterRouter | null) {
+    this.exit.router = router;
   }
 
   get readyCount(): number {

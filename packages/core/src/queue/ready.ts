@@ -4,6 +4,7 @@ import { type Memory, unboundedMemory } from './memory.js';
 import type { PageOut, ReadyMessages } from './ready-messages.js';
 import { ReturnedHeap } from './returned-heap.js';
 import { Ring } from './ring.js';
+import { Strays } from './strays.js';
 
 /**
  * The messages of a queue that wait for a consumer, in order of their positions:
@@ -31,6 +32,8 @@ export class Ready implements ReadyMessages {
   private stranded: Position[] = [];
   /** What stands at or below was perhaps delivered by an earlier life of the node. */
   private redeliveredUpTo: Position = 0;
+  /** Null: there are none. */
+  private strays: Strays | null = null;
   bytes = 0;
 
   constructor(memory: Memory = unboundedMemory(), pageOut: PageOut = () => undefined) {
@@ -87,15 +90,22 @@ export class Ready implements ReadyMessages {
     this.pageOut(position, message);
   }
 
-  recover({ first, last, count, bytes, deliveredUpTo }: RecoveredQueue): void {
+  recover({ first, last, count, bytes, deliveredUpTo, pending, visit }: RecoveredQueue): void {
     // What is published from now on was not delivered before, whatever the crash left open.
     this.redeliveredUpTo = Math.min(deliveredUpTo, last);
-    if (count === 0) return;
+    if (count === pending.length) return;
     this.pagedFrom = first;
     this.pagedTo = last;
-    this.pagedCount = count;
+    this.pagedCount = count - pending.length;
     this.pagedBytes = bytes;
-    this.bytes = bytes;
+    if (pending.length > 0) {
+      const strays = new Strays(pending);
+      this.strays = strays;
+      visit((position, _priority, bodyBytes) => {
+        if (strays.has(position)) this.pagedBytes -= bodyBytes;
+      });
+    }
+    this.bytes = this.pagedBytes;
   }
 
   read(pages: QueuePages, done: (read: LogRead) => void, bytesMax?: number): void {
@@ -103,7 +113,8 @@ export class Ready implements ReadyMessages {
     pages.read(this.pagedFrom, this.pagedTo, bytesMax ?? roomBytes, done);
   }
 
-  take(read: LogRead): void {
+  take(found: LogRead): void {
+    const read = this.strays === null ? found : this.strays.without(found);
     for (const { position, message } of read.messages) {
       this.front.push(position, message);
       this.pagedCount--;
@@ -173,7 +184,8 @@ export class Ready implements ReadyMessages {
 
   /** Forgets what is not in memory, and calls `range` with the ranges of positions in which it lies and nothing else does. */
   forgetPaged(range: (first: Position, last: Position) => void): void {
-    if (this.isPaged) range(this.pagedFrom, this.pagedTo);
+    if (this.isPaged && this.strays === null) range(this.pagedFrom, this.pagedTo);
+    else if (this.isPaged) this.strays!.between(this.pagedFrom, this.pagedTo, range);
     this.bytes -= this.pagedBytes;
     this.pagedFrom = 1;
     this.pagedTo = this.pagedCount = this.pagedBytes = 0;

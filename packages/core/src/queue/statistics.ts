@@ -3,6 +3,8 @@ import type { DropReason } from '../ports.js';
 /** What happened in a queue since it was declared or the broker started: plain numbers, sampled by whoever wants rates. */
 export class QueueStatistics {
   published = 0;
+  /** Publishes that a length limit refused. */
+  refused = 0;
   /** Pushed to consumers that acknowledge. */
   delivered = 0;
   /** Pushed to consumers that do not. */

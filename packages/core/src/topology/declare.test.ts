@@ -274,10 +274,14 @@ describe('queue.declare', () => {
   it('says once per argument that it has no effect yet', async () => {
     const kit = await TopologyKit.open();
     for (const name of ['a', 'b']) {
-      await declareQueue(kit.topology, kit.vhost, queue(name, { arguments: { 'x-max-length': 1, mine: 1 } }));
+      await declareQueue(
+        kit.topology,
+        kit.vhost,
+        queue(name, { arguments: { 'x-message-deduplication': true, mine: 1 } }),
+      );
     }
     expect(kit.platform.log.find('has no effect').map(({ message }) => message)).toEqual([
-      'queue argument x-max-length is kept but has no effect in this version',
+      'queue argument x-message-deduplication is kept but has no effect in this version',
     ]);
   });
 });

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Clock, Log, Random } from '@chapar/platform';
+import type { Log, Random } from '@chapar/platform';
 import type { Alarms } from '../alarms.js';
 import { type Arguments, canonical, noArguments } from '../arguments.js';
-import { Retries } from '../dead-letter/retries.js';
 import { DeadLetterRouter } from '../dead-letter/router.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
@@ -45,7 +44,6 @@ export interface TopologyParts {
   readonly logs: LogStore;
   readonly turn: Turn;
   readonly dialects: Dialects;
-  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly alarms: Alarms;
@@ -67,8 +65,6 @@ export class Topology {
   /** Called when an exchange that deletes itself lost its last binding, or a queue its last consumer. */
   onExchangeUnused: ((vhost: VirtualHost, exchange: Exchange) => void) | null = null;
   onQueueUnused: ((vhost: VirtualHost, queue: Queue) => void) | null = null;
-  /** Of dead letters that were refused. */
-  readonly retries: Retries;
   private readonly policies: Policies;
   private readonly persist: Persist;
   private readonly recovered = new Map<string, RecoveredQueue>();
@@ -77,7 +73,6 @@ export class Topology {
   constructor(parts: TopologyParts) {
     this.parts = parts;
     this.persist = new Persist(parts.turn, parts.logs);
-    this.retries = new Retries(parts.clock);
     this.policies = parts.policies ?? new Policies(parts.log);
     this.policies.onChanged = (name, change) => {
       const vhost = this.vhosts.get(name);
@@ -130,7 +125,7 @@ export class Topology {
     }
     const { dialects, log } = this.parts;
     const vhost = new VirtualHost(name, record, dialects);
-    vhost.deadLetterRouter = new DeadLetterRouter(vhost, dialects, this.retries, log);
+    vhost.deadLetterRouter = new DeadLetterRouter(vhost, dialects, log);
     this.vhosts.set(name, vhost);
     for (const [exchange, type, internal] of predeclared) {
       this.addExchange(vhost, type, {
