@@ -2,6 +2,8 @@ export class RabbitMQ {
   constructor(options?: { plugins?: readonly string[] });
   /** Of AMQP, on 127.0.0.1; while it runs. */
   readonly port: number;
+  /** Of the management API, on 127.0.0.1; with the plug-in `rabbitmq_management`, while it runs. */
+  readonly managementPort?: number;
   readonly name: string;
   static installed(): boolean;
   describe(): string;

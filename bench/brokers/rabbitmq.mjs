@@ -8,6 +8,7 @@ import { listenerPid } from './listener.mjs';
 
 // Not the one in /usr/sbin, which changes the user and logs to /var.
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+const MANAGEMENT = 'rabbitmq_management';
 const START_SECONDS_MAX = 120;
 // On millions of messages that were not written for a quick start.
 const RESTART_SECONDS_MAX = 900;
@@ -45,7 +46,11 @@ function writeConfiguration(directory, ports, plugins) {
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '');
   writeFileSync(join(directory, 'advanced.config'), '[].\n');
   writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
-  writeFileSync(join(directory, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${ports.amqp}\n`);
+  const settings = [`listeners.tcp.default = 127.0.0.1:${ports.amqp}`];
+  if (plugins.includes(MANAGEMENT)) {
+    settings.push(`management.tcp.port = ${ports.management}`, 'management.tcp.ip = 127.0.0.1');
+  }
+  writeFileSync(join(directory, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
 }
 
 export class RabbitMQ {
@@ -66,8 +71,8 @@ export class RabbitMQ {
 
   async start() {
     this.directory = mkdtempSync(join(tmpdir(), 'rabbitmq-bench-'));
-    const [amqp, dist, epmd] = await freePorts(3);
-    const ports = { amqp, dist, epmd };
+    const [amqp, dist, epmd, management] = await freePorts(4);
+    const ports = { amqp, dist, epmd, management };
     writeConfiguration(this.directory, ports, this.plugins);
     const env = environment(this.directory, ports);
     const logged = (logFile) => ({ cwd: this.directory, env, logFile: join(this.directory, logFile) });
@@ -77,6 +82,10 @@ export class RabbitMQ {
     this.spawn = () => start(SERVER, [], logged('server.log'));
     this.running = this.spawn();
     await untilListening(this.running, amqp, START_SECONDS_MAX);
+    if (this.plugins.includes(MANAGEMENT)) {
+      await untilListening(this.running, management, START_SECONDS_MAX);
+      this.managementPort = management;
+    }
     this.port = amqp;
     this.pid = listenerPid(amqp);
   }

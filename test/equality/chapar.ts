@@ -20,6 +20,12 @@ function placeOf(node: SimNode): Place {
     pausesMax: 3,
     pause: () => node.idle(),
     wait: (ms) => node.advance(ms),
+    async policy({ kind, name, pattern, definition, priority, applyTo }) {
+      const { records } = node.broker;
+      const record = { pattern, definition, priority, 'apply-to': applyTo };
+      if (definition === null) await node.settle(records.delete(kind, '/', name));
+      else await node.settle(records.put(kind, ['/', name], record));
+    },
     async dial(): Promise<Line> {
       const peer = await node.peer();
       return {

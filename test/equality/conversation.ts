@@ -1,5 +1,5 @@
 import { Masks } from './masks.js';
-import type { Place } from './place.js';
+import type { Place, PolicyWish } from './place.js';
 import { Speaker } from './speaker.js';
 
 /** A scripted session of one or more clients; what they and the broker say becomes the transcript. */
@@ -9,6 +9,8 @@ export interface Session {
   readonly about: string;
   play(conversation: Conversation): Promise<void>;
 }
+
+type Definition = PolicyWish['definition'];
 
 /** What all clients of a session say and hear, step by step: within a step, in the order of clients and their channels. */
 export class Conversation {
@@ -32,6 +34,19 @@ export class Conversation {
 
   note(lines: readonly string[]): void {
     this.lines.push(...lines.map((line) => this.masks.apply(line)));
+  }
+
+  /** An administrator sets a policy, then everybody listens. */
+  policy(name: string, pattern: string, definition: Definition, more: Partial<PolicyWish> = {}): Promise<void> {
+    return this.administer({ kind: 'policies', name, pattern, definition, priority: 0, applyTo: 'all', ...more });
+  }
+
+  private async administer(wish: PolicyWish): Promise<void> {
+    const { kind, name, pattern, definition, priority, applyTo } = wish;
+    const set = `${pattern} ${JSON.stringify(definition)} priority ${priority} on ${applyTo}`;
+    this.note([`-- ${kind} '${name}': ${definition === null ? 'none' : set}`]);
+    await this.place.policy(wish);
+    await this.listen();
   }
 
   /** Time passes, then everybody listens. */

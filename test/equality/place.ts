@@ -9,6 +9,16 @@ export interface Line {
   hangUp(): Promise<void>;
 }
 
+/** What an administrator sets; a definition of null takes it away. */
+export interface PolicyWish {
+  readonly kind: 'policies' | 'operator-policies';
+  readonly name: string;
+  readonly pattern: string;
+  readonly definition: { readonly [setting: string]: string | number } | null;
+  readonly priority: number;
+  readonly applyTo: 'all' | 'queues' | 'exchanges';
+}
+
 /** Where a session takes place: a broker, and the time that it lives in. */
 export interface Place {
   /** Connected and open, as guest in the virtual host "/". */
@@ -19,6 +29,8 @@ export interface Place {
   readonly quietPauses: number;
   /** After so many pauses an answer that is still owed will not come. */
   readonly pausesMax: number;
+  /** Sets or takes away a policy in the virtual host "/", and lets it act. */
+  policy(wish: PolicyWish): Promise<void>;
   /** Lets milliseconds pass. */
   wait(ms: number): Promise<void>;
 }

@@ -1,20 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RabbitMQ } from '../../bench/brokers/rabbitmq.mjs';
 import { AmqpPeer } from '../support/amqp-peer.js';
-import type { Line, Place, Stage } from './place.js';
+import type { Line, Place, PolicyWish, Stage } from './place.js';
 
 const PAUSE_MS = 30;
+const POLICY_MS = 200;
 
 export const isInstalled = (): boolean => RabbitMQ.installed();
 
 /** Debian's RabbitMQ as a private process. After each session its connections are closed and what it declared is deleted. */
 export async function startRabbitMQ(): Promise<Stage> {
-  const server = new RabbitMQ({ plugins: ['rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange'] });
+  const plugins = ['rabbitmq_consistent_hash_exchange', 'rabbitmq_random_exchange', 'rabbitmq_management'];
+  const server = new RabbitMQ({ plugins });
   await server.start();
   const url = `amqp://guest:guest@127.0.0.1:${server.port}`;
   return {
     async play(session) {
-      const place = new RabbitPlace(url);
+      const place = new RabbitPlace(url, `http://127.0.0.1:${server.managementPort}/api`);
       try {
         await session(place);
       } finally {
@@ -29,12 +31,15 @@ class RabbitPlace implements Place {
   readonly quietPauses = 3;
   readonly pausesMax = 100;
   private readonly url: string;
+  private readonly api: string;
   private readonly peers: AmqpPeer[] = [];
   private readonly queues = new Set<string>();
   private readonly exchanges = new Set<string>();
+  private readonly policies = new Map<string, PolicyWish>();
 
-  constructor(url: string) {
+  constructor(url: string, api: string) {
     this.url = url;
+    this.api = api;
   }
 
   async dial(): Promise<Line> {
@@ -57,6 +62,23 @@ class RabbitPlace implements Place {
     };
   }
 
+  async policy(wish: PolicyWish): Promise<void> {
+    const { kind, name, pattern, definition, priority, applyTo } = wish;
+    this.policies.set(`${kind}/${name}`, wish);
+    const body = JSON.stringify({ pattern, definition, priority, 'apply-to': applyTo });
+    const answer = await fetch(`${this.api}/${kind}/%2F/${name}`, {
+      method: definition === null ? 'DELETE' : 'PUT',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+      },
+      ...(definition === null ? {} : { body }),
+    });
+    if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status}: ${await answer.text()}`);
+    // Queues and exchanges hear of it one after the other.
+    await sleep(POLICY_MS);
+  }
+
   async pause(): Promise<void> {
     await sleep(PAUSE_MS);
   }
@@ -67,6 +89,7 @@ class RabbitPlace implements Place {
 
   async clear(): Promise<void> {
     for (const peer of this.peers) peer.destroy();
+    for (const wish of this.policies.values()) await this.policy({ ...wish, definition: null });
     const peer = await AmqpPeer.open(this.url);
     let channel = 0;
     const remove = async (name: string, kind: 'queue' | 'exchange') => {

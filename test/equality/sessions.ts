@@ -5,6 +5,7 @@ import { expiring } from './sessions/expiring.js';
 import { hashing } from './sessions/hashing.js';
 import { limiting } from './sessions/limiting.js';
 import { ordering } from './sessions/ordering.js';
+import { policing } from './sessions/policing.js';
 import { publishing } from './sessions/publishing.js';
 import { settling } from './sessions/settling.js';
 
@@ -17,4 +18,5 @@ export const sessions: readonly Session[] = [
   ...limiting,
   ...ordering,
   ...hashing,
+  ...policing,
 ];

@@ -220,7 +220,7 @@ export const channelErrorCases = {
     },
   },
   queueLimit: {
-    text: "cannot declare queue 'one-more' in vhost '/': queue limit in vhost '/' (2) is reached",
+    text: "cannot declare queue 'one-more': queue limit in vhost '/' (2) is reached",
     method: [50, 10],
     prepare: (node) => node.settle(node.broker.records.put('vhost-limits', ['/', 'max-queues'], 2)),
     provoke: saying(

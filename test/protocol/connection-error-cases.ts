@@ -52,6 +52,26 @@ export const connectionErrorCases = {
     limits: { connectionsMax: 1 },
     inHandshake: (node) => opening(node, {}),
   },
+  vhostConnectionLimit: {
+    text: "access to vhost 'full' refused for user 'guest': connection limit (0) is reached",
+    method: [10, 40],
+    prepare: async (node) => {
+      const properties = { description: '', tags: [], defaultQueueType: 'classic' };
+      await node.settle(node.broker.putVirtualHost('full', properties));
+      await node.settle(node.broker.permissions.set('full', 'guest', { configure: '', write: '', read: '' }));
+      await node.settle(node.broker.records.put('vhost-limits', ['full', 'max-connections'], 0));
+    },
+    inHandshake: (node) => opening(node, { vhost: 'full' }),
+  },
+  userConnectionLimit: {
+    text: "connection refused for user 'limited': user connection limit (0) is reached",
+    method: [10, 40],
+    prepare: async (node) => {
+      await node.addUser('limited', {});
+      node.users.add('limited', { limits: { 'max-connections': 0 } });
+    },
+    inHandshake: (node) => opening(node, { user: 'limited' }),
+  },
   channelLimit: {
     text: 'number of channels opened (3) has reached the negotiated channel_max (2)',
     method: [20, 10],

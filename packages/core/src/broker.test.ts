@@ -228,33 +228,35 @@ describe('limits', () => {
       return (error as Error).message;
     }
   };
-  const refused = (what: string, limit: number) =>
-    `NOT_ALLOWED - connection refused: ${what} connection limit (${limit}) is reached`;
+  const refusedByVhost = (limit: number) =>
+    `NOT_ALLOWED - access to vhost '/' refused for user 'alice': connection limit (${limit}) is reached`;
 
   it('of the node, the virtual host and the user on connections', async () => {
     const broker = await open(undefined, undefined, limited({ 'max-connections': 1 }));
     await broker.permissions.set('/', 'alice', everything);
     expect(await enter(broker)).toBe('in');
     const mine = connection(broker, 'other', 'alice');
-    expect(await enter(broker)).toBe(refused("user 'alice'", 1));
+    expect(await enter(broker)).toBe(
+      "NOT_ALLOWED - connection refused for user 'alice': user connection limit (1) is reached",
+    );
     broker.closeWhere(() => true, '');
     expect(mine.closed).toHaveLength(1);
     await broker.records.put('vhost-limits', ['/', 'max-connections'], 1);
     connection(broker, 'other', 'bob');
     expect(await enter(broker)).toBe('in');
     connection(broker, '/', 'bob');
-    expect(await enter(broker)).toBe(refused("vhost '/'", 1));
+    expect(await enter(broker)).toBe(refusedByVhost(1));
     await broker.records.put('vhost-limits', ['/', 'max-connections'], -1);
     expect(await enter(broker)).toBe('in');
     connection(broker, '/', 'bob');
-    expect(await enter(broker)).toBe(refused('node', 3));
+    expect(await enter(broker)).toBe('NOT_ALLOWED - connection refused: node connection limit (3) is reached');
   });
 
   it('of 0 let nobody in', async () => {
     const broker = await open();
     await broker.permissions.set('/', 'alice', everything);
     await broker.records.put('vhost-limits', ['/', 'max-connections'], 0);
-    expect(await enter(broker)).toBe(refused("vhost '/'", 0));
+    expect(await enter(broker)).toBe(refusedByVhost(0));
   });
 
   it('of the user on channels, over all its connections', async () => {

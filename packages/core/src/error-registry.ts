@@ -252,9 +252,23 @@ export const errorRegistry = {
   connectionLimit: connection(
     530,
     'NOT_ALLOWED',
-    'connection refused: {what} connection limit ({limit}) is reached',
-    'A limit on connections of the node, virtual host or user is reached.',
-    'Close connections, or raise limits.connectionMax, the vhost limit max-connections or the user limit max-connections.',
+    'connection refused: node connection limit ({limit}) is reached',
+    'The node has as many connections as it may have.',
+    'Close connections, or raise limits.connectionMax.',
+  ),
+  vhostConnectionLimit: connection(
+    530,
+    'NOT_ALLOWED',
+    "access to vhost '{vhost}' refused for user '{user}': connection limit ({limit}) is reached",
+    'The limit max-connections of the virtual host is reached.',
+    'Close connections to the virtual host, or raise its limit (PUT /api/vhost-limits/VHOST/max-connections).',
+  ),
+  userConnectionLimit: connection(
+    530,
+    'NOT_ALLOWED',
+    "connection refused for user '{user}': user connection limit ({limit}) is reached",
+    'The limit max-connections of the user is reached.',
+    'Close connections of the user, or raise its limit (PUT /api/user-limits/USER/max-connections).',
   ),
   channelLimit: connection(
     530,
@@ -273,7 +287,7 @@ export const errorRegistry = {
   queueLimit: channel(
     406,
     'PRECONDITION_FAILED',
-    "cannot declare queue '{queue}' in vhost '{vhost}': queue limit in vhost '{vhost}' ({limit}) is reached",
+    "cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({limit}) is reached",
     'The limit max-queues of the virtual host is reached.',
     'Delete queues that are no longer used, or raise the limit.',
   ),

@@ -42,14 +42,14 @@ export class Limits {
   /** 530 when one more connection would pass a limit of the node, the virtual host or the user. */
   assertConnection(vhost: string, user: string): void {
     const { connectionsMax } = this.node;
-    if (this.connections.size >= connectionsMax) throw refused('node', connectionsMax);
+    if (this.connections.size >= connectionsMax) throw brokerError('connectionLimit', { limit: connectionsMax });
     const vhostMax = bound(this.records.get('vhost-limits', vhost, 'max-connections'));
     const userMax = bound(this.users.get(user)?.limits['max-connections']);
     if (vhostMax !== Infinity && this.count((each) => each.vhost === vhost) >= vhostMax) {
-      throw refused(`vhost '${vhost}'`, vhostMax);
+      throw brokerError('vhostConnectionLimit', { vhost, user, limit: vhostMax });
     }
     if (userMax !== Infinity && this.count((each) => each.principal.user === user) >= userMax) {
-      throw refused(`user '${user}'`, userMax);
+      throw brokerError('userConnectionLimit', { user, limit: userMax });
     }
   }
 
@@ -71,8 +71,4 @@ export class Limits {
 
 function bound(limit: unknown): number {
   return typeof limit === 'number' && limit >= 0 ? limit : Infinity;
-}
-
-function refused(what: string, limit: number) {
-  return brokerError('connectionLimit', { what, limit });
 }
