@@ -269,6 +269,19 @@ describe('a delayed message', () => {
     );
   });
 
+  test('waits as a dead letter, too, also of a queue that is called as the exchange', async () => {
+    await declare('fanout');
+    await queue('end');
+    await consume('end');
+    const args = fieldTable({ 'x-message-ttl': 50, 'x-dead-letter-exchange': 'later' });
+    await peer.call(1, { name: 'queue.declare', queue: 'later', arguments: args }, 'queue.declare-ok');
+    publish('x', 300, { exchange: '', key: 'later' });
+    await node.advance(340);
+    expect(await bodies()).toEqual([]);
+    await node.advance(15);
+    expect(await bodies()).toEqual(['x']);
+  });
+
   test('goes in order with others of the same time, small and large', async () => {
     await declare('fanout');
     await queue('q');

@@ -75,7 +75,6 @@ class Kit {
     this.turn = new Turn(this.platform.clock);
     if (wallMs > 0) this.turn.startNotBefore(wallMs);
     this.delayed = new DelayedMessages({
-      name: 'later',
       incarnation: 'later #1',
       turn: this.turn,
       persist: new Persist(this.turn, logs),

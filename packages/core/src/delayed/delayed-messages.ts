@@ -19,7 +19,7 @@ const keysHeader = 'x-chapar-delayed-keys';
 /** Stamps are whole milliseconds, rounded down: one more, and no message goes early. */
 const roundingMs = 1;
 /** Read back together: so many messages, and so many bytes as far as one knows before. */
-const batchMax = 256;
+const batchMax = 1024;
 const batchBytesMax = 4 * 1024 * 1024;
 /** On their way and not committed; more wait until these are through. */
 const departuresMax = 8192;
@@ -30,7 +30,6 @@ const retryMsMin = 1000;
 const retryMsMax = 60_000;
 
 export interface DelayedParts {
-  readonly name: string;
   /** Of the exchange, and of its log. */
   readonly incarnation: Incarnation;
   readonly turn: Turn;
@@ -47,7 +46,8 @@ export interface DelayedParts {
  * position is due. A message is settled in the log when the queues that it went to have committed it.
  */
 export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
-  readonly name: string;
+  /** No queue's: a dead letter that comes here has not died here, whatever the exchange is called. */
+  readonly name = '';
   readonly incarnation: Incarnation;
   readonly logs: boolean;
   readonly mayRefuse = false;
@@ -75,7 +75,6 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
 
   constructor(parts: DelayedParts) {
     this.parts = parts;
-    this.name = parts.name;
     this.incarnation = parts.incarnation;
     this.deadline = new Deadline(parts.turn.deadlines, () => this.release());
     const { log } = parts;

@@ -200,9 +200,8 @@ export class Topology {
 
   private delayedMessages(vhost: VirtualHost, exchange: Exchange): DelayedMessages {
     const { turn, dialects, logs } = this.parts;
-    const { name, incarnation, durable } = exchange.properties;
+    const { incarnation, durable } = exchange.properties;
     const delayed = new DelayedMessages({
-      name,
       incarnation,
       turn,
       dialects,
