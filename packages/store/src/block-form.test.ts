@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BODY_WORD, blockPositions, GENERATION_WORD, OFFSET_WORD, slotWords } from './block.js';
+import { blockPositions, GENERATION_WORD, HEAD_WORD, headWord, OFFSET_WORD, slotWords } from './block.js';
 import { blockFormBytesMax, readBlockForm, writeBlockForm } from './block-form.js';
 
 const emptySlots = () => new Uint32Array(slotWords * blockPositions);
@@ -9,16 +9,17 @@ interface Slot {
   readonly length: number;
   readonly generation: number;
   readonly offset: number;
-  readonly body: number;
+  readonly head: number;
+  readonly priority?: number;
 }
 
 function slotsOf(entries: ReadonlyMap<number, Slot>): Uint32Array {
   const slots = emptySlots();
-  for (const [i, { length, generation, offset, body }] of entries) {
+  for (const [i, { length, generation, offset, head, priority }] of entries) {
     slots[slotWords * i] = length;
     slots[slotWords * i + GENERATION_WORD] = generation;
     slots[slotWords * i + OFFSET_WORD] = offset;
-    slots[slotWords * i + BODY_WORD] = body;
+    slots[slotWords * i + HEAD_WORD] = headWord(head, priority ?? 0);
   }
   return slots;
 }
@@ -44,7 +45,7 @@ function backlog(group: number, bodyOf: (i: number) => number): Map<number, Slot
   for (let i = 0; i < blockPositions; i++) {
     if (i % group === 0) offset += 40;
     const body = bodyOf(i);
-    entries.set(i, { length: body + 50, generation: 3, offset, body });
+    entries.set(i, { length: body + 50, generation: 3, offset, head: 50 });
     offset += body + 50;
   }
   return entries;
@@ -52,8 +53,18 @@ function backlog(group: number, bodyOf: (i: number) => number): Map<number, Slot
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const slot = fc
-  .record({ length: fc.integer({ min: 9, max: 0xffff_ffff }), generation: u32, offset: u32, share: fc.nat(1000) })
-  .map(({ length, share, ...rest }) => ({ ...rest, length, body: Math.floor((length * share) / 1000) }));
+  .record({
+    length: fc.integer({ min: 9, max: 0xffff_ffff }),
+    generation: u32,
+    offset: u32,
+    share: fc.nat(1000),
+    priority: fc.nat(255),
+  })
+  .map(({ length, share, ...rest }) => ({
+    ...rest,
+    length,
+    head: Math.min(0xff_ffff, Math.floor((length * share) / 1000)),
+  }));
 
 describe('the short form of a block', () => {
   it('takes next to nothing for messages of one size', () => {
@@ -68,7 +79,7 @@ describe('the short form of a block', () => {
 
   it('holds nothing, holes, and entries that do not stand in order', () => {
     expect(expectRoundTrip(new Map()).length).toBe(0);
-    const place = { length: 60, generation: 1, offset: 76, body: 10 };
+    const place = { length: 60, generation: 1, offset: 76, head: 50 };
     expectRoundTrip(new Map([[63, place]]));
     expectRoundTrip(
       new Map([

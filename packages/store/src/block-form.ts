@@ -1,5 +1,5 @@
 import { readVarint, varintLength, writeVarint } from '@chapar/bytes';
-import { BODY_WORD, blockPositions, GENERATION_WORD, OFFSET_WORD, slotWords } from './block.js';
+import { blockPositions, GENERATION_WORD, HEAD_WORD, OFFSET_WORD, slotWords } from './block.js';
 
 // A block in few bytes. Neighbours have much in common: they stand one behind another in one file, and are often of one size.
 // Runs of entries that differ in nothing but their offset; each says only what is new beside the run before it (docs/FORMAT.md).
@@ -27,7 +27,7 @@ export function writeBlockForm(slots: Uint32Array, out: Uint8Array, at: number):
       continue;
     }
     const runLength = slots[slot]!;
-    const runHead = runLength - slots[slot + BODY_WORD]!;
+    const runHead = slots[slot + HEAD_WORD]!;
     const runGeneration = slots[slot + GENERATION_WORD]!;
     const runOffset = slots[slot + OFFSET_WORD]!;
     const count = runCount(slots, i);
@@ -80,7 +80,7 @@ function runCount(slots: Uint32Array, first: number): number {
   for (; i < blockPositions; i++) {
     const at = slotWords * i;
     if (slots[at] !== slots[from] || slots[at + GENERATION_WORD] !== slots[from + GENERATION_WORD]) break;
-    if (slots[at + BODY_WORD] !== slots[from + BODY_WORD]) break;
+    if (slots[at + HEAD_WORD] !== slots[from + HEAD_WORD]) break;
     if (slots[at + OFFSET_WORD]! - slots[at - slotWords + OFFSET_WORD]! !== stride) break;
   }
   return i - first;
@@ -109,13 +109,14 @@ export function readBlockForm(buf: Uint8Array, at: number, end: number, slots: U
     if ((flags & OFFSET) !== 0) offset += unzigzag(field());
     const gap = (flags & GAP) === 0 ? 0 : field();
     if ((flags & HEAD) !== 0) head = field();
-    if (i + count > blockPositions || length === 0 || head > length || offset < 0 || generation < 0) return -1;
+    if (i + count > blockPositions || length === 0 || (head & 0xff_ffff) > length || offset < 0 || generation < 0)
+      return -1;
     for (const last = i + count; i < last; i++) {
       const slot = slotWords * i;
       slots[slot] = length;
       slots[slot + GENERATION_WORD] = generation;
       slots[slot + OFFSET_WORD] = offset;
-      slots[slot + BODY_WORD] = length - head;
+      slots[slot + HEAD_WORD] = head;
       offset += length + gap;
     }
     live += count;

@@ -2,16 +2,17 @@ import { crc32c } from '@chapar/bytes';
 import { ForeignFileError, NewerFormatError } from './format-error.js';
 
 /** What a log file is for; the first eight bytes say it. */
-export type FileKind = 'wal' | 'metadata' | 'pages';
+export type FileKind = 'wal' | 'metadata' | 'pages' | 'checkpoint';
 
 /** The versions that this code writes, and the newest that it reads; it reads the one before, too. */
-const versions: Record<FileKind, number> = { wal: 2, metadata: 1, pages: 2 };
+const versions: Record<FileKind, number> = { wal: 2, metadata: 1, pages: 2, checkpoint: 1 };
 export const FILE_HEADER_BYTES = 36;
 
 const magics: Record<FileKind, Buffer> = {
   wal: Buffer.from('CHPRWAL\n'),
   metadata: Buffer.from('CHPRMET\n'),
   pages: Buffer.from('CHPRPAG\n'),
+  checkpoint: Buffer.from('CHPRCKP\n'),
 };
 const VERSION_AT = 8;
 const GENERATION_AT = 12;

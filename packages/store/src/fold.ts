@@ -1,4 +1,5 @@
-import type { Incarnation, Position, RecoveredQueue } from '@chapar/core';
+import type { Incarnation, Position } from '@chapar/core';
+import type { CheckpointHead, CheckpointReader, QueueOpener } from './checkpoint-form.js';
 import {
   ENTRY_DELIVERED,
   ENTRY_PEND,
@@ -13,7 +14,6 @@ import {
 import { UnknownEntryError } from './format-error.js';
 import type { Generation } from './generation.js';
 import { Marks } from './marks.js';
-import { Priorities } from './priorities.js';
 import {
   publishBodyBytes,
   publishExpires,
@@ -44,7 +44,6 @@ export class Fold {
   lastStampMs = 0;
   /** Marks of a clean stop; those of an earlier life say nothing about this one. */
   private readonly delivered = new Map<WalQueueLog, Delivered>();
-  private readonly priorities = new Map<WalQueueLog, Priorities>();
   private stopped = false;
   private readonly open: (number: number, incarnation: Incarnation) => WalQueueLog;
 
@@ -59,12 +58,17 @@ export class Fold {
     return { deliveredUpTo: delivered.upTo, deliveredByLevel: delivered.byLevel };
   }
 
-  /** Goes over the queue's live messages with their priorities; these are kept as long as somebody keeps this function. */
-  visit(log: WalQueueLog): RecoveredQueue['visit'] {
-    const priorities = this.priorities.get(log);
-    return (visitor) => {
-      log.live.visit((position, bodyBytes) => visitor(position, priorities?.get(position) ?? 0, bodyBytes));
+  /** Goes on from what a checkpoint says, before any entry. Throws CursorError or RangeError for what no checkpoint says. */
+  restore({ queueNumberMax, lastStampMs, isStopped }: CheckpointHead, queues: CheckpointReader): void {
+    this.numberMax = queueNumberMax;
+    this.lastStampMs = lastStampMs;
+    this.stopped = isStopped;
+    const open: QueueOpener = (number, incarnation) => {
+      const log = this.open(number, incarnation);
+      this.byNumber.set(number, log);
+      return log;
     };
+    queues.queues(open, (log, delivered) => this.delivered.set(log, delivered));
   }
 
   /** Takes one healthy entry; false when it names a queue whose opening is missing. */
@@ -102,17 +106,9 @@ export class Fold {
     if (log === undefined) return false;
     const position = publishPosition(buf, at);
     log.next = Math.max(log.next, position + 1);
-    log.live.add(position, end - at, publishBodyBytes(buf, at, end), generation, offset);
+    log.live.add(position, end - at, publishBodyBytes(buf, at, end), publishPriority(buf, at), generation, offset);
     if (publishExpires(buf, at)) log.mayExpire = true;
-    const priority = publishPriority(buf, at);
-    if (priority > 0) this.prioritiesOf(log).set(position, priority);
     return this.stamp(publishReceivedAtMs(buf, at));
-  }
-
-  private prioritiesOf(log: WalQueueLog): Priorities {
-    let priorities = this.priorities.get(log);
-    if (priorities === undefined) this.priorities.set(log, (priorities = new Priorities()));
-    return priorities;
   }
 
   private settle(buf: Buffer, at: number, end: number): boolean {
@@ -178,7 +174,6 @@ export class Fold {
     log.marks = null;
     this.byNumber.delete(number);
     this.delivered.delete(log);
-    this.priorities.delete(log);
     return true;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock, Log, Timer } from '@chapar/platform';
-import { Gathering } from './gathering.js';
+import { Gathering, type SyncWaiter } from './gathering.js';
 import type { Generation } from './generation.js';
 import type { LogPlace } from './group.js';
 import { fileBytesLimit } from './live.js';
@@ -12,6 +12,8 @@ export interface GroupOwner {
   sending(): void;
   /** Whether something waits for `sending`. */
   readonly hasMore: boolean;
+  /** A group, which ends here, is about to be written: somebody who wants to know when it is synced, or nobody. */
+  sealed(end: LogPlace): SyncWaiter | null;
   /** A group is through. */
   completed(): void;
   /** There is no room for a group, which is kept and tried again: at once when the answer is true (room was made), else later. */
@@ -101,6 +103,11 @@ export class GroupCommit {
     return this.gathering.gatheredBytes;
   }
 
+  /** Everything before it is on the disk. */
+  get syncedPlace(): LogPlace {
+    return this.synced;
+  }
+
   /** Whether a group may still go to this file, or is on its way. */
   isInUse(generation: Generation): boolean {
     return generation === this.files.current || generation === this.written || generation === this.inFlight?.generation;
@@ -158,6 +165,11 @@ export class GroupCommit {
     this.isWriteDue = false;
     const group = this.takeGathering();
     group.generation.takenBytes += group.gatheredBytes;
+    const waiter = this.owner.sealed({ generation: group.generation.number, offset: group.generation.takenBytes });
+    if (waiter !== null) {
+      group.isUrgent = true;
+      group.waiters.push(waiter);
+    }
     for (const log of group.touched) {
       log.sealed = log.next - 1;
       log.isTouched = false;

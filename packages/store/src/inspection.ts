@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type JsonValue, type MetadataEntry, metadataKeyParts, type Position } from '@chapar/core';
 import { type Disk, type Platform, ReadOnlyDisk } from '@chapar/platform';
+import { readCheckpoint } from './checkpoint-file.js';
 import {
   ENTRY_DELIVERED,
   ENTRY_PEND,
@@ -14,13 +15,13 @@ import {
 } from './entry.js';
 import { Fold } from './fold.js';
 import { DamagedFileError } from './format-error.js';
-import { Generations } from './generation.js';
+import { Generation, Generations } from './generation.js';
 import { readIdentity } from './identity.js';
 import { walkEntries } from './log-file.js';
 import { MetadataFile } from './metadata-file.js';
 import { publishPosition, publishQueueNumber } from './publish-entry.js';
-import { WalQueueLog } from './queue-log.js';
-import { type Damage, Recovery } from './recovery.js';
+import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
+import { type Damage, MissingFile, Recovery } from './recovery.js';
 
 /** One queue's messages, as they would be there after a start. */
 export interface InspectedQueue {
@@ -50,6 +51,20 @@ export interface InspectedFile {
   readonly entries: Readonly<Record<string, number>>;
 }
 
+/** What a start would go on from. */
+export interface InspectedCheckpoint {
+  readonly path: string;
+  readonly bytes: number;
+  /** False: a start folds all of the log. */
+  readonly isHealthy: boolean;
+  /** A start folds the log from this file and offset on; 0 when it is damaged. */
+  readonly generation: number;
+  readonly offset: number;
+  /** Queues in it, and messages that were live then. */
+  readonly queues: number;
+  readonly messages: number;
+}
+
 /** What stands in a data directory. */
 export interface Inspection {
   readonly dataDir: string;
@@ -58,6 +73,8 @@ export interface Inspection {
   readonly metadata: { readonly revision: number; readonly entries: Readonly<Record<string, number>> } | null;
   readonly queues: readonly InspectedQueue[];
   readonly files: readonly InspectedFile[];
+  /** Null: there is none. */
+  readonly checkpoint: InspectedCheckpoint | null;
   readonly damages: readonly Damage[];
 }
 
@@ -91,7 +108,8 @@ export async function inspectDirectory(
     .map((queue) => ({ ...(names.get(queue.incarnation) ?? { vhost: null, name: null, kind: null }), ...queue }))
     .sort((a, b) => compare(a.vhost, b.vhost) || compare(a.name, b.name) || compare(a.incarnation, b.incarnation));
   const counts = metadata === null ? null : { revision: metadata.revision, entries: countKinds(metadata.entries) };
-  return { dataDir, dataId, metadata: counts, queues, files: logs.files, damages };
+  const checkpoint = await inspectCheckpoint(disk, dataDir, dataId);
+  return { dataDir, dataId, metadata: counts, queues, files: logs.files, checkpoint, damages };
 }
 
 type World = Pick<Platform, 'clock' | 'log'> & { readonly disk: Disk };
@@ -126,17 +144,9 @@ async function readLogs(
   const directory = join(dataDir, 'wal');
   if ((await names(world.disk, directory)).length === 0) return { queues: [], files: [] };
   const generations = new Generations();
-  const writer = {
-    append: () => {},
-    settling: () => {},
-    read: () => {},
-    mark: () => {},
-    nowMs: 0,
-    pages: nothingIsPaged,
-  };
-  const fold = new Fold((number, incarnation) => new WalQueueLog(writer, generations, number, incarnation));
+  const fold = new Fold((number, incarnation) => new WalQueueLog(nobody, generations, number, incarnation));
   const recovery = new Recovery({ ...world, directory, dataId }, fold, generations);
-  await recovery.read();
+  await recovery.read({ checkpoint: false });
   damages.push(...recovery.damages);
   const messages = new Map([...fold.byNumber.values()].map((log) => [log, log.live.count]));
   const bytes = new Map<WalQueueLog, number>();
@@ -170,6 +180,21 @@ async function readLogs(
     nextPosition: log.next,
   }));
   return { queues, files };
+}
+
+async function inspectCheckpoint(disk: Disk, dataDir: string, dataId: string): Promise<InspectedCheckpoint | null> {
+  const directory = join(dataDir, 'wal');
+  const found = (await names(disk, directory)).length === 0 ? null : await readCheckpoint(disk, directory, dataId);
+  if (found === null) return null;
+  const { path, bytes, content } = found;
+  if (content === null) return { path, bytes, isHealthy: false, generation: 0, offset: 0, queues: 0, messages: 0 };
+  const { place, files } = content.head;
+  const generations = new Generations();
+  for (const number of files.keys()) generations.add(new Generation(number, path, new MissingFile(path), 0));
+  const fold = new Fold((number, incarnation) => new WalQueueLog(nobody, generations, number, incarnation));
+  fold.restore(content.head, content.queues);
+  const messages = [...fold.byNumber.values()].reduce((sum, { live }) => sum + live.count, 0);
+  return { path, bytes, isHealthy: true, ...place, queues: fold.byNumber.size, messages };
 }
 
 /** Names in a directory; none when it is not there. */
@@ -215,3 +240,13 @@ function compare(a: string | null, b: string | null): number {
 function nothingIsPaged(): never {
   throw new Error('nothing is published while a directory is inspected');
 }
+
+/** Nothing is written either. */
+const nobody: QueueLogWriter = {
+  append: () => {},
+  settling: () => {},
+  read: () => {},
+  mark: () => {},
+  nowMs: 0,
+  pages: nothingIsPaged,
+};

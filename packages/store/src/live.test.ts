@@ -23,7 +23,7 @@ beforeEach(beforeEachRound);
 describe('live entries', () => {
   it('know the live bytes of every file', () => {
     for (let position = 1; position <= 1_000; position++)
-      live.add(position, 10, 4, position <= 400 ? first : second, 0);
+      live.add(position, 10, 4, 0, position <= 400 ? first : second, 0);
     expect([first.liveBytes, first.liveCount, second.liveBytes, second.liveCount]).toEqual([4_000, 400, 6_000, 600]);
     expect(live.remove(301, 500)).toBe(200);
     expect([first.liveBytes, first.liveCount, second.liveBytes, second.liveCount]).toEqual([3_000, 300, 5_000, 500]);
@@ -34,9 +34,9 @@ describe('live entries', () => {
   });
 
   it('move with a copy', () => {
-    live.add(7, 10, 4, first, 0);
+    live.add(7, 10, 4, 0, first, 0);
     expect(live.generationOf(7)).toBe(1);
-    live.add(7, 12, 5, second, 0);
+    live.add(7, 12, 5, 0, second, 0);
     expect(live.generationOf(7)).toBe(2);
     expect([first.liveBytes, first.liveCount, second.liveBytes, second.liveCount, live.count]).toEqual([
       0, 0, 12, 1, 1,
@@ -45,7 +45,7 @@ describe('live entries', () => {
 
   it('take ranges far wider than what lives in them, and far positions', () => {
     const far = 2 ** 52;
-    for (const position of [1, 127, 128, 129, 5_000_000, far]) live.add(position, 1, 0, first, 0);
+    for (const position of [1, 127, 128, 129, 5_000_000, far]) live.add(position, 1, 0, 0, first, 0);
     expect(live.generationOf(far)).toBe(1);
     expect(live.generationOf(far - 1)).toBe(0);
     expect(live.remove(2, far - 1)).toBe(4);
@@ -55,18 +55,18 @@ describe('live entries', () => {
 
   it('start clean in blocks that were used before', () => {
     for (let round = 0; round < 3; round++) {
-      for (let position = 1; position <= 300; position++) live.add(position, 5, 1, first, 0);
+      for (let position = 1; position <= 300; position++) live.add(position, 5, 1, 0, first, 0);
       expect(live.remove(1, 300)).toBe(300);
       expect(live.generationOf(150)).toBe(0);
     }
     const another = new LiveEntries(generations);
-    another.add(3, 1, 0, second, 0);
+    another.add(3, 1, 0, 0, second, 0);
     expect([another.generationOf(2), another.generationOf(3), another.generationOf(4)]).toEqual([0, 2, 0]);
   });
 
   it('forget a file that is lost', () => {
     for (let position = 1; position <= 300; position++)
-      live.add(position, 5, 1, position % 2 === 0 ? first : second, 0);
+      live.add(position, 5, 1, 0, position % 2 === 0 ? first : second, 0);
     expect(live.forget(1)).toBe(150);
     expect([first.liveCount, second.liveCount, live.count]).toEqual([0, 150, 150]);
   });
@@ -113,7 +113,7 @@ describe('a long backlog of live entries', () => {
           for (let i = random.integer(400); i > 0; i--) {
             const body = random.integer(3) === 0 ? random.integer(1000) : 16;
             const file = random.integer(50) === 0 ? second : first;
-            live.add(next, body + 40, body, file, offset);
+            live.add(next, body + 40, body, 7, file, offset);
             plain.places.set(next, { bytes: body + 40, body, generation: file.number, offset });
             offset += body + 40;
             next += 1 + (random.integer(8) === 0 ? 1 : 0);
@@ -131,7 +131,7 @@ describe('a long backlog of live entries', () => {
           const moved = [...plain.places.keys()].slice(random.integer(plain.places.size + 1)).slice(0, 30);
           for (const position of moved) {
             const { bytes, body } = plain.places.get(position)!;
-            live.add(position, bytes, body, second, offset);
+            live.add(position, bytes, body, 7, second, offset);
             plain.places.set(position, { bytes, body, generation: 2, offset });
             offset += bytes;
           }
@@ -149,7 +149,7 @@ describe('a long backlog of live entries', () => {
   });
 
   it('costs little memory, also when a few of every thousand messages stay', () => {
-    for (let position = 1; position <= 200_000; position++) live.add(position, 60, 16, first, position * 60);
+    for (let position = 1; position <= 200_000; position++) live.add(position, 60, 16, 0, first, position * 60);
     expect(live.memoryBytes / live.count).toBeLessThan(2);
     for (let position = 1; position <= 200_000; position++) if (position % 1_000 !== 0) live.remove(position, position);
     expect(live.count).toBe(200);

@@ -1,14 +1,18 @@
 import type { Position } from '@chapar/core';
 import {
   type Block,
-  BODY_WORD,
   blockPositions,
+  bodyBytesAt,
   GENERATION_WORD,
   giveBlock,
+  HEAD_WORD,
+  headWord,
   OFFSET_WORD,
+  priorityOf,
   slotWords,
   takeBlock,
 } from './block.js';
+import { blockFormBytesMax, readBlockForm, writeBlockForm } from './block-form.js';
 import type { Generation, Generations } from './generation.js';
 import { SealedBlocks } from './sealed-blocks.js';
 
@@ -56,7 +60,14 @@ export class LiveEntries {
   }
 
   /** Notes that `position` is live in `generation`; a copy found or made later takes the place of the earlier one. */
-  add(position: Position, entryBytes: number, bodyBytes: number, generation: Generation, offset: number): void {
+  add(
+    position: Position,
+    entryBytes: number,
+    bodyBytes: number,
+    priority: number,
+    generation: Generation,
+    offset: number,
+  ): void {
     const index = Math.floor(position / blockPositions);
     const block = this.block(index) ?? this.begin(index, takeBlock());
     const { slots } = block;
@@ -67,12 +78,12 @@ export class LiveEntries {
       this.bodyBytes += bodyBytes;
     } else {
       this.generations.released(slots[at + GENERATION_WORD]!, slots[at]!);
-      this.bodyBytes += bodyBytes - slots[at + BODY_WORD]!;
+      this.bodyBytes += bodyBytes - bodyBytesAt(slots, at);
     }
     slots[at] = entryBytes;
     slots[at + GENERATION_WORD] = generation.number;
     slots[at + OFFSET_WORD] = offset;
-    slots[at + BODY_WORD] = bodyBytes;
+    slots[at + HEAD_WORD] = headWord(entryBytes - bodyBytes, priority);
     generation.liveBytes += entryBytes;
     generation.liveCount++;
   }
@@ -100,6 +111,40 @@ export class LiveEntries {
     return this.open.size * blockPositions * slotWords * 4 + (this.sealed?.pagesBytes ?? 0);
   }
 
+  get blockCount(): number {
+    return this.open.size + (this.sealed?.size ?? 0);
+  }
+
+  /** Calls `visit` with every block in its short form, which is valid during the call; in no order. */
+  forEachBlock(visit: (index: number, form: Uint8Array, from: number, to: number) => void): void {
+    this.sealed?.forEach(visit);
+    for (const [index, { slots }] of this.open) visit(index, scratch, 0, writeBlockForm(slots, scratch, 0));
+  }
+
+  /** Takes a block in its short form; there is none of this index yet. Throws RangeError for what is no block, or names a file that nobody knows. */
+  addBlock(index: number, form: Uint8Array, from: number, to: number): void {
+    const block = takeBlock();
+    const { slots } = block;
+    block.live = readBlockForm(form, from, to, slots);
+    if (block.live <= 0) throw new RangeError('a block that is none');
+    for (let at = 0; at < slots.length; at += slotWords) {
+      if (slots[at] === 0) continue;
+      const generation = this.generations.get(slots[at + GENERATION_WORD]!);
+      if (generation === undefined) throw new RangeError('a block with entries in an unknown file');
+      generation.liveBytes += slots[at]!;
+      generation.liveCount++;
+      this.bodyBytes += bodyBytesAt(slots, at);
+    }
+    this.count += block.live;
+    if (this.open.size < openBlocksMax) {
+      this.begin(index, block);
+      return;
+    }
+    this.sealed ??= new SealedBlocks();
+    this.sealed.putForm(index, form, from, to);
+    this.close(block);
+  }
+
   /** Of all blocks, in no order. */
   private indexes(): number[] {
     return this.sealed === null ? [...this.open.keys()] : [...this.open.keys(), ...this.sealed.indexes()];
@@ -119,6 +164,10 @@ export class LiveEntries {
     this.open.delete(index);
     this.sealed ??= new SealedBlocks();
     this.sealed.put(index, block.slots);
+    this.close(block);
+  }
+
+  private close(block: Block): void {
     block.slots.fill(0);
     block.live = 0;
     giveBlock(block);
@@ -172,11 +221,13 @@ export class LiveEntries {
   }
 
   /** Calls `visitor` with each live message, by position. */
-  visit(visitor: (position: Position, bodyBytes: number) => void): void {
+  visit(visitor: (position: Position, priority: number, bodyBytes: number) => void): void {
     for (const index of this.indexes().sort((a, b) => a - b)) {
       const { slots } = this.block(index)!;
       for (let i = 0; i < blockPositions; i++) {
-        if (slots[slotWords * i] !== 0) visitor(index * blockPositions + i, slots[slotWords * i + BODY_WORD]!);
+        const at = slotWords * i;
+        if (slots[at] === 0) continue;
+        visitor(index * blockPositions + i, priorityOf(slots[at + HEAD_WORD]!), bodyBytesAt(slots, at));
       }
     }
   }
@@ -235,7 +286,7 @@ export class LiveEntries {
       const bytes = slots[at]!;
       if (bytes === 0) continue;
       this.generations.released(slots[at + GENERATION_WORD]!, bytes);
-      this.bodyBytes -= slots[at + BODY_WORD]!;
+      this.bodyBytes -= bodyBytesAt(slots, at);
       slots[at] = 0;
       removed++;
     }
@@ -270,6 +321,8 @@ export class LiveEntries {
     return this.begin(index, block);
   }
 }
+
+const scratch = new Uint8Array(blockFormBytesMax);
 
 function placeIn({ slots }: Block, index: number, position: Position): Place | null {
   const at = slotWords * (position - index * blockPositions);

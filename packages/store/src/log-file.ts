@@ -32,6 +32,8 @@ export type FlawJudge = (flaw: Flaw) => Promise<'damage' | 'tail'>;
 export interface Walk {
   readonly visit: EntryVisitor;
   readonly judge: FlawJudge;
+  /** Where a group begins from which on the file is walked through; default: the first one. Bytes from the start of the file. */
+  readonly from?: number;
   /** Called with each group's header before its entries are visited. */
   readonly visitGroup?: (header: GroupHeader) => void;
   /** Asked behind each group; false ends the walk. */
@@ -43,7 +45,7 @@ export interface Walk {
  * where the healthy part ends, or where the walk was ended.
  */
 export async function walkEntries(found: FoundFile, endBytes: number, walk: Walk): Promise<number> {
-  const reader = new GroupReader(found.file, found.number, found.salt, FILE_HEADER_BYTES, endBytes);
+  const reader = new GroupReader(found.file, found.number, found.salt, walk.from ?? FILE_HEADER_BYTES, endBytes);
   while (!reader.atEnd) {
     const group = await reader.peek();
     const flawAt = group === null ? 0 : firstFlaw(group, found.salt);

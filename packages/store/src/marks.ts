@@ -13,6 +13,10 @@ export class Marks {
     this.returnsByPosition.set(position, { position, count });
   }
 
+  get isEmpty(): boolean {
+    return this.pendingByPosition.size === 0 && this.returnsByPosition.size === 0;
+  }
+
   pendingAt(position: Position): PendingDrop | undefined {
     return this.pendingByPosition.get(position);
   }

@@ -103,7 +103,13 @@ class Run {
   private bodies = 0;
 
   constructor(seed: number) {
-    this.node = new SimStore(seed, { wal: { fileBytesMax: 1_500, bytesMin: 4_000, liveFactor: 2 } });
+    // Often, seldom, and never.
+    const checkpoints = [
+      { checkpointBytes: 1_000, stopCheckpointBytes: 500 },
+      { checkpointBytes: 5_000, stopCheckpointBytes: 1 },
+      {},
+    ][seed % 3];
+    this.node = new SimStore(seed, { wal: { fileBytesMax: 1_500, bytesMin: 4_000, liveFactor: 2, ...checkpoints } });
     this.node.platform.disk.delayMs.sync = 2;
   }
 

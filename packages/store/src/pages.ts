@@ -100,7 +100,7 @@ export class Pages {
     this.byNumber.set(queue.number, queue);
     const group = this.target();
     const entryBytes = group.publish(queue.number, position, message);
-    queue.live.add(position, entryBytes, message.bodyBytes, group.generation, group.entryOffset);
+    queue.live.add(position, entryBytes, message.bodyBytes, 0, group.generation, group.entryOffset);
   }
 
   read(queue: PagedQueue, wanted: () => Wanted, done: (read: LogRead) => void): void {
@@ -252,7 +252,7 @@ export class Pages {
         const group = this.target();
         group.copy(buf, at, end - at);
         const bodyBytes = publishBodyBytes(buf, at, end);
-        queue.live.add(position, end - at, bodyBytes, group.generation, group.entryOffset);
+        queue.live.add(position, end - at, bodyBytes, 0, group.generation, group.entryOffset);
         copied += end - at;
       },
       judge: async () => 'damage',

@@ -78,6 +78,15 @@ export function readDelivered(buf: Buffer, at: number, end: number): Delivered {
 const reasons: Readonly<Record<DropReason, number>> = { rejected: 1, expired: 2, maxlen: 3, delivery_limit: 4 };
 const reasonNames = new Map(Object.entries(reasons).map(([name, code]) => [code, name as DropReason]));
 
+export function reasonCode(reason: DropReason): number {
+  return reasons[reason];
+}
+
+/** Null: none that this code knows. */
+export function reasonOf(code: number): DropReason | null {
+  return reasonNames.get(code) ?? null;
+}
+
 export function writePend(
   buf: Buffer,
   at: number,
@@ -95,8 +104,8 @@ export function writePend(
 
 /** Null: for a reason that this code does not know. */
 export function readPend(buf: Buffer, at: number): { position: Position; reason: DropReason; atMs: number } | null {
-  const reason = reasonNames.get(buf[at + REST_AT + 16]!);
-  if (reason === undefined) return null;
+  const reason = reasonOf(buf[at + REST_AT + 16]!);
+  if (reason === null) return null;
   return { position: readU64(buf, at + REST_AT), reason, atMs: readU64(buf, at + REST_AT + 8) };
 }
 

@@ -39,7 +39,7 @@ export class WalQueueLog implements QueueLog {
   openedIn = 0;
   /** As told for a clean stop; -1: nothing was told. */
   deliveredUpTo: Position = -1;
-  /** During recovery: a message with a time to live of its own was found, be it live or not. */
+  /** There was a message with a time to live of its own, be it live or not. */
   mayExpire = false;
   deliveredByLevel: readonly Position[] = [];
   readonly live: LiveEntries;

@@ -35,6 +35,9 @@ export class ReadBack {
   private readonly written: () => Promise<void>;
   private readonly reader: MessageReader;
 
+  /** Called when something that should be there cannot be read. */
+  onUnreadable: (() => void) | null = null;
+
   /** `unstampedMs`: when messages count as received of which nobody said it. Milliseconds since 1970. */
   constructor(generations: Generations, log: Log, unstampedMs: number, written: () => Promise<void>) {
     this.reader = new MessageReader(unstampedMs);
@@ -144,6 +147,7 @@ export class ReadBack {
       { queue: incarnation, messages: places.length, position, file, offset },
       'messages cannot be read back; they stay in their queue and are not delivered before a restart',
     );
+    this.onUnreadable?.();
   }
 }
 

@@ -1,5 +1,7 @@
 import { basename, join } from 'node:path';
-import type { Disk } from '@chapar/platform';
+import type { Disk, DiskFile } from '@chapar/platform';
+import { readCheckpoint } from './checkpoint-file.js';
+import type { CheckpointHead } from './checkpoint-form.js';
 import { checkFileHeader, FILE_HEADER_BYTES, fileSalt, readableHeaders } from './file-header.js';
 import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
@@ -38,6 +40,14 @@ export class Recovery {
   private readNumber = 0;
   /** The place up to which everything is on the disk, as the last group read says. */
   private promised: LogPlace = { generation: 0, offset: 0 };
+  /** Where the log is folded from, when a checkpoint said what it says up to there. */
+  private from: LogPlace = { generation: 0, offset: FILE_HEADER_BYTES };
+  /** Files that the checkpoint names and that are not there: numbers and paths. */
+  private readonly missing = new Map<number, string>();
+  /** Of the log, read by this start. Bytes. */
+  foldedBytes = 0;
+  /** Size of the checkpoint that was used; 0: none. */
+  checkpointBytes = 0;
 
   constructor(place: WalPlace, fold: Fold, generations: Generations) {
     this.place = place;
@@ -46,10 +56,15 @@ export class Recovery {
     this.nextProgressMs = place.clock.monotonicMs() + progressMs;
   }
 
-  /** Folds all files into the queues' logs; throws the disk's errors and those of format-error.ts. */
-  async read(): Promise<void> {
+  /** Folds the files into the queues' logs, from the last checkpoint on unless told otherwise; throws the disk's errors and those of format-error.ts. */
+  async read(options: { readonly checkpoint: boolean } = { checkpoint: true }): Promise<void> {
     await this.openFiles();
-    for (const [index, found] of this.files.entries()) await this.readFile(found, this.files.slice(index + 1), index);
+    if (options.checkpoint) await this.restore();
+    for (const [index, found] of this.files.entries()) {
+      if (found.number < this.from.generation) this.readNumber = found.number;
+      else await this.readFile(found, this.files.slice(index + 1), index);
+    }
+    this.checkFiles();
     await this.makeDurable();
     await this.keepDamagedAside();
   }
@@ -75,12 +90,70 @@ export class Recovery {
     }
   }
 
+  /** Takes the checkpoint's word for everything before its place. Without one that can be used, the log says it all. */
+  private async restore(): Promise<void> {
+    const { disk, directory, dataId, log } = this.place;
+    const checkpoint = await readCheckpoint(disk, directory, dataId);
+    if (checkpoint === null) return;
+    const { path, bytes, content } = checkpoint;
+    if (content === null) {
+      log.warn({ file: path }, 'the checkpoint is damaged; all of the log is read instead');
+      return;
+    }
+    const { head, queues } = content;
+    // Files go from the oldest on: with this one, everything that the checkpoint is about has gone, and little is left to read.
+    if (!this.files.some(({ number }) => number === head.place.generation)) return;
+    this.addFiles(head);
+    this.fold.restore(head, queues);
+    this.from = this.promised = head.place;
+    this.checkpointBytes = bytes;
+  }
+
+  /** Files before the checkpoint's place: those that it names, and those that went afterwards without the directory keeping it. */
+  private addFiles({ place, files }: CheckpointHead): void {
+    const found = new Map(this.files.map((file) => [file.number, file]));
+    const numbers = new Set([...files.keys(), ...found.keys()].filter((number) => number <= place.generation));
+    for (const number of [...numbers].sort((a, b) => a - b)) {
+      const path = join(this.place.directory, generationFileName(number));
+      const file = found.get(number);
+      if (file === undefined) this.missing.set(number, path);
+      const generation = new Generation(number, path, file?.file ?? new MissingFile(path), file?.salt ?? 0);
+      generation.writtenBytes = generation.syncedBytes = files.get(number) ?? file!.file.bytesAtOpen;
+      this.generations.add(generation);
+    }
+  }
+
+  /** What the log says of files that were not read. */
+  private checkFiles(): void {
+    for (const [number, path] of this.missing) {
+      const generation = this.generations.get(number)!;
+      for (const log of generation.liveCount === 0 ? [] : this.fold.byNumber.values()) {
+        const lost = log.forgetFile(number);
+        if (lost > 0)
+          this.damaged(path, 0, `the file is missing, and with it ${lost} messages of the queue ${log.incarnation}`);
+      }
+      this.generations.delete(generation);
+    }
+    for (const { number, path, file, headerIsHealthy } of this.files) {
+      if (number >= this.from.generation) return;
+      const { liveCount, writtenBytes } = this.generations.get(number)!;
+      if (liveCount === 0) continue;
+      if (!headerIsHealthy) this.damaged(path, 0, 'the header of the file is damaged');
+      if (file.bytesAtOpen < writtenBytes)
+        this.damaged(path, file.bytesAtOpen, 'the file ends before messages that had been synced in it');
+    }
+  }
+
   private async readFile(found: FoundGeneration, later: readonly FoundFile[], index: number): Promise<void> {
-    const generation = new Generation(found.number, found.path, found.file, found.salt);
+    const isFirst = found.number === this.from.generation;
+    const generation =
+      this.generations.get(found.number) ?? new Generation(found.number, found.path, found.file, found.salt);
     let groups = 0;
     this.generations.add(generation);
+    const from = isFirst ? this.from.offset : FILE_HEADER_BYTES;
     const promisedBytes = await endPromisedBy(found, later);
     const endBytes = await walkEntries(found, promisedBytes ?? found.file.bytesAtOpen, {
+      from,
       visit: (buf, at, end, offset) => {
         if (this.fold.apply(buf, at, end, offset, generation)) return;
         this.damaged(found.path, offset, 'an entry names a queue whose opening is lost');
@@ -95,9 +168,11 @@ export class Recovery {
         return 'damage';
       },
     });
-    if (!found.headerIsHealthy && groups > 0) this.damaged(found.path, 0, 'the header of the file is damaged');
+    if (!found.headerIsHealthy && (groups > 0 || isFirst))
+      this.damaged(found.path, 0, 'the header of the file is damaged');
     this.progress(found.path);
-    const hasNothing = groups === 0 && !this.damages.some((damage) => damage.path === found.path);
+    this.foldedBytes += Math.max(endBytes - from, 0);
+    const hasNothing = groups === 0 && !isFirst && !this.damages.some((damage) => damage.path === found.path);
     if (hasNothing) return this.removeEmpty(generation);
     this.readNumber = found.number;
     generation.writtenBytes = endBytes;
@@ -166,6 +241,38 @@ export class Recovery {
     this.nextProgressMs = now + progressMs;
     const done = this.files.findIndex((file) => file.path === path) + 1;
     this.place.log.info({ files: this.files.length, done }, 'recovering the write-ahead log');
+  }
+}
+
+/** Stands for a file that is not there until it is known whether anything in it lives. */
+export class MissingFile implements DiskFile {
+  readonly bytesAtOpen = 0;
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  writev(_parts: readonly Buffer[], _offset: number, done: (error: Error | null) => void): void {
+    done(this.error());
+  }
+
+  sync(done: (error: Error | null) => void): void {
+    done(this.error());
+  }
+
+  async read(): Promise<Buffer> {
+    throw this.error();
+  }
+
+  async truncate(): Promise<void> {
+    throw this.error();
+  }
+
+  async close(): Promise<void> {}
+
+  private error(): Error {
+    return new Error(`${this.path} is missing`);
   }
 }
 

@@ -9,15 +9,17 @@ import type {
   RecoveredQueue,
 } from '@chapar/core';
 import type { Timer } from '@chapar/platform';
+import { Checkpoints } from './checkpoints.js';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
-import type { Gathering } from './gathering.js';
+import type { Gathering, SyncWaiter } from './gathering.js';
 import type { Generation } from './generation.js';
+import type { LogPlace } from './group.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
 import type { Wanted } from './live.js';
 import { NodeTime } from './node-time.js';
 import { Pages } from './pages.js';
-import { publishBodyBytes } from './publish-entry.js';
+import { publishBodyBytes, publishPriority } from './publish-entry.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { ReadBack } from './read-back.js';
 import { Reclaim } from './reclaim.js';
@@ -42,6 +44,10 @@ export interface WalSettings {
   readonly reserveBytes: number;
   /** More than this waiting behind the group on its way: publishers had better wait too. Bytes. */
   readonly behindBytes: number;
+  /** A checkpoint is due when the log has grown by so much since the last one. Bytes. */
+  readonly checkpointBytes: number;
+  /** And at a clean stop by so much. Bytes. */
+  readonly stopCheckpointBytes: number;
 }
 
 export const WAL_DEFAULTS: WalSettings = {
@@ -53,6 +59,8 @@ export const WAL_DEFAULTS: WalSettings = {
   syncEveryMs: 0,
   reserveBytes: 0,
   behindBytes: 32 * 1024 * 1024,
+  checkpointBytes: 256 * 1024 * 1024,
+  stopCheckpointBytes: 4 * 1024 * 1024,
 };
 
 /** How often a full disk is asked whether there is room again. */
@@ -76,11 +84,14 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   private readonly place: WalPlace;
   private readonly logs = new Map<Incarnation, WalQueueLog>();
   private readonly byNumber = new Map<number, WalQueueLog>();
-  private queueNumberMax = 0;
+  queueNumberMax = 0;
+  /** The latest time in any entry. Milliseconds since 1970. */
+  latestStampMs = 0;
   /** Logs with settlements that are in no group yet. */
   private readonly settlingLogs: WalQueueLog[] = [];
   private groups!: GroupCommit;
   private readonly reclaim: Reclaim;
+  private readonly checkpoints: Checkpoints;
   private readonly readBack: ReadBack;
   private readonly paging: Pages;
   /** Reads of what has not been written yet. */
@@ -101,8 +112,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.settings = { ...WAL_DEFAULTS, ...settings };
     this.files = new WalFiles(place, this.settings.fileBytesMax);
     this.reclaim = new Reclaim(this, place);
+    this.checkpoints = new Checkpoints(this, place);
     this.time = new NodeTime(place.clock);
     this.readBack = new ReadBack(this.files.generations, place.log, this.time.nowMs, () => this.groups.sync());
+    this.readBack.onUnreadable = () => this.checkpoints.forbid();
     this.paging = new Pages(pagesPlace, this.settings, () => this.pagesWritten());
     this.reserve = new Reserve(place, this.settings.reserveBytes);
   }
@@ -118,7 +131,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     await recovery.read();
     await this.paging.start();
     this.queueNumberMax = fold.numberMax;
-    this.lastStampMs = fold.lastStampMs;
+    this.lastStampMs = this.latestStampMs = fold.lastStampMs;
+    this.checkpoints.started(recovery.foldedBytes, recovery.checkpointBytes);
     this.time.startNotBefore(fold.lastStampMs);
     const queues: RecoveredQueue[] = [];
     for (const log of fold.byNumber.values()) {
@@ -129,7 +143,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       const [first, last] = edges;
       const { incarnation, marks, mayExpire } = log;
       const [pending, returns] = [marks?.pending ?? [], marks?.returns ?? []];
-      const visit = fold.visit(log);
+      const visit: RecoveredQueue['visit'] = (visitor) => log.live.visit(visitor);
       queues.push({
         incarnation,
         count,
@@ -201,6 +215,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     try {
       if (!this.hasFailed) await this.stop();
     } finally {
+      await this.checkpoints.abandon();
       this.groups.close();
       for (const log of this.logs.values()) log.detach();
       await this.files.close();
@@ -212,9 +227,12 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
 
   append(log: WalQueueLog, position: Position, message: Message): void {
     if (log.isDetached) return;
+    if (message.receivedAtMs > this.latestStampMs) this.latestStampMs = message.receivedAtMs;
     const group = this.opened(log);
     const entryBytes = group.publish(log.number, position, message);
-    log.live.add(position, entryBytes, message.bodyBytes, group.generation, group.entryOffset);
+    const priority = Math.max(message.priority, 0);
+    log.live.add(position, entryBytes, message.bodyBytes, priority, group.generation, group.entryOffset);
+    if (message.expirationMs >= 0) log.mayExpire = true;
     if (log.isTouched) return;
     log.isTouched = true;
     group.touched.push(log);
@@ -239,7 +257,9 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
   }
 
   get nowMs(): number {
-    return this.time.nowMs;
+    const { nowMs } = this.time;
+    if (nowMs > this.latestStampMs) this.latestStampMs = nowMs;
+    return nowMs;
   }
 
   /** The group that takes the next entry, with the log's queue named in its file. */
@@ -267,6 +287,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
       this.opened(log).settle(log.number, firsts, lasts, count);
     }
     this.settlingLogs.length = 0;
+  }
+
+  sealed(end: LogPlace): SyncWaiter | null {
+    return this.checkpoints.sealed(end);
   }
 
   completed(): void {
@@ -364,7 +388,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     const group = this.opened(log);
     group.copy(buf, at, entryBytes);
     const bodyBytes = publishBodyBytes(buf, at, at + entryBytes);
-    log.live.add(position, entryBytes, bodyBytes, group.generation, group.entryOffset);
+    log.live.add(position, entryBytes, bodyBytes, publishPriority(buf, at), group.generation, group.entryOffset);
     // What was said of it behind the first copy may go before this one does.
     this.writeMarks(log, position);
   }
@@ -443,6 +467,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     }
     this.groups.target().mark(ENTRY_STOP, this.nowMs);
     await this.groups.sync();
+    // Nothing may have come behind the mark.
+    if (!this.hasMore && this.groups.gatheredBytes === 0) await this.checkpoints.stop(this.groups.syncedPlace);
     await this.files.trim();
   }
 

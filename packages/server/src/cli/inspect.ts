@@ -54,7 +54,7 @@ function noDataDirectory(dataDir: string, cause: unknown): CommandError {
   return new CommandError(`${dataDir} cannot be inspected: ${message}`, '');
 }
 
-function describe({ dataDir, dataId, metadata, queues, files, damages }: Inspection): string {
+function describe({ dataDir, dataId, metadata, queues, files, checkpoint, damages }: Inspection): string {
   const live = queues.reduce((sum, queue) => sum + queue.messages, 0);
   const liveBytes = queues.reduce((sum, queue) => sum + queue.bytes, 0);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -67,14 +67,22 @@ function describe({ dataDir, dataId, metadata, queues, files, damages }: Inspect
       metadata === null ? 'none that can be read' : `revision ${metadata.revision}: ${kinds.join(', ') || 'nothing'}`,
     ],
     ['messages', `${live} in ${queues.length} queues, ${liveBytes} bytes of ${bytes} in ${files.length} files`],
+    ['checkpoint', checkpointLine(checkpoint)],
     ['damage', damages.length === 0 ? 'none' : `${damages.length} places`],
   ];
-  const parts = [`${head.map(([name, text]) => `${name.padEnd(9)}  ${text}`).join('\n')}\n`];
+  const parts = [`${head.map(([name, text]) => `${name.padEnd(10)}  ${text}`).join('\n')}\n`];
   if (queues.length > 0)
     parts.push(table(queues, ['vhost', 'name', 'kind', 'messages', 'pending', 'bytes', 'nextPosition', 'incarnation']));
   if (files.length > 0) parts.push(table(files, ['path', 'bytes', 'liveMessages', 'liveBytes', 'entries']));
   if (damages.length > 0) parts.push(table(damages, ['path', 'offset', 'what']));
   return parts.join('\n');
+}
+
+function checkpointLine(checkpoint: Inspection['checkpoint']): string {
+  if (checkpoint === null) return 'none: a start reads all of the log';
+  const { path: file, bytes, isHealthy, generation, offset, messages } = checkpoint;
+  if (!isHealthy) return `${file} is damaged: a start reads all of the log`;
+  return `${messages} messages in ${bytes} bytes; a start reads from file ${generation}, offset ${offset} on`;
 }
 
 function table(rows: readonly object[], columns: readonly string[]): string {
