@@ -66,14 +66,15 @@ export class Transaction {
     const { publishes, verdicts } = this;
     this.rollback();
     const { consumption, publisher } = this.channel;
-    for (const [tag, outcome] of verdicts) consumption.settle(tag, false, outcome);
-    if (publishes.length === 0) return undefined;
     this.refusedCount = 0;
     for (const { targets, message, mandatory } of publishes) {
       this.published++;
       if (targets.length === 1) publisher.publish(targets[0]!, message, mandatory, true);
       else publisher.publishMany(targets, message, mandatory, true);
     }
+    // Behind the publishes, as the field does it: a consumer that they let go on takes the most important of all that waits.
+    for (const [tag, outcome] of verdicts) consumption.settle(tag, false, outcome);
+    if (publishes.length === 0) return undefined;
     this.awaited = this.published;
     return new Promise((resolve, reject) => {
       this.done = { resolve, reject };
