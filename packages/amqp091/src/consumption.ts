@@ -88,6 +88,7 @@ export class Consumption implements DeliverySink {
   private nextTag = 1;
   private lastDelivered: ChannelConsumer | null = null;
   private closed = false;
+  private readonly isGone = (): boolean => this.closed;
 
   constructor(channel: Channel) {
     this.channel = channel;
@@ -176,11 +177,12 @@ export class Consumption implements DeliverySink {
 
   /** basic.get. */
   get(queue: Queue, acknowledges: boolean): Later<void> {
-    return andThen(queue.get(acknowledges ? this.getter(queue) : null), (got) => this.got(queue, got));
+    const got = queue.get(acknowledges ? this.getter(queue) : null, this.isGone);
+    return andThen(got, (taken) => this.got(queue, taken));
   }
 
   private got(queue: Queue, got: Got | null): void {
-    // The channel may have gone while the message was read.
+    // The channel may have gone while the message was read: then nothing was taken.
     if (this.channel.isClosing) return;
     if (got === null) {
       this.channel.send({ name: 'basic.get-empty', clusterId: '' });

@@ -32,6 +32,8 @@ const dispatchMax = 4096;
 /** And of what came in meanwhile, at most this many: what gathered while nobody consumed is no hurry. */
 const dispatchCatchUpMax = 65_536;
 
+const never = (): boolean => false;
+
 /** The owner of exclusive queues that are deleted. */
 const nobody = {};
 
@@ -248,10 +250,11 @@ export class Queue implements QueueHandle, Flushable {
 
   /**
    * basic.get: the oldest message, or null; a promise when it has to be read first. With a `holder` the message is held until
-   * settled; without one it is settled. `messageCount` of the answer is `readyCount` afterwards.
+   * settled; without one it is settled. `messageCount` of the answer is `readyCount` afterwards. `isGone`: whether nobody is there any
+   * more to take it.
    */
-  get(holder: QueueConsumer | null): Later<Got | null> {
-    if (holder?.isDetached) return null;
+  get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
+    if (holder?.isDetached || isGone()) return null;
     this.expiry?.expireDue(Number.POSITIVE_INFINITY);
     if (this.ready.hasHead) return this.getHead(holder);
     if (this.ready.isEmpty) {
@@ -259,7 +262,7 @@ export class Queue implements QueueHandle, Flushable {
       return null;
     }
     // Somebody else may have been faster.
-    return this.paging.head().then(() => this.get(holder));
+    return this.paging.head().then(() => this.get(holder, isGone));
   }
 
   private getHead(holder: QueueConsumer | null): Got {
