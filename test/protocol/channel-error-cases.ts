@@ -22,6 +22,19 @@ export const channelErrorCases = {
     prepare: (node) => node.addUser('reader', { read: '.*', configure: '^yours$' }),
     provoke: saying({ name: 'queue.declare', queue: 'mine' }),
   },
+  consumerTimeout: {
+    text: "delivery acknowledgement on channel 1 timed out: consumer 'slow' of queue 'q' in vhost '/' held a message longer than its consumer timeout allows",
+    method: [0, 0],
+    peer: { capabilities: { consumer_cancel_notify: false } },
+    provoke: async (peer, node) => {
+      const args = fieldTable({ 'x-consumer-timeout': 1_000 });
+      await peer.call(1, { name: 'queue.declare', queue: 'q', arguments: args }, 'queue.declare-ok');
+      await peer.call(1, { name: 'basic.consume', queue: 'q', consumerTag: 'slow' }, 'basic.consume-ok');
+      peer.publish(1, 'q', 'body');
+      await peer.expect('basic.deliver');
+      await node.advance(1_100);
+    },
+  },
   topicAccessRefused: {
     text: "write access to topic 'other.key' in exchange 'amq.topic' in vhost '/' refused for user 'writer'",
     method: [60, 40],

@@ -6,6 +6,7 @@ import {
   type ConsumerView,
   type Delivery,
   type DeliverySink,
+  type DetachReason,
   type Got,
   type Later,
   type Message,
@@ -162,13 +163,32 @@ export class Consumption implements DeliverySink {
     return tag;
   }
 
-  /** The queue is gone: clients that understand it are told with basic.cancel. */
-  detached(consumer: QueueConsumer): void {
+  /**
+   * The queue is gone, or the consumer held messages too long: clients that understand it are told with basic.cancel. Of a timeout the
+   * others hear by losing the channel, as they would wait for ever.
+   */
+  detached(consumer: QueueConsumer, why: DetachReason): void {
     const own = this.byConsumer.get(consumer);
     if (own === undefined) return;
     this.forget(own);
-    if (!this.channel.connection.clientHas('consumer_cancel_notify')) return;
-    this.channel.send({ name: 'basic.cancel', consumerTag: own.tag, noWait: true });
+    const { connection, number } = this.channel;
+    const isTold = connection.clientHas('consumer_cancel_notify');
+    if (why === 'consumer-timeout') this.sayTimedOut(own);
+    if (isTold) this.channel.send({ name: 'basic.cancel', consumerTag: own.tag, noWait: true });
+    else if (why === 'consumer-timeout') {
+      const { name: queue, properties } = own.queue;
+      const { vhost } = properties;
+      this.channel.fail(brokerError('consumerTimeout', { channel: number, tag: own.tag, queue, vhost }), 0);
+    }
+  }
+
+  private sayTimedOut({ queue, tag }: ChannelConsumer): void {
+    const { connection, number } = this.channel;
+    const { vhost } = queue.properties;
+    connection.parts.log.warn(
+      { peer: connection.name, channel: number, consumer: tag, queue: queue.name, vhost },
+      'a consumer held messages longer than its consumer timeout allows: they are ready again, and it is cancelled',
+    );
   }
 
   resume(): void {

@@ -138,7 +138,7 @@ function queueName(channel: Channel, name: string): string {
 function declare(channel: Channel, method: MethodOf<'queue.declare'>): Later<void> {
   const { durable, exclusive, autoDelete } = method;
   const declared = method.passive
-    ? channel.actor.findQueue(queueName(channel, method.queue))
+    ? channel.actor.findDeclared(queueName(channel, method.queue))
     : channel.actor.declareQueue({
         name: method.queue,
         durable,

@@ -57,6 +57,7 @@ export class Deadlines {
     const { heap } = this;
     if (deadline.atMs === Number.POSITIVE_INFINITY) {
       if (deadline.index !== -1) this.remove(deadline);
+      if (this.heap.length === 0) this.disarm();
       return;
     }
     if (deadline.index === -1) {
@@ -71,14 +72,19 @@ export class Deadlines {
   private arm(): void {
     const first = this.heap[0];
     if (first === undefined || first.atMs >= this.timerAtMs) return;
-    this.timer?.cancel();
+    this.disarm();
     this.timerAtMs = first.atMs;
     this.timer = this.clock.after(Math.max(0, first.atMs - this.time.nowMs), this.elapsed);
   }
 
-  private runDue(): void {
+  private disarm(): void {
+    this.timer?.cancel();
     this.timer = null;
     this.timerAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  private runDue(): void {
+    this.disarm();
     for (let i = 0; i < dueMax; i++) {
       const first = this.heap[0];
       if (first === undefined || first.atMs > this.time.nowMs) break;

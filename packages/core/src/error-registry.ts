@@ -136,6 +136,13 @@ export const errorRegistry = {
     'A delivery was settled that this channel does not hold: settled twice, delivered on another channel, or consumed with no-ack.',
     'Settle each delivery once, on the channel it came on; do not settle no-ack deliveries.',
   ),
+  consumerTimeout: channel(
+    406,
+    'PRECONDITION_FAILED',
+    "delivery acknowledgement on channel {channel} timed out: consumer '{tag}' of queue '{queue}' in vhost '{vhost}' held a message longer than its consumer timeout allows",
+    'A consumer held a delivery unsettled for longer than x-consumer-timeout. Clients that understand basic.cancel from the broker (consumer_cancel_notify) get that instead, and keep their channel.',
+    'Settle in time, take fewer messages at once (basic.qos), or set a longer x-consumer-timeout for the consumer or the queue; without one there is no limit.',
+  ),
   userIdMismatch: channel(
     406,
     'PRECONDITION_FAILED',

@@ -30,11 +30,15 @@ export class Turn {
   private startMs: number;
   /** The node's time in this turn; -1: nobody has asked yet. */
   private timeMs = -1;
+  /** Of `tenths`: when they began, by the node's time, and how many it is in this turn; -1: nobody has asked yet. */
+  private bornMs: number;
+  private timeTenths = -1;
 
   constructor(clock: Clock) {
     this.clock = clock;
     this.deadlines = new Deadlines(clock, this);
     this.startMs = clock.wallMs() - clock.monotonicMs();
+    this.bornMs = Math.floor(this.startMs + this.clock.monotonicMs());
   }
 
   /**
@@ -49,10 +53,22 @@ export class Turn {
     return this.timeMs;
   }
 
+  /** Tenths of a second of the node's life, rounded up: a small integer, so that it costs nothing to keep one with each delivery. */
+  get tenths(): number {
+    if (this.timeTenths < 0) this.timeTenths = Math.ceil((this.nowMs - this.bornMs) / 100) | 0;
+    return this.timeTenths;
+  }
+
+  /** The node's time at these `tenths`. */
+  timeOf(tenths: number): number {
+    return this.bornMs + tenths * 100;
+  }
+
   /** The node's time goes on from here when the wall clock stands before it: it never goes back over a restart. */
   startNotBefore(ms: number): void {
     this.startMs = Math.max(this.startMs, ms - this.clock.monotonicMs());
-    this.timeMs = -1;
+    this.timeMs = this.timeTenths = -1;
+    this.bornMs = Math.floor(this.startMs + this.clock.monotonicMs());
   }
 
   /** The caller remembers that it was added until its `endOfTurn` is called. */
@@ -75,7 +91,7 @@ export class Turn {
   /** Runs everything gathered, also what is added meanwhile to this or a later phase; what goes to an earlier phase waits a turn. */
   flush(): void {
     this.scheduled = false;
-    this.timeMs = -1;
+    this.timeMs = this.timeTenths = -1;
     if (this.postponed.length > 0) {
       const { postponed } = this;
       this.postponed = [];

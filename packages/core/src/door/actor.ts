@@ -91,6 +91,13 @@ export class Actor {
     return queue;
   }
 
+  /** queue.declare with `passive`: as `findQueue`, and a use of it. */
+  findDeclared(name: string): Queue {
+    const queue = this.findQueue(name);
+    queue.used();
+    return queue;
+  }
+
   declareQueue(wish: QueueWish): Later<Queue> {
     const { topology, queuesMax } = this.parts;
     const serverNamed = wish.name === '';

@@ -31,6 +31,8 @@ export class QueueConsumer {
   readonly spec: ConsumerSpec;
   /** Credit shared with others. Only for those that acknowledge: without, nothing is ever held. */
   readonly window: Window | null;
+  /** Its own limit on how long it may hold a message, which counts instead of the queue's; Infinity: none; null: the queue's. Milliseconds. */
+  readonly timeoutMs: number | null;
   private credit = 0;
   private paused = false;
   private stopped = false;
@@ -48,6 +50,7 @@ export class QueueConsumer {
     this.spec = spec;
     this.window = spec.acknowledges ? spec.window : null;
     this.sink = sink;
+    this.timeoutMs = timeoutMsOf(spec.arguments);
   }
 
   /** More deliveries may be sent (fewer, when negative). Infinity lifts the limit. */
@@ -111,6 +114,11 @@ export class QueueConsumer {
     if (this.active) this.queue.deactivate(this);
   }
 
+  /** When it was given the oldest that it holds, see `Turn.tenths`; -1: it holds nothing. */
+  get oldestHeldSince(): number {
+    return this.firstHeld === null ? -1 : this.firstHeld.since;
+  }
+
   // ---- called by the queue -------------------------------------------------------------------------------------
 
   /** True when it can take one now; otherwise it left the turn order and waits for its window. */
@@ -157,6 +165,15 @@ export class QueueConsumer {
     this.window?.forget(this);
   }
 
+  /** It held messages too long: no more deliveries, and those that `isOverdue` names by their time are ready again, flagged. */
+  timeOut(isOverdue: (since: number) => boolean): void {
+    this.stop();
+    for (let held = this.firstHeld; held !== null && isOverdue(held.since); held = this.firstHeld) {
+      this.queue.settle(held, 'release');
+    }
+    this.sink.detached(this, 'consumer-timeout');
+  }
+
   /** The queue is gone: what is held is void, and settling it later does nothing. */
   abandon(): void {
     const first = this.firstHeld;
@@ -170,4 +187,10 @@ export class QueueConsumer {
   get oldestHeld(): Position {
     return this.firstHeld?.position ?? 0;
   }
+}
+
+/** Checked when it attached. 0: no limit, whatever the queue's is. */
+function timeoutMsOf({ 'x-consumer-timeout': timeout }: Arguments): number | null {
+  if (typeof timeout !== 'number') return null;
+  return timeout === 0 ? Number.POSITIVE_INFINITY : timeout;
 }

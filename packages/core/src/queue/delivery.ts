@@ -11,15 +11,18 @@ export class Delivery {
   readonly position: Position;
   readonly message: Message;
   readonly redelivered: boolean;
+  /** When it was delivered, see `Turn.tenths`. */
+  readonly since: number;
   settled = false;
   previous: Delivery | null = null;
   next: Delivery | null = null;
 
-  constructor(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean) {
+  constructor(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean, since: number) {
     this.consumer = consumer;
     this.position = position;
     this.message = message;
     this.redelivered = redelivered;
+    this.since = since;
   }
 }
 
@@ -27,7 +30,7 @@ export class Delivery {
 export type Outcome = 'accept' | 'release' | 'reject';
 
 /** Why a consumer was detached by the queue's side. */
-export type DetachReason = 'queue-deleted' | 'node-down';
+export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down';
 
 /** The door's side of a consumer. */
 export interface DeliverySink {
@@ -36,6 +39,9 @@ export interface DeliverySink {
    * queue. Returns false when the peer's pipe is full: nothing more is delivered until `QueueConsumer.resume`.
    */
   deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
-  /** The queue let the consumer go (it was deleted); what it held is void. */
+  /**
+   * The queue let the consumer go. After `queue-deleted` what it held is void; after `consumer-timeout` what it held too long is ready
+   * again, and it keeps the rest. In both cases settling what it holds no more does nothing.
+   */
   detached(consumer: QueueConsumer, why: DetachReason): void;
 }

@@ -8,7 +8,6 @@ import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
 import { Exit } from './exit.js';
-import { Expiry } from './expiry.js';
 import type { Got } from './got.js';
 import { LengthLimit } from './length-limit.js';
 import { type Memory, unboundedMemory } from './memory.js';
@@ -23,6 +22,7 @@ import type { ReadyMessages } from './ready-messages.js';
 import { Roster } from './roster.js';
 import { type QueueRules, rulesOf } from './rules.js';
 import { QueueStatistics } from './statistics.js';
+import { Timing } from './timing.js';
 import type { TurnOrder } from './turn-order.js';
 
 export type { Got } from './got.js';
@@ -60,8 +60,7 @@ export class Queue implements QueueHandle, Flushable {
   private lastPosition: Position = 0;
   private unsettled = 0;
   private unsettledBytesCount = 0;
-  /** Null as long as nothing here can expire. */
-  private expiry: Expiry | null = null;
+  private readonly timing: Timing;
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
   private dispatchAsked = false;
@@ -76,6 +75,8 @@ export class Queue implements QueueHandle, Flushable {
   rules: QueueRules;
   /** Called when the last consumer went (auto-delete). */
   onUnused: (() => void) | null = null;
+  /** Called when nobody used it for as long as the rules say. */
+  onExpired: (() => void) | null = null;
   /** Called once when the log can promise nothing any more. */
   onLogFailed: ((error: Error) => void) | null = null;
 
@@ -102,6 +103,7 @@ export class Queue implements QueueHandle, Flushable {
     this.exit = new Exit(this, { turn, persist, log, paging: this.paging, pending: this.pending });
     this.obey();
     this.logs = log !== null;
+    this.timing = new Timing(turn, this, this.ready, this.paging);
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
     log.onFailed = (error) => this.fail(error);
@@ -112,21 +114,14 @@ export class Queue implements QueueHandle, Flushable {
     this.ready.recover(found);
     this.exit.recover(found);
     this.lastPosition = found.last;
-    if (found.mayExpire) this.mayExpire();
+    if (found.mayExpire) this.timing.mayExpire();
   }
 
   /** Everything that recovery found stands: what expired while the node was down may go, and dead letters find their way. */
   opened(): void {
     this.exit.opened();
     this.trim();
-    this.watchHead();
-  }
-
-  private watchHead(): void {
-    if (this.expiry === null) return;
-    this.expiry.headChanged();
-    // The oldest, and no more of it, unless that has expired.
-    if (!this.ready.hasHead && !this.ready.isEmpty) this.paging.readOn(1);
+    this.timing.watchHead();
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -168,7 +163,7 @@ export class Queue implements QueueHandle, Flushable {
     this.arrivals++;
     this.ready.push(position, message);
     if (limit !== null) this.trim();
-    if (this.expiry !== null || message.expirationMs >= 0) this.mayExpire().arrived();
+    if (this.timing.expiry !== null || message.expirationMs >= 0) this.timing.mayExpire().arrived();
   }
 
   /** Drops the oldest as long as more waits than may. What has to be read for it goes when it was. */
@@ -187,11 +182,12 @@ export class Queue implements QueueHandle, Flushable {
    */
   private dispatch(): void {
     this.handOutReady();
-    this.expiry?.headChanged();
+    this.timing.expiry?.headChanged();
   }
 
   private handOutReady(): void {
-    const { ready, expiry } = this;
+    const { ready } = this;
+    const { expiry } = this.timing;
     let left = dispatchMax + Math.min(2 * this.arrivals, dispatchCatchUpMax);
     this.arrivals = 0;
     for (; ready.hasHead; left--) {
@@ -241,10 +237,11 @@ export class Queue implements QueueHandle, Flushable {
   }
 
   private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): Delivery {
-    const delivery = new Delivery(consumer, position, message, redelivered);
+    const delivery = new Delivery(consumer, position, message, redelivered, this.turn.tenths);
     this.unsettled++;
     this.unsettledBytesCount += message.bodyBytes;
     consumer.hold(delivery);
+    this.timing.timeout?.holds(consumer);
     return delivery;
   }
 
@@ -255,7 +252,8 @@ export class Queue implements QueueHandle, Flushable {
    */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
-    this.expiry?.expireDue(Number.POSITIVE_INFINITY);
+    this.used();
+    this.timing.expiry?.expireDue(Number.POSITIVE_INFINITY);
     if (this.ready.hasHead) return this.getHead(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
@@ -270,7 +268,7 @@ export class Queue implements QueueHandle, Flushable {
     const position = ready.headPosition;
     const redelivered = ready.headRedelivered;
     const own = ready.shift();
-    this.expiry?.headChanged();
+    this.timing.expiry?.headChanged();
     this.paging.fill();
     if (redelivered) statistics.redelivered++;
     const message = redelivered ? this.exit.shown(position, own) : own;
@@ -285,11 +283,7 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- expiry ----------------------------------------------------------------------------------------------------
 
-  private mayExpire(): Expiry {
-    this.expiry ??= new Expiry(this.turn, this.ready, this);
-    return this.expiry;
-  }
-
+  /** Called when the oldest message has expired. */
   expireHead(): void {
     this.dropHead('expired');
     this.paging.fill();
@@ -323,7 +317,7 @@ export class Queue implements QueueHandle, Flushable {
       this.statistics.requeued++;
       this.ready.giveBack(position, message);
       this.trim();
-      if (message.expirationMs >= 0) this.mayExpire();
+      if (message.expirationMs >= 0) this.timing.mayExpire();
       this.askDispatch();
       return;
     }
@@ -344,6 +338,7 @@ export class Queue implements QueueHandle, Flushable {
     this.roster.assertMayAttach(spec, this.properties);
     const consumer = new QueueConsumer(this, spec, sink);
     this.roster.add(consumer);
+    if (consumer.timeoutMs !== null) this.timing.mayTimeOut();
     return consumer;
   }
 
@@ -368,7 +363,9 @@ export class Queue implements QueueHandle, Flushable {
   removeConsumer(consumer: QueueConsumer): void {
     if (!this.roster.remove(consumer)) return;
     if (this.roster.single !== null) this.takeOver();
-    if (this.consumers.size === 0) this.onUnused?.();
+    if (this.consumers.size > 0) return;
+    this.used();
+    this.onUnused?.();
   }
 
   /** Called by a consumer that can take messages again. */
@@ -402,12 +399,16 @@ export class Queue implements QueueHandle, Flushable {
     this.rules = rules;
     this.obey();
     this.trim();
-    this.watchHead();
+    this.timing.rulesChanged();
+  }
+
+  /** Somebody declared it again, or asked whether it is there. */
+  used(): void {
+    this.timing.used();
   }
 
   private obey(): void {
     const { rules, mayRefuse } = this;
-    if (rules.ttlMs !== Number.POSITIVE_INFINITY) this.mayExpire();
     this.limit = LengthLimit.of(rules);
     this.mayRefuse = this.limit?.mayRefuse ?? false;
     if (this.mayRefuse !== mayRefuse) this.exit.router?.routesChanged();
@@ -435,7 +436,7 @@ export class Queue implements QueueHandle, Flushable {
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
     this.exit.outbox?.close();
-    this.expiry?.stop();
+    this.timing.stop();
     this.paging.end(this.lastPosition);
     const consumers = this.roster.clear();
     for (const consumer of consumers) consumer.end();

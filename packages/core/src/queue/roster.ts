@@ -29,6 +29,11 @@ export class Roster {
       const reason = `expected an integer, got ${shownValue(wish)}`;
       throw brokerError('invalidArgument', { argument: 'x-priority', kind: 'queue', name, vhost, reason });
     }
+    const timeout = spec.arguments['x-consumer-timeout'];
+    if (timeout !== undefined && !(Number.isSafeInteger(timeout) && (timeout as number) >= 0)) {
+      const reason = `expected an integer of at least 0, got ${shownValue(timeout)}`;
+      throw brokerError('invalidArgument', { argument: 'x-consumer-timeout', kind: 'queue', name, vhost, reason });
+    }
     const isTaken = this.consumers.size > 0 || this.single !== null;
     if (this.sole !== null || (spec.exclusive && isTaken)) {
       throw brokerError('exclusiveConsumer', { queue: name, vhost });

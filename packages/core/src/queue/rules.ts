@@ -55,7 +55,8 @@ export function rulesOf(args: Arguments, policy: Arguments = noArguments): Queue
     deadLetterExchange: own(args['x-dead-letter-exchange'], policy['dead-letter-exchange']) ?? null,
     deadLetterRoutingKey: own(args['x-dead-letter-routing-key'], policy['dead-letter-routing-key']) ?? null,
     deliveryLimit: deliveryLimitOf(args['x-delivery-limit'], policy['delivery-limit']),
-    consumerTimeoutMs: lower(args['x-consumer-timeout'], policy['consumer-timeout']),
+    // 0 is another way to say that there is none.
+    consumerTimeoutMs: lower(args['x-consumer-timeout'] || undefined, policy['consumer-timeout'] || undefined),
   };
   return sameRules(rules, noRules) ? noRules : rules;
 }

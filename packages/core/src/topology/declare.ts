@@ -54,6 +54,7 @@ export function declareQueue(
   if (existing !== undefined) {
     assertOwner(existing, asked.owner, true);
     assertSameQueue(vhost, existing, asked);
+    existing.used();
     return existing;
   }
   if (name.startsWith('amq.') && !asked.serverNamed) throw brokerError('reservedName', { kind: 'queue', name });

@@ -245,6 +245,7 @@ export class Topology {
     if (recovered !== undefined) queue.recover(recovered);
     queue.onLogFailed = (error) => this.logFailed(error);
     if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
+    queue.onExpired = () => this.onQueueUnused?.(vhost, queue);
     vhost.queues.set(queue.name, queue);
     vhost.version++;
     this.sayNotHonoured(properties.arguments);
