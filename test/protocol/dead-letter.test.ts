@@ -132,3 +132,103 @@ describe('a rejected message', () => {
     expect(node.logged('the dead-letter exchange does not exist')).toBe(true);
   });
 });
+
+describe('a circle', () => {
+  test('that nobody but the broker drives is cut', async () => {
+    await queue('a', { 'x-max-length': 0, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'b' });
+    await queue('b', { 'x-max-length': 0, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'a' });
+    peer.publish(1, 'a', 'x');
+    await node.idle();
+    const outbox = (name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!.outbox!;
+    expect([outbox('a').sent, outbox('b').sent, outbox('b').lost]).toEqual([1, 0, 1]);
+    expect([await isEmpty('a'), await isEmpty('b')]).toEqual([true, true]);
+    expect(node.logged('no consumer rejected them on the way')).toBe(true);
+  });
+});
+
+describe('a dead letter that its target refuses', () => {
+  const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+  const statistics = () => node.broker.topology.vhosts.get('/')!.queues.get('work')!;
+
+  async function stuck(bodies: string[], args = {}) {
+    await queue('full', full);
+    peer.publish(1, 'full', 'there', { properties: { deliveryMode: 2 } });
+    await queue('work', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'full', ...args });
+    for (const body of bodies) {
+      peer.publish(1, 'work', body, { properties: { deliveryMode: 2 } });
+      await reject('work');
+    }
+  }
+
+  async function take(name: string) {
+    peer.send(1, { name: 'basic.get', queue: name, noAck: true });
+    const { body } = await peer.expect('basic.get-ok');
+    return body!.toString();
+  }
+
+  test('stays pending, is tried again, and goes when there is room', async () => {
+    await stuck(['a', 'b']);
+    await node.advance(5_000);
+    expect(statistics().outbox).toMatchObject({ count: 2, stuckCount: 2, stuckBytes: 2, sent: 0 });
+    expect(await take('full')).toBe('there');
+    await node.advance(30_000);
+    expect(statistics().outbox).toMatchObject({ count: 1, sent: 1 });
+    expect(await take('full')).toBe('a');
+    await node.advance(30_000);
+    expect(await take('full')).toBe('b');
+    expect(statistics().outbox).toMatchObject({ count: 0, stuckCount: 0, sent: 2, lost: 0 });
+  });
+
+  test('is not lost by a restart, and no consumer of its queue sees it again', async () => {
+    await stuck(['a', 'b']);
+    peer.publish(1, 'work', 'next', { properties: { deliveryMode: 2 } });
+    await node.advance(1_000);
+    await node.stop();
+    const { platform } = node;
+    node = await SimNode.start({ platform });
+    peer = await node.channel();
+    await node.advance(1_000);
+    expect(statistics().readyCount).toBe(1);
+    expect(statistics().outbox).toMatchObject({ count: 2, stuckCount: 2 });
+    await peer.call(1, { name: 'queue.purge', queue: 'work' }, 'queue.purge-ok');
+    const taken: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      taken.push(await take('full'));
+      await node.advance(30_000);
+    }
+    expect(taken).toEqual(['there', 'a', 'b']);
+    expect(await isEmpty('full')).toBe(true);
+    expect(statistics().outbox!.count).toBe(0);
+  });
+
+  test('fills its source, which then refuses rather than drop more', async () => {
+    await stuck([], { 'x-max-length': 2 });
+    await peer.call(1, { name: 'confirm.select' }, 'confirm.select-ok');
+    const verdicts: string[] = [];
+    for (const body of ['1', '2', '3', '4', '5', '6']) {
+      peer.publish(1, 'work', body, { properties: { deliveryMode: 2 } });
+      verdicts.push(...(await peer.names()));
+      await node.advance(10);
+    }
+    expect(verdicts).toEqual([...new Array(4).fill('basic.ack'), 'basic.nack', 'basic.nack']);
+    expect(statistics()).toMatchObject({ readyCount: 2, statistics: { refused: 2, dropped: { maxlen: 2 } } });
+  });
+
+  test('goes with its queue when that is deleted, and that is said', async () => {
+    await stuck(['a']);
+    await peer.call(1, { name: 'queue.delete', queue: 'work' }, 'queue.delete-ok');
+    expect(node.logged('their queue was deleted')).toBe(true);
+    await node.advance(60_000);
+    expect(await take('full')).toBe('there');
+    expect(await isEmpty('full')).toBe(true);
+  });
+});
+
+test('a dead letter that was never tried goes out when its queue is deleted in the same turn', async () => {
+  await queue('work', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' });
+  peer.publish(1, 'work', 'x');
+  const { deliveryTag } = await get('work');
+  peer.send(1, { name: 'basic.reject', deliveryTag, requeue: false });
+  await peer.call(1, { name: 'queue.delete', queue: 'work' }, 'queue.delete-ok');
+  expect((await get('dead')).body).toBe('x');
+});

@@ -39,6 +39,7 @@ export function queueJson(broker: Broker, queue: Queue): Row {
     message_bytes_ready: readyBytes,
     message_bytes_unacknowledged: unsettledBytes,
     ...lengths(ready, unacknowledged),
+    ...deadLetters(queue),
     messages_paged_out: pagedCount,
     messages_ram: ready + unacknowledged - pagedCount,
     messages_ready_ram: ready - pagedCount,
@@ -46,6 +47,20 @@ export function queueJson(broker: Broker, queue: Queue): Row {
     recoverable_slaves: null,
     ...messageStats(queue.statistics),
     ...ownerDetails(broker, queue),
+  };
+}
+
+/** The field has the first two of quorum queues; they count with no other length. */
+function deadLetters({ outbox, statistics }: Queue): Row {
+  return {
+    messages_dlx: outbox?.count ?? 0,
+    message_bytes_dlx: outbox?.bytes ?? 0,
+    // Of those pending: refused by their target at least once, or waiting behind one that was.
+    messages_dlx_refused: outbox?.stuckCount ?? 0,
+    dead_lettered: outbox?.sent ?? 0,
+    dead_letters_lost: outbox?.lost ?? 0,
+    messages_dropped: { ...statistics.dropped },
+    publishes_refused: statistics.refused,
   };
 }
 
