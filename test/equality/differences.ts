@@ -134,6 +134,11 @@ export const texts: readonly TextDifference[] = [
     ours: /^(\w+)< channel\.close replyCode=406 replyText="PRECONDITION_FAILED - unknown exchange type '(.*)'" over=exchange\.declare$/,
   },
   {
+    reason: 'Chapar says how many messages of the transaction were refused, and why.',
+    theirs: refusal('partial tx completion', 'tx.commit'),
+    ours: refusal('partial tx completion: \\d+ of the messages were refused \\(queue-full\\)', 'tx.commit'),
+  },
+  {
     reason: 'Chapar writes every count as a long, also in entries that came with the message.',
     theirs: /^( {4}headers\.x-death\[\d+\]\.count) = int (\d+)$/,
     ours: /^( {4}headers\.x-death\[\d+\]\.count) = long (\d+)$/,
