@@ -197,12 +197,16 @@ describe('the handshake', () => {
   test('limits of the virtual host and of the user are counted', async () => {
     await node.settle(node.broker.records.put('vhost-limits', ['/', 'max-connections'], 1));
     const peer = await node.peer();
-    await expect(node.peer()).rejects.toThrow("access to vhost '/' refused for user 'guest': connection limit (1) is reached");
+    await expect(node.peer()).rejects.toThrow(
+      "access to vhost '/' refused for user 'guest': connection limit (1) is reached",
+    );
     await peer.goodbye();
     await node.settle(node.broker.records.delete('vhost-limits', '/', 'max-connections'));
     node.users.add('guest', { limits: { 'max-connections': 1 } });
     await node.peer();
-    await expect(node.peer()).rejects.toThrow("connection refused for user 'guest': user connection limit (1) is reached");
+    await expect(node.peer()).rejects.toThrow(
+      "connection refused for user 'guest': user connection limit (1) is reached",
+    );
   });
 });
 

@@ -261,9 +261,7 @@ describe('queue.declare', () => {
     );
     const answers = await Promise.all(wishes);
     expect(answers.slice(0, 3)).toEqual(['made', 'made', 'made']);
-    expect(answers[3]).toBe(
-      "PRECONDITION_FAILED - cannot declare queue 'd': queue limit in vhost '/' (3) is reached",
-    );
+    expect(answers[3]).toBe("PRECONDITION_FAILED - cannot declare queue 'd': queue limit in vhost '/' (3) is reached");
     expect(kit.vhost.queues.size).toBe(3);
     // Those that exist are found all the same.
     expect((await declareQueue(kit.topology, kit.vhost, queue('a'), 3)).name).toBe('a');
