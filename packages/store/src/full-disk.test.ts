@@ -120,6 +120,38 @@ describe('a full disk', () => {
     expect(await readable(published)).toBe(Math.ceil(published / 4) - 1);
   });
 
+  it('holds publishers also when it is what is not logged that found no room', async () => {
+    const pages = node.store.logs.pages();
+    let position = 0;
+    for (let i = 0; i < 10_000 && said.length === 0; i++) {
+      for (let n = 0; n < 100; n++) pages.page(++position, makeMessage({ body: body(position).padEnd(1024) }));
+      node.store.logs.flush();
+      await node.advance(5);
+    }
+    expect(said).toEqual([true]);
+    // What keeps room for settlements is not given to them.
+    expect(await names()).toContain('reserve');
+    await publish(1);
+    await node.advance(5_000);
+    expect([said, committed]).toEqual([[true], 1]);
+    expect(node.platform.log.find('', 'error')).toHaveLength(1);
+    expect(node.platform.log.find('the disk is full', 'error')).toHaveLength(1);
+    node.platform.disk.capacityBytes += 10 * MiB;
+    await node.advance(5_000);
+    expect(said).toEqual([true, false]);
+    const found: number[] = [];
+    while (found.length < position) {
+      await new Promise<void>((done) => {
+        pages.read((found.at(-1) ?? 0) + 1, position, MiB, ({ messages }) => {
+          found.push(...messages.map((message) => message.position));
+          done();
+        });
+        void node.idle();
+      });
+    }
+    expect(found).toEqual(Array.from({ length: position }, (_, i) => i + 1));
+  });
+
   it('keeps what was settled while it was full settled', async () => {
     await fill();
     await node.advance(1000);

@@ -3,6 +3,7 @@ import type { Timer } from '@chapar/platform';
 import { ENTRY_PUBLISH } from './entry.js';
 import { Gathering } from './gathering.js';
 import type { Generation } from './generation.js';
+import { hasNoRoom } from './group-commit.js';
 import { LiveEntries, type Wanted } from './live.js';
 import { walkEntries } from './log-file.js';
 import { publishBodyBytes, publishPosition, publishQueueNumber } from './publish-entry.js';
@@ -15,6 +16,14 @@ export interface PagesSettings {
   readonly fileBytesMax: number;
   /** Below this many bytes in all, live messages are not copied to give space back. */
   readonly bytesMin: number;
+}
+
+/** Who is told of what becomes of the pages. */
+export interface PagesOwner {
+  /** What had gathered is on its way. */
+  pagesWritten(): void;
+  /** It found no room, and is tried again until there is some. */
+  pagesFull(error: Error): void;
 }
 
 /** Above this many times the live bytes, the oldest file is emptied. */
@@ -38,16 +47,17 @@ export class Pages {
   private idle!: Gathering;
   private inFlight: Gathering | null = null;
   private waitingReads: (() => void)[] = [];
-  private readonly onWrittenAll: () => void;
+  private readonly owner: PagesOwner;
   private retry: Timer | null = null;
   private emptying: Promise<void> | null = null;
   private isClosed = false;
+  /** The group on its way found no room and is tried again until it does. */
+  isWithoutRoom = false;
 
-  /** `onWritten`: what had gathered is on its way. */
-  constructor(place: WalPlace, settings: PagesSettings, onWritten: () => void) {
+  constructor(place: WalPlace, settings: PagesSettings, owner: PagesOwner) {
     this.place = place;
     this.settings = settings;
-    this.onWrittenAll = onWritten;
+    this.owner = owner;
     this.files = new WalFiles(place, settings.fileBytesMax, 'pages');
     this.readBack = new ReadBack(this.files.generations, place.log, 0, () => this.written());
   }
@@ -78,7 +88,7 @@ export class Pages {
     this.inFlight = group;
     group.generation.takenBytes += group.gatheredBytes;
     group.seal({ generation: 0, offset: 0 });
-    this.onWrittenAll();
+    this.owner.pagesWritten();
     this.write(group);
   }
 
@@ -160,10 +170,15 @@ export class Pages {
       for (const waiter of group.waiters) waiter.resolve();
       return;
     }
-    this.place.log.error(
-      { file: group.generation.path, error },
-      'messages that do not fit into memory could not be written; tried again every second',
-    );
+    this.isWithoutRoom = hasNoRoom(error);
+    if (this.isWithoutRoom) {
+      this.owner.pagesFull(error);
+    } else {
+      this.place.log.error(
+        { file: group.generation.path, error },
+        'messages that do not fit into memory could not be written; tried again every second',
+      );
+    }
     this.retry = this.place.clock.after(retryMs, () => {
       this.retry = null;
       this.write(group);
@@ -171,6 +186,7 @@ export class Pages {
   }
 
   private wrote(group: Gathering): void {
+    this.isWithoutRoom = false;
     group.generation.writtenBytes += group.bytes;
     for (const waiter of group.waiters) waiter.resolve();
     group.clear();
@@ -215,7 +231,8 @@ export class Pages {
     }
     const oldest = generations.oldest!;
     const { bytes, liveBytes } = generations.measure();
-    const isWasteful = bytes > Math.max(this.settings.bytesMin, liveFactor * liveBytes);
+    // A copy needs room before it gives any.
+    const isWasteful = !this.isWithoutRoom && bytes > Math.max(this.settings.bytesMin, liveFactor * liveBytes);
     return isWasteful && !this.isInUse(oldest) ? oldest : null;
   }
 
@@ -257,7 +274,7 @@ export class Pages {
       },
       judge: async () => 'damage',
       goOn: async () => {
-        if (copied < stepBytes) return !this.isClosed;
+        if (copied < stepBytes) return !this.isClosed && !this.isWithoutRoom;
         await this.written();
         copied = 0;
         return !this.isClosed;

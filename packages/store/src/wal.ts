@@ -18,7 +18,7 @@ import type { LogPlace } from './group.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
 import type { Wanted } from './live.js';
 import { NodeTime } from './node-time.js';
-import { Pages } from './pages.js';
+import { Pages, type PagesOwner } from './pages.js';
 import { publishBodyBytes, publishPriority } from './publish-entry.js';
 import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { ReadBack } from './read-back.js';
@@ -78,7 +78,7 @@ export interface WalGauges {
  * The node's write-ahead log: the entries of all queues in one stream of groups, in files of bounded size. See GroupCommit for the
  * way to the disk, Recovery for the way back, Reclaim for the files' end.
  */
-export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
+export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, PagesOwner {
   readonly settings: WalSettings;
   readonly files: WalFiles;
   private readonly place: WalPlace;
@@ -116,7 +116,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     this.time = new NodeTime(place.clock);
     this.readBack = new ReadBack(this.files.generations, place.log, this.time.nowMs, () => this.groups.sync());
     this.readBack.onUnreadable = () => this.checkpoints.forbid();
-    this.paging = new Pages(pagesPlace, this.settings, () => this.pagesWritten());
+    this.paging = new Pages(pagesPlace, this.settings, this);
     this.reserve = new Reserve(place, this.settings.reserveBytes);
   }
 
@@ -322,8 +322,12 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     return this.roomTimer !== null;
   }
 
+  private get isWithoutRoom(): boolean {
+    return this.groups.isWithoutRoom || this.paging.isWithoutRoom;
+  }
+
   private async lookForRoom(): Promise<void> {
-    if (this.groups.isWithoutRoom || !(await this.reserve.fill()) || this.groups.isWithoutRoom) return;
+    if (this.isWithoutRoom || !(await this.reserve.fill()) || this.isWithoutRoom) return;
     if (this.roomTimer === null) return;
     this.roomTimer.cancel();
     this.roomTimer = null;
@@ -369,7 +373,11 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner {
     return this.paging.open();
   }
 
-  private pagesWritten(): void {
+  pagesFull(error: Error): void {
+    this.full(error);
+  }
+
+  pagesWritten(): void {
     this.caughtUp(this.groups.gatheredBytes);
   }
 
