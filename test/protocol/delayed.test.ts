@@ -282,6 +282,22 @@ describe('a delayed message', () => {
     expect(await bodies()).toEqual(['x']);
   });
 
+  test('waits on when its queue is full and refuses, and comes when there is room', async () => {
+    await declare('fanout');
+    const args = fieldTable({ 'x-max-length': 1, 'x-overflow': 'reject-publish' });
+    await peer.call(1, { name: 'queue.declare', queue: 'small', durable: true, arguments: args }, 'queue.declare-ok');
+    await peer.call(1, { name: 'queue.bind', queue: 'small', exchange: 'later' }, 'queue.bind-ok');
+    publish('first', 100);
+    publish('second', 100);
+    await node.advance(500);
+    expect(waiting()).toBe(1);
+    await consume('small');
+    expect(await bodies()).toEqual(['first']);
+    await node.advance(2_000);
+    expect(await bodies()).toEqual(['second']);
+    expect(waiting()).toBe(0);
+  });
+
   test('goes in order with others of the same time, small and large', async () => {
     await declare('fanout');
     await queue('q');
