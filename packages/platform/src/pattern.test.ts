@@ -44,6 +44,43 @@ describe('patterns', () => {
   );
 
   it.each([
+    '^',
+    '^$',
+    '^orders',
+    '^orders\\.',
+    '^orders\\..*',
+    '^orders\\..*$',
+    '^orders$',
+    '^a\\+b\\-c',
+    '^.*$',
+    '^(?!amq\\.).*',
+    '^(?!amq\\.)(?!orders).*$',
+    '^(?!amq|orders\\.)[a-o]',
+    '^(?!).*',
+  ])('that needs no engine, or says what not, means what it means elsewhere: %s', (source) => {
+    const texts = [
+      '',
+      'orders',
+      'orders.',
+      'orders.eu',
+      'ordersx',
+      'my orders.',
+      'amq.gen',
+      'a+b-c',
+      'aab-c',
+      'orders.\n',
+      'z',
+    ];
+    const elsewhere = new RegExp(source);
+    const pattern = compilePattern(source);
+    expect(texts.filter((text) => pattern.test(text))).toEqual(texts.filter((text) => elsewhere.test(text)));
+  });
+
+  it.each([
+    ['^(?!(a))b', 'negative look-ahead with a group'],
+    ['^(?!a)b|c', 'negative look-ahead before alternatives'],
+    ['^(?!a*+)b', 'negative look-ahead of what is no pattern'],
+    [`^${'(?!a)'.repeat(20_000)}`, 'many negative look-aheads'],
     ['(?=a)b', 'look-ahead'],
     ['(?!a)b', 'negative look-ahead'],
     ['(?<=a)b', 'look-behind'],
