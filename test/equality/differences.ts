@@ -369,4 +369,30 @@ export const blocks: readonly BlockDifference[] = [
       '    body = with a death elsewhere',
     ],
   },
+  {
+    session: 'ttl-order',
+    reason:
+      'What has expired is taken away when it is at the head, a moment after RabbitMQ, which does so before it answers.',
+    theirs: [
+      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=1',
+      '    expiration = 60000',
+    ],
+    ours: [
+      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=2',
+      '    expiration = 60000',
+    ],
+  },
+  {
+    session: 'priorities-expiring',
+    reason:
+      'What has expired is taken away when it is at the head, a moment after RabbitMQ, which does so before it answers.',
+    theirs: [
+      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=0',
+      '    priority = 2',
+    ],
+    ours: [
+      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=2',
+      '    priority = 2',
+    ],
+  },
 ];

@@ -3,8 +3,6 @@
  * takes it off the list.
  */
 export const pending: { readonly [session: string]: string } = {
-  'ttl-order': 'expiry is not built yet',
   'invalid-x-message-ttl': 'more than ten years are taken, and refused by RabbitMQ',
   'invalid-x-expires': 'more than ten years are taken, and refused by RabbitMQ',
-  'priorities-expiring': 'what has expired goes a moment after it became the head, and is counted until then',
 };

@@ -18,6 +18,9 @@ export const clients = () =>
 export const messageQueue = () =>
   environment('chapar-venv-message-queue', [here('../../examples/python/requirements-message-queue.txt')]);
 
+/** celery with kombu, which bring an AMQP client of their own. */
+export const celery = () => environment('chapar-venv-celery', [here('celery/requirements.txt')]);
+
 /** Made once, and again when the interpreter or a requirements file (the first is installed, all count) changes. */
 async function environment(name: string, requirements: string[]): Promise<PythonEnvironment> {
   const version = versionOf('python3');

@@ -22,6 +22,25 @@ export const scenarios = [
   'header-types',
 ] as const;
 
+/** What queues can be told, and the exchanges beyond the usual four. */
+export const queueScenarios = [
+  'dead-letters',
+  'expiry',
+  'queue-expiry',
+  'limits',
+  'priorities',
+  'single-active-consumer',
+  'delivery-limit',
+  'delayed-messages',
+  'consistent-hash',
+  'transactions',
+] as const;
+
+export type QueueScenarioName = (typeof queueScenarios)[number];
+
+/** Those that Chapar cannot play yet: they run and must fail, so that the list shrinks as soon as it can. */
+export const comesLater: Partial<Record<QueueScenarioName, string>> = {};
+
 export type ScenarioName = (typeof scenarios)[number];
 
 export const needs: Partial<Record<ScenarioName, Needs>> = { 'chat-rooms': { needsUsers: true } };
