@@ -104,7 +104,7 @@ export const channelErrorCases = {
     ),
   },
   invalidArgument: {
-    text: "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer of at least 0, got 'soon'",
+    text: "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer from 0 to 315360000000, got 'soon'",
     method: [50, 10],
     provoke: saying({ name: 'queue.declare', queue: 'q', arguments: fieldTable({ 'x-message-ttl': 'soon' }) }),
   },

@@ -107,15 +107,15 @@ describe('queue.declare', () => {
   for (const [args, text] of [
     [
       { 'x-message-ttl': -1 },
-      "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer of at least 0, got -1",
+      "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer from 0 to 315360000000, got -1",
     ],
     [
       { 'x-message-ttl': '5' },
-      "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer of at least 0, got '5'",
+      "invalid arg 'x-message-ttl' for queue 'q' in vhost '/': expected an integer from 0 to 315360000000, got '5'",
     ],
     [
       { 'x-expires': 0 },
-      "invalid arg 'x-expires' for queue 'q' in vhost '/': expected an integer of at least 1, got 0",
+      "invalid arg 'x-expires' for queue 'q' in vhost '/': expected an integer from 1 to 315360000000, got 0",
     ],
     [
       { 'x-max-length': 1.5 },

@@ -18,10 +18,13 @@ const oneOf =
     allowed.includes(value as string) ? null : `expected one of ${allowed.join(', ')}, got ${shown(value)}`;
 const shown = (value: JsonValue): string => (typeof value === 'string' ? `'${value}'` : JSON.stringify(value));
 
+/** What the field takes at most. */
+const TEN_YEARS_MS = 315_360_000_000;
+
 /** The arguments that the field gives a meaning: checked when declared, compared when declared again. Milliseconds, bytes, counts. */
 const known: { readonly [name: string]: Check } = {
-  'x-message-ttl': integer(0),
-  'x-expires': integer(1),
+  'x-message-ttl': integer(0, TEN_YEARS_MS),
+  'x-expires': integer(1, TEN_YEARS_MS),
   'x-max-length': integer(0),
   'x-max-length-bytes': integer(0),
   'x-overflow': oneOf('drop-head', 'reject-publish', 'reject-publish-dlx'),
