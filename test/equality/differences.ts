@@ -228,23 +228,6 @@ export const blocks: readonly BlockDifference[] = [
     ],
   },
   {
-    session: 'consistent-hash-arguments',
-    reason: 'RabbitMQ takes a declaration that says something else and goes on as before; Chapar refuses it.',
-    theirs: ['    arguments.hash-header = string h', 'A1< exchange.declare-ok'],
-    ours: [
-      '    arguments.hash-header = string h',
-      `A1< channel.close replyCode=406 replyText="PRECONDITION_FAILED - inequivalent arg 'hash-header' for exchange 'e' in vhost '/': received 'h' but current is none" over=exchange.declare`,
-    ],
-  },
-  {
-    session: 'quorum-declare',
-    reason: everyKind,
-    theirs: [
-      `A1< channel.close replyCode=406 replyText="PRECONDITION_FAILED - invalid property 'auto-delete' for queue 'vanishing' in vhost '/'" over=queue.declare`,
-    ],
-    ours: [`A1< queue.declare-ok queue=vanishing messageCount=0 consumerCount=0`],
-  },
-  {
     session: 'quorum-declare',
     reason: everyKind,
     theirs: [
@@ -367,32 +350,6 @@ export const blocks: readonly BlockDifference[] = [
       '    headers.x-last-death-queue = string q',
       '    headers.x-last-death-reason = string rejected',
       '    body = with a death elsewhere',
-    ],
-  },
-  {
-    session: 'ttl-order',
-    reason:
-      'What has expired is taken away when it is at the head, a moment after RabbitMQ, which does so before it answers.',
-    theirs: [
-      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=1',
-      '    expiration = 60000',
-    ],
-    ours: [
-      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=2',
-      '    expiration = 60000',
-    ],
-  },
-  {
-    session: 'priorities-expiring',
-    reason:
-      'What has expired is taken away when it is at the head, a moment after RabbitMQ, which does so before it answers.',
-    theirs: [
-      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=0',
-      '    priority = 2',
-    ],
-    ours: [
-      'A1< basic.get-ok deliveryTag=1 redelivered=false exchange="" routingKey=q messageCount=2',
-      '    priority = 2',
     ],
   },
 ];

@@ -106,14 +106,16 @@ describe('x-consistent-hash', () => {
     expect(await refusal({ name: 'queue.bind', queue: 'q', exchange: 'e', routingKey: 'heavy' })).toEqual([406, text]);
   });
 
-  test('declared again to hash something else is another exchange', async () => {
+  test('declared again to hash something else goes on as before', async () => {
     await declare('x-consistent-hash', { 'hash-header': 'user', note: 'x' });
-    await declare('x-consistent-hash', { 'hash-header': 'user' });
-    const again = { name: 'exchange.declare', exchange: 'e', type: 'x-consistent-hash' } as const;
-    expect(await refusal(again)).toEqual([
-      406,
-      "PRECONDITION_FAILED - inequivalent arg 'hash-header' for exchange 'e' in vhost '/': received none but current is 'user'",
-    ]);
+    await declare('x-consistent-hash', { 'hash-header': 'other' });
+    await declare('x-consistent-hash', { 'hash-property': 'message_id' });
+    await declare('x-consistent-hash');
+    await sinks(four);
+    const messages = numbered(30).map((key) => {
+      return { key, properties: { headers: fieldTable({ user: 'one', other: key }), messageId: key } };
+    });
+    expect(new Set(await reached(messages)).size).toBe(1);
   });
 
   test('without a binding a message goes to the alternate, or comes back', async () => {

@@ -62,6 +62,12 @@ export class Expiry {
     for (let left = max; left > 0 && this.isHeadDue; left--) this.queue.expireHead();
   }
 
+  /** As `expireDue`, all of it: whoever gets a message is told how many wait without counting those. */
+  takeDue(): void {
+    this.expireDue(Number.POSITIVE_INFINITY);
+    this.headChanged();
+  }
+
   private due(): void {
     this.expireDue(expiredMax);
     this.headChanged();

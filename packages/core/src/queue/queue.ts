@@ -253,7 +253,7 @@ export class Queue implements QueueHandle, Flushable {
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
     this.used();
-    this.timing.expiry?.expireDue(Number.POSITIVE_INFINITY);
+    this.timing.expiry?.takeDue();
     if (this.ready.hasHead) return this.getHead(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
@@ -268,7 +268,7 @@ export class Queue implements QueueHandle, Flushable {
     const position = ready.headPosition;
     const redelivered = ready.headRedelivered;
     const own = ready.shift();
-    this.timing.expiry?.headChanged();
+    this.timing.expiry?.takeDue();
     this.paging.fill();
     if (redelivered) statistics.redelivered++;
     const message = redelivered ? this.exit.shown(position, own) : own;

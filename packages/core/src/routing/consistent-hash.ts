@@ -98,7 +98,6 @@ function invalidBinding(routingKey: string): ArgumentFault | null {
 export const consistentHashType: ExchangeType = {
   name: 'x-consistent-hash',
   description: 'to one destination by the hash of the routing key, a header or a property; binding keys are weights',
-  comparedArguments: [headerArgument, propertyArgument],
   invalidArguments,
   invalidBinding,
   create: (args) => new ConsistentHashRouter(args),

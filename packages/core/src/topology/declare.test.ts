@@ -118,6 +118,10 @@ describe('queue.declare', () => {
       "invalid arg 'x-expires' for queue 'q' in vhost '/': expected an integer from 1 to 315360000000, got 0",
     ],
     [
+      { 'x-expires': 315_360_000_001 },
+      "invalid arg 'x-expires' for queue 'q' in vhost '/': expected an integer from 1 to 315360000000, got 315360000001",
+    ],
+    [
       { 'x-max-length': 1.5 },
       "invalid arg 'x-max-length' for queue 'q' in vhost '/': expected an integer of at least 0, got 1.5",
     ],
@@ -163,12 +167,13 @@ describe('queue.declare', () => {
     });
   }
 
-  it('refuses a quorum queue that is transient or exclusive', async () => {
+  it('refuses a quorum queue that is transient, exclusive or auto-delete', async () => {
     const kit = await TopologyKit.open();
     const args = { 'x-queue-type': 'quorum' };
     for (const [property, reason, more] of [
       ['non-durable', 'a quorum queue is durable', { durable: false }],
       ['exclusive-owner', 'a quorum queue cannot be exclusive', { owner: {} }],
+      ['auto-delete', 'a quorum queue cannot be auto-delete', { autoDelete: true }],
     ] as const) {
       const error = await thrownBy(() =>
         declareQueue(kit.topology, kit.vhost, queue('q', { arguments: args, ...more })),

@@ -109,6 +109,7 @@ function assertQueueArguments(vhost: VirtualHost, name: string, declaration: Que
   const wrong = (property: string, reason: string) =>
     brokerError('invalidProperty', { property, kind: 'queue', name, vhost: vhost.name, reason });
   if (!declaration.durable) throw wrong('non-durable', 'a quorum queue is durable');
+  if (declaration.autoDelete) throw wrong('auto-delete', 'a quorum queue cannot be auto-delete');
   if (declaration.owner !== null) throw wrong('exclusive-owner', 'a quorum queue cannot be exclusive');
 }
 
