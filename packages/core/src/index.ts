@@ -20,6 +20,8 @@ export * from './message.js';
 export * from './policy/effective-policy.js';
 export * from './policy/policies.js';
 export * from './policy/policy.js';
+export * from './metadata/state.js';
+export * from './metadata/watchers.js';
 export * from './ports.js';
 export * from './queue/consumer.js';
 export * from './queue/delivery.js';

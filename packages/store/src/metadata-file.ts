@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { MetadataEntry, Revision } from '@chapar/core';
+import { type MetadataEntry, MetadataState, type Revision } from '@chapar/core';
 import type { Disk, DiskFile, Log } from '@chapar/platform';
 import { ENTRY_CHANGE, ENTRY_SNAPSHOT } from './entry.js';
 import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileGeneration, fileSalt } from './file-header.js';
@@ -8,7 +8,6 @@ import { GROUP_HEADER_BYTES, writeGroupHeader } from './group.js';
 import { hasNoRoom } from './group-commit.js';
 import { walkEntries, wasPromised } from './log-file.js';
 import { encodeSnapshot, entryRevision, readChange, readSnapshot } from './metadata-entries.js';
-import { MetadataState } from './metadata-state.js';
 import { keepAside } from './recovery.js';
 import { grownBytes, isZero, syncFile, writeAgain, writeFile } from './wal-files.js';
 

@@ -3,15 +3,15 @@ import {
   GuardFailedError,
   type MetadataEntry,
   type MetadataEvent,
+  type MetadataState,
   type MetadataStore,
+  MetadataWatchers,
   type Revision,
   type Write,
 } from '@chapar/core';
 import type { Disk, Log } from '@chapar/platform';
 import { encodeChange } from './metadata-entries.js';
 import { MetadataFile, NoRoomError } from './metadata-file.js';
-import type { MetadataState } from './metadata-state.js';
-import { MetadataWatchers } from './metadata-watchers.js';
 
 export interface MetadataSettings {
   /** The file is rewritten when it is larger than this and than `rewriteFactor` times its snapshot. Bytes. */

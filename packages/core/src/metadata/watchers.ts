@@ -1,5 +1,5 @@
-import type { MetadataEvent, Revision } from '@chapar/core';
 import type { Log } from '@chapar/platform';
+import type { MetadataEvent, Revision } from '../ports.js';
 
 /** Changes kept for watchers that begin behind the present. */
 const historyMax = 10_000;

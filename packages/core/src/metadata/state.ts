@@ -1,4 +1,4 @@
-import type { MetadataEntry, Revision, Write } from '@chapar/core';
+import type { MetadataEntry, Revision, Write } from '../ports.js';
 
 /** Keys and values at one revision, in order of keys. */
 export class MetadataState {

@@ -1,0 +1,92 @@
+/** What this package asks of etcd: the part of its v3 API that we use, in plain values. Implementations: EtcdClient, SimEtcd. */
+
+/** Of the whole store; grows with every transaction that writes. */
+export type EtcdRevision = number;
+
+/** A lease's id: 64 bits, in decimal. */
+export type LeaseId = string;
+
+export interface EtcdEntry {
+  readonly key: string;
+  readonly value: string;
+  /** Of the transaction that made the key. */
+  readonly createRevision: EtcdRevision;
+  /** Of the last one that wrote it. */
+  readonly modRevision: EtcdRevision;
+}
+
+/** A key was written, or deleted (then `value` is undefined and the revision that of the deletion). */
+export interface EtcdEvent {
+  readonly key: string;
+  readonly value: string | undefined;
+  readonly createRevision: EtcdRevision;
+  readonly modRevision: EtcdRevision;
+}
+
+/** Holds when the key's revision compares so; that of an absent key is 0. */
+export interface EtcdCompare {
+  readonly key: string;
+  readonly of: 'create' | 'mod';
+  readonly is: 'equal' | 'unequal';
+  readonly revision: EtcdRevision;
+}
+
+export type EtcdOp =
+  | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease: LeaseId | null }
+  | { readonly kind: 'delete'; readonly key: string }
+  | { readonly kind: 'get'; readonly key: string }
+  | { readonly kind: 'txn'; readonly txn: EtcdTxn };
+
+/** All of `success` when all of `compare` hold, else all of `failure`; as one, and in one revision. */
+export interface EtcdTxn {
+  readonly compare: readonly EtcdCompare[];
+  readonly success: readonly EtcdOp[];
+  readonly failure: readonly EtcdOp[];
+}
+
+/** For each operation of the branch that ran: the entry that a `get` found (null: none), what a `txn` did, null for the others. */
+export type EtcdOpResult = EtcdEntry | EtcdTxnResult | null;
+
+export interface EtcdTxnResult {
+  readonly revision: EtcdRevision;
+  readonly succeeded: boolean;
+  readonly results: readonly EtcdOpResult[];
+}
+
+/** Compares, and operations of a branch, that one transaction may have (etcd's `--max-txn-ops`; nested ones count for themselves). */
+export const txnOpsMax = 128;
+
+/**
+ * A call failed. `refused`: it had no effect and would have none when repeated as it is. `unknown`: nobody knows whether it had an
+ * effect; a transaction may have been applied and its answer lost.
+ */
+export class EtcdError extends Error {
+  readonly outcome: 'refused' | 'unknown';
+
+  constructor(outcome: 'refused' | 'unknown', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.outcome = outcome;
+  }
+}
+
+export interface EtcdWatchSink {
+  /** Every change under the prefix up to `revision`, in order and whole revisions at a time; empty: nothing new up to there. */
+  changed(revision: EtcdRevision, events: readonly EtcdEvent[]): void;
+  /** The watch is over; called once, and nothing after it. `compacted`: what lies before that revision cannot be told any more. */
+  ended(why: { readonly compacted: EtcdRevision | null; readonly reason: string }): void;
+}
+
+export interface Etcd {
+  /** Everything under a prefix, linearizable and of one revision. */
+  range(prefix: string): Promise<{ readonly revision: EtcdRevision; readonly entries: readonly EtcdEntry[] }>;
+  txn(txn: EtcdTxn): Promise<EtcdTxnResult>;
+  /** Tells what changes from `from` on (inclusive), and every few seconds how far that went. Returns what stops it. */
+  watch(prefix: string, from: EtcdRevision, sink: EtcdWatchSink): () => void;
+  /** A new lease that ends when nothing is heard of it for `ttlSeconds`. */
+  grantLease(ttlSeconds: number): Promise<LeaseId>;
+  /** Resolves with the seconds the lease has from the moment it was asked, 0 when it is over. */
+  keepLease(lease: LeaseId): Promise<number>;
+  /** Ends a lease with all its keys. */
+  revokeLease(lease: LeaseId): Promise<void>;
+  close(): void;
+}

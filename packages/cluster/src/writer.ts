@@ -1,0 +1,319 @@
+import {
+  type Guard,
+  GuardFailedError,
+  type JsonValue,
+  type MetadataEvent,
+  type Revision,
+  type Write,
+} from '@chapar/core';
+import type { Clock, Log, Timer } from '@chapar/platform';
+import {
+  type Etcd,
+  type EtcdCompare,
+  type EtcdEntry,
+  EtcdError,
+  type EtcdOp,
+  type EtcdTxnResult,
+  type LeaseId,
+  txnOpsMax,
+} from './etcd/etcd.js';
+import type { Mirror } from './mirror.js';
+
+/** The session in whose name a node writes. */
+export interface WriterSession {
+  readonly lease: LeaseId;
+  /** A key of the session, without the prefix: it goes when the lease does, and every batch writes its number into it. */
+  readonly markKey: string;
+  /** Its revision when the session began. */
+  readonly markRevision: Revision;
+}
+
+/** Somebody waits so long for a change; what is under way then may still take effect. Milliseconds. */
+const patienceMs = 5000;
+const retryMs = 100;
+/** Of one transaction; etcd takes 1.5 MiB. */
+const batchBytesMax = 1024 * 1024;
+
+interface Change {
+  readonly guards: readonly Guard[];
+  readonly writes: readonly Write[];
+  readonly bytes: number;
+  readonly deadline: Timer;
+  resolve(revision: Revision): void;
+  reject(error: Error): void;
+}
+
+interface Traces {
+  readonly revision: Revision;
+  readonly written: ReadonlySet<string>;
+}
+
+interface Batch {
+  readonly number: number;
+  readonly changes: readonly Change[];
+  readonly session: WriterSession;
+  /** Its answer was lost, or told only that an earlier try was applied: what became of it is read from the mirror. */
+  isInDoubt: boolean;
+  /** What its revision wrote, once the mirror has come to it. */
+  traces: Traces | null;
+}
+
+/**
+ * Writes this node's changes to etcd: many guarded changes in one transaction, each with its own verdict, one transaction at a time.
+ * Every batch writes its number into a key of the session. So a batch that is sent again because its answer was lost is never applied
+ * twice, what became of it is read from the revision in which the number appears, and a node whose session has ended writes nothing.
+ */
+export class Writer {
+  private readonly etcd: Etcd;
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private readonly mirror: Mirror;
+  private readonly prefix: string;
+  private session: WriterSession | null = null;
+  private markRevision: Revision = 0;
+  private numberMax = 0;
+  private pending: Change[] = [];
+  private batch: Batch | null = null;
+  private retry: Timer | null = null;
+  private readonly stopWatch: () => void;
+  private closed = false;
+
+  constructor(etcd: Etcd, world: { readonly clock: Clock; readonly log: Log }, prefix: string, mirror: Mirror) {
+    this.etcd = etcd;
+    this.clock = world.clock;
+    this.log = world.log;
+    this.prefix = prefix;
+    this.mirror = mirror;
+    this.stopWatch = mirror.watch('', mirror.revision, (events) => this.observe(events));
+  }
+
+  /** From now on this node writes in this session's name; null: it has none, and changes wait. */
+  use(session: WriterSession | null): void {
+    const { batch } = this;
+    this.session = session;
+    this.markRevision = session?.markRevision ?? 0;
+    if (batch !== null) this.abandon(batch, 'the session of this node ended meanwhile');
+    this.pump();
+  }
+
+  /** As MetadataStore.change; rejects with EtcdError when etcd is away or refuses, which then names what is known of the outcome. */
+  change(when: readonly Guard[], then: readonly Write[]): Promise<Revision> {
+    return new Promise((resolve, reject) => {
+      this.assertFits(when, then);
+      const copies = then.map(({ key, value }) => ({ key, value: value === undefined ? undefined : clone(value) }));
+      const bytes = copies.reduce(
+        (sum, { key, value }) => sum + key.length + JSON.stringify(value ?? null).length + 64,
+        0,
+      );
+      const change: Change = {
+        guards: when,
+        writes: copies,
+        bytes,
+        resolve,
+        reject,
+        deadline: this.clock.after(patienceMs, () => this.giveUp(change)),
+      };
+      this.pending.push(change);
+      this.pump();
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stopWatch();
+    this.retry?.cancel();
+    const error = new EtcdError('unknown', 'the node stops');
+    for (const change of [...this.pending, ...(this.batch?.changes ?? [])]) this.fail(change, error);
+    this.pending = [];
+    this.batch = null;
+  }
+
+  private assertFits(when: readonly Guard[], then: readonly Write[]): void {
+    if (this.closed) throw new EtcdError('refused', 'the node stops');
+    if (new Set(then.map(({ key }) => key)).size < then.length) throw new RangeError('one change writes each key once');
+    if (Math.max(when.length, then.length) <= txnOpsMax) return;
+    throw new RangeError(
+      `one change has at most ${txnOpsMax} guards and writes, this one ${when.length} and ${then.length}`,
+    );
+  }
+
+  /** The caller has waited long enough. A change that is under way may still take effect. */
+  private giveUp(change: Change): void {
+    const waits = this.pending.includes(change);
+    if (waits) this.pending = this.pending.filter((each) => each !== change);
+    const why = this.session === null ? 'this node has no session with etcd' : 'etcd did not answer';
+    change.reject(new EtcdError(waits ? 'refused' : 'unknown', `${why} within ${patienceMs / 1000} s`));
+  }
+
+  // -- one batch at a time -----------------------------------------------------------------------------------------
+
+  private pump(): void {
+    if (this.batch !== null || this.session === null || this.pending.length === 0 || this.closed) return;
+    const changes = this.takeBatch();
+    this.batch = { number: ++this.numberMax, changes, session: this.session, isInDoubt: false, traces: null };
+    void this.send(this.batch);
+  }
+
+  /** The oldest changes that have no key in common: within one transaction none of them would see what another one wrote. */
+  private takeBatch(): Change[] {
+    const keys = new Set<string>();
+    let bytes = 0;
+    let count = 0;
+    for (const change of this.pending) {
+      const own = new Set([...change.guards, ...change.writes].map(({ key }) => key));
+      bytes += change.bytes;
+      if (count > 0 && (bytes > batchBytesMax || [...own].some((key) => keys.has(key)))) break;
+      for (const key of own) keys.add(key);
+      // One operation is the mark's.
+      if (++count === txnOpsMax - 1) break;
+    }
+    return this.pending.splice(0, count);
+  }
+
+  private async send(batch: Batch): Promise<void> {
+    const { session, number, changes } = batch;
+    const mark = this.prefix + session.markKey;
+    try {
+      const result = await this.etcd.txn({
+        compare: [{ key: mark, of: 'mod', is: 'equal', revision: this.markRevision }],
+        success: [
+          { kind: 'put', key: mark, value: JSON.stringify(number), lease: session.lease },
+          ...changes.map((change) => this.operation(change)),
+        ],
+        failure: [{ kind: 'get', key: mark }],
+      });
+      if (this.batch === batch) this.answered(batch, result);
+    } catch (error) {
+      if (this.batch === batch) this.failed(batch, error as Error);
+    }
+  }
+
+  private operation({ guards, writes }: Change): EtcdOp {
+    return {
+      kind: 'txn',
+      txn: {
+        compare: guards.map((guard) => this.compare(guard)),
+        success: writes.map(({ key, value }) =>
+          value === undefined
+            ? { kind: 'delete', key: this.prefix + key }
+            : { kind: 'put', key: this.prefix + key, value: JSON.stringify(value), lease: null },
+        ),
+        failure: guards.map(({ key }) => ({ kind: 'get', key: this.prefix + key })),
+      },
+    };
+  }
+
+  private compare({ key, revision }: Guard): EtcdCompare {
+    const is = revision === 'present' ? 'unequal' : 'equal';
+    return { key: this.prefix + key, of: 'mod', is, revision: typeof revision === 'number' ? revision : 0 };
+  }
+
+  private answered(batch: Batch, { succeeded, revision, results }: EtcdTxnResult): void {
+    if (succeeded) {
+      this.markRevision = revision;
+      const verdicts = results.slice(1) as EtcdTxnResult[];
+      const failedKeys = verdicts.map((verdict, i) =>
+        verdict.succeeded ? null : failedGuard(batch.changes[i]!, verdict),
+      );
+      this.done(batch, revision, failedKeys);
+      return;
+    }
+    const mark = results[0] as EtcdEntry | null;
+    if (mark === null) this.abandon(batch, 'the session of this node has ended');
+    else if (mark.value === JSON.stringify(batch.number)) this.doubt(batch);
+    else this.abandon(batch, 'somebody else writes in the name of this node');
+  }
+
+  private failed(batch: Batch, error: Error): void {
+    if (error instanceof EtcdError && error.outcome === 'unknown') {
+      this.doubt(batch);
+      if (this.batch !== batch) return;
+      this.retry = this.clock.after(retryMs, () => {
+        this.retry = null;
+        if (this.batch === batch) void this.send(batch);
+      });
+      return;
+    }
+    this.batch = null;
+    // One that etcd refuses (too large, no space) must not take the others with it.
+    if (batch.changes.length > 1) this.pending.unshift(...batch.changes.slice(1));
+    this.fail(batch.changes[0]!, error);
+    this.pump();
+  }
+
+  /** The mirror came to a revision: is it the one in which the batch under way was applied? */
+  private observe(events: readonly MetadataEvent[]): void {
+    const { batch } = this;
+    const mark = events.find(({ key }) => key === batch?.session.markKey);
+    if (batch === null || mark === undefined) return;
+    if (mark.value === batch.number) {
+      batch.traces = { revision: mark.revision, written: new Set(events.map(({ key }) => key)) };
+      if (batch.isInDoubt) this.doubt(batch);
+    } else if (mark.value === undefined) {
+      this.abandon(batch, 'the session of this node has ended');
+    }
+  }
+
+  /** The batch may have been applied: when its traces are there, they tell how it went, else it is asked again. */
+  private doubt(batch: Batch): void {
+    batch.isInDoubt = true;
+    const { traces, changes } = batch;
+    if (traces === null) return;
+    this.markRevision = traces.revision;
+    // One that only asks has left no trace, and may be asked again.
+    const asking = changes.filter(({ writes }) => writes.length === 0);
+    const writing = changes.filter(({ writes }) => writes.length > 0);
+    this.pending.unshift(...asking);
+    const failedKeys = writing.map((change) => failedKeyBy(traces.written, change));
+    this.done({ ...batch, changes: writing }, traces.revision, failedKeys);
+  }
+
+  /** `failedKeys`: for each change the key whose guard did not hold, null when it was applied. */
+  private done(batch: Batch, revision: Revision, failedKeys: readonly (string | null)[]): void {
+    this.batch = null;
+    this.retry?.cancel();
+    for (const [i, change] of batch.changes.entries()) {
+      const key = failedKeys[i]!;
+      change.deadline.cancel();
+      if (key !== null) change.reject(new GuardFailedError(key));
+      else void this.mirror.at(revision).then(() => change.resolve(revision));
+    }
+    this.pump();
+  }
+
+  private abandon(batch: Batch, why: string): void {
+    this.batch = null;
+    this.retry?.cancel();
+    this.log.warn({ changes: batch.changes.length }, `changes of metadata were given up: ${why}`);
+    for (const change of batch.changes) this.fail(change, new EtcdError('unknown', why));
+    if (this.session === batch.session) this.session = null;
+    this.pump();
+  }
+
+  private fail(change: Change, error: Error): void {
+    change.deadline.cancel();
+    change.reject(error);
+  }
+}
+
+/** From what a revision wrote: the key of a guard that did not hold, null when the change was applied or had nothing to do. */
+function failedKeyBy(written: ReadonlySet<string>, { guards, writes }: Change): string | null {
+  if (writes.some(({ key }) => written.has(key))) return null;
+  const puts = writes.some(({ value }) => value !== undefined);
+  // A deletion leaves a trace where there was something, and this one asked for that.
+  const missed = guards.find(({ key, revision }) => {
+    return revision !== 'absent' && revision !== 0 && writes.some((write) => write.key === key);
+  });
+  if (missed !== undefined) return missed.key;
+  return puts ? (guards[0]?.key ?? '') : null;
+}
+
+function failedGuard({ guards }: Change, { results }: EtcdTxnResult): string {
+  const failed = guards.find(({ revision }, i) => {
+    const found = (results[i] as EtcdEntry | null)?.modRevision ?? 0;
+    return revision === 'present' ? found === 0 : found !== (revision === 'absent' ? 0 : revision);
+  });
+  return (failed ?? guards[0]!).key;
+}
+
+const clone = (value: JsonValue): JsonValue => JSON.parse(JSON.stringify(value)) as JsonValue;
