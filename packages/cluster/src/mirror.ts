@@ -75,7 +75,7 @@ export class Mirror {
     return this.watchers.watch(prefix, from, this.applied, listener);
   }
 
-  /** Resolves when everything up to `revision` was applied. */
+  /** Resolves when `revision`, in which something under the prefix was written, was applied with all before it. */
   at(revision: EtcdRevision): Promise<void> {
     if (revision <= this.applied) return Promise.resolve();
     return new Promise((resolve) => this.waiters.push({ revision, resolve }));
@@ -91,7 +91,10 @@ export class Mirror {
 
   private follow(): void {
     this.stopWatch = this.etcd.watch(this.prefix, this.applied + 1, {
-      changed: (revision, events) => this.changed(revision, events),
+      changed: (events) => this.changed(events),
+      heard: () => {
+        this.heardAtMs = this.clock.monotonicMs();
+      },
       ended: ({ compacted, reason }) => {
         if (this.closed) return;
         this.stopWatch = null;
@@ -108,7 +111,7 @@ export class Mirror {
     });
   }
 
-  private changed(revision: EtcdRevision, events: readonly EtcdEvent[]): void {
+  private changed(events: readonly EtcdEvent[]): void {
     this.heardAtMs = this.clock.monotonicMs();
     for (let from = 0; from < events.length; ) {
       const at = events[from]!.modRevision;
@@ -122,7 +125,7 @@ export class Mirror {
         );
       from = to;
     }
-    this.advanceTo(revision);
+    this.wakeWaiters();
   }
 
   private apply(revision: EtcdRevision, writes: readonly Write[]): void {
@@ -134,11 +137,7 @@ export class Mirror {
     );
   }
 
-  private advanceTo(revision: EtcdRevision): void {
-    if (revision > this.applied) {
-      this.applied = revision;
-      this.state.revision = revision;
-    }
+  private wakeWaiters(): void {
     if (this.waiters.length === 0) return;
     const due = this.waiters.filter((waiter) => waiter.revision <= this.applied);
     this.waiters = this.waiters.filter((waiter) => waiter.revision > this.applied);
@@ -152,8 +151,11 @@ export class Mirror {
       if (this.closed) return;
       const writes = this.difference(entries);
       if (writes.length > 0) this.apply(revision, writes);
+      // The copy has what each key's own revision is.
       for (const entry of entries) this.put(entry);
-      this.advanceTo(revision);
+      this.state.revision = revision;
+      this.applied = revision;
+      this.wakeWaiters();
       this.follow();
     } catch (error) {
       if (this.closed) return;

@@ -92,7 +92,7 @@ export class Writer {
     const { batch } = this;
     this.session = session;
     this.markRevision = session?.markRevision ?? 0;
-    if (batch !== null) this.abandon(batch, 'the session of this node ended meanwhile');
+    if (batch !== null) this.abandon(batch, 'the session of this node with etcd ended meanwhile');
     this.pump();
   }
 
@@ -159,13 +159,16 @@ export class Writer {
     const keys = new Set<string>();
     let bytes = 0;
     let count = 0;
+    let opsMax = 0;
     for (const change of this.pending) {
       const own = new Set([...change.guards, ...change.writes].map(({ key }) => key));
       bytes += change.bytes;
-      if (count > 0 && (bytes > batchBytesMax || [...own].some((key) => keys.has(key)))) break;
+      opsMax = Math.max(opsMax, change.guards.length, change.writes.length);
+      // The mark's operation, those of the batch, and the most of any change in it: etcd adds them up.
+      const isFull = 1 + count + 1 + opsMax > txnOpsMax || bytes > batchBytesMax;
+      if (count > 0 && (isFull || [...own].some((key) => keys.has(key)))) break;
       for (const key of own) keys.add(key);
-      // One operation is the mark's.
-      if (++count === txnOpsMax - 1) break;
+      count++;
     }
     return this.pending.splice(0, count);
   }
@@ -219,7 +222,7 @@ export class Writer {
       return;
     }
     const mark = results[0] as EtcdEntry | null;
-    if (mark === null) this.abandon(batch, 'the session of this node has ended');
+    if (mark === null) this.abandon(batch, 'the session of this node with etcd has ended');
     else if (mark.value === JSON.stringify(batch.number)) this.doubt(batch);
     else this.abandon(batch, 'somebody else writes in the name of this node');
   }
@@ -250,7 +253,7 @@ export class Writer {
       batch.traces = { revision: mark.revision, written: new Set(events.map(({ key }) => key)) };
       if (batch.isInDoubt) this.doubt(batch);
     } else if (mark.value === undefined) {
-      this.abandon(batch, 'the session of this node has ended');
+      this.abandon(batch, 'the session of this node with etcd has ended');
     }
   }
 

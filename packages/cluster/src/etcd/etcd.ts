@@ -53,7 +53,7 @@ export interface EtcdTxnResult {
   readonly results: readonly EtcdOpResult[];
 }
 
-/** Compares, and operations of a branch, that one transaction may have (etcd's `--max-txn-ops`; nested ones count for themselves). */
+/** Compares, and operations of a branch, that one transaction may have (etcd's `--max-txn-ops`); a nested one has what the one around it left. */
 export const txnOpsMax = 128;
 
 /**
@@ -70,8 +70,10 @@ export class EtcdError extends Error {
 }
 
 export interface EtcdWatchSink {
-  /** Every change under the prefix up to `revision`, in order and whole revisions at a time; empty: nothing new up to there. */
-  changed(revision: EtcdRevision, events: readonly EtcdEvent[]): void;
+  /** What changed under the prefix, in order and whole revisions at a time. */
+  changed(events: readonly EtcdEvent[]): void;
+  /** The watch is alive. How far it has come cannot be told: before 3.4.25 and 3.5.8 etcd's own word for that may run ahead of its events (etcd#15220). */
+  heard(): void;
   /** The watch is over; called once, and nothing after it. `compacted`: what lies before that revision cannot be told any more. */
   ended(why: { readonly compacted: EtcdRevision | null; readonly reason: string }): void;
 }
@@ -80,7 +82,7 @@ export interface Etcd {
   /** Everything under a prefix, linearizable and of one revision. */
   range(prefix: string): Promise<{ readonly revision: EtcdRevision; readonly entries: readonly EtcdEntry[] }>;
   txn(txn: EtcdTxn): Promise<EtcdTxnResult>;
-  /** Tells what changes from `from` on (inclusive), and every few seconds how far that went. Returns what stops it. */
+  /** Tells what changes from `from` on (inclusive), and every few seconds that it is alive. Returns what stops it. */
   watch(prefix: string, from: EtcdRevision, sink: EtcdWatchSink): () => void;
   /** A new lease that ends when nothing is heard of it for `ttlSeconds`. */
   grantLease(ttlSeconds: number): Promise<LeaseId>;

@@ -5,7 +5,7 @@ import { SimKeys } from './sim-keys.js';
 
 /** A call that is not answered by then has failed, as with the real client. Milliseconds. */
 const deadlineMs = 2000;
-/** How often a watch says how far it is. */
+/** How often a watch says that it is alive. */
 const progressMs = 2000;
 
 interface Lease {
@@ -236,7 +236,8 @@ class SimWatch {
       return;
     }
     this.next = this.keys.revision + 1;
-    this.sink.changed(this.keys.revision, events);
+    if (events.length === 0) this.sink.heard();
+    else this.sink.changed(events);
   }
 
   end(why: { readonly compacted: EtcdRevision | null; readonly reason: string }): void {

@@ -127,23 +127,25 @@ function shown({ key, value, createRevision, modRevision }: StoredEntry): EtcdEn
   return { key, value, createRevision, modRevision };
 }
 
-/** What etcd refuses before it looks at any key. */
-function check(txn: EtcdTxn, hasLease: (lease: LeaseId) => boolean): void {
-  if (Math.max(txn.compare.length, txn.success.length, txn.failure.length) > txnOpsMax) {
-    throw new EtcdError('refused', 'etcdserver: too many operations in txn request');
-  }
+/** What etcd refuses before it looks at any key. A nested transaction may have what the one around it left of the limit. */
+function check(txn: EtcdTxn, hasLease: (lease: LeaseId) => boolean, opsMax = txnOpsMax): void {
+  const ops = Math.max(txn.compare.length, txn.success.length, txn.failure.length);
+  if (ops > opsMax) throw new EtcdError('refused', 'etcdserver: too many operations in txn request');
   // Both branches count for themselves: only one of them runs.
-  checkBranch(txn.success, hasLease);
-  checkBranch(txn.failure, hasLease);
+  checkBranch(txn.success, hasLease, opsMax - ops);
+  checkBranch(txn.failure, hasLease, opsMax - ops);
 }
 
-function checkBranch(ops: readonly EtcdOp[], hasLease: (lease: LeaseId) => boolean): Set<string> {
+function checkBranch(ops: readonly EtcdOp[], hasLease: (lease: LeaseId) => boolean, opsMax: number): Set<string> {
   const keys = new Set<string>();
   for (const op of ops) {
     if (op.kind === 'get') continue;
     if (op.kind === 'txn') {
-      check(op.txn, hasLease);
-      const inner = [...checkBranch(op.txn.success, hasLease), ...checkBranch(op.txn.failure, hasLease)];
+      check(op.txn, hasLease, opsMax);
+      const inner = [
+        ...checkBranch(op.txn.success, hasLease, opsMax),
+        ...checkBranch(op.txn.failure, hasLease, opsMax),
+      ];
       for (const key of new Set(inner)) note(keys, key);
       continue;
     }
