@@ -135,10 +135,18 @@ export class Broker {
     await this.topology.open(recovered);
   }
 
-  /** After the doors: records how far queues were delivered and hands everything to the log, which the composer then syncs and closes. */
+  /**
+   * After the doors: hands everything to the log and records how far queues were delivered; the composer then closes the log. What goes
+   * from queue to queue has left the one before that record when it has come to the other, so that it does not come twice.
+   */
   async close(): Promise<void> {
     for (const vhost of this.topology.vhosts.values()) {
       for (const { delayed } of vhost.exchanges.values()) delayed?.stop();
+    }
+    this.turn.flush();
+    this.turn.stop();
+    await this.logs.sync();
+    for (const vhost of this.topology.vhosts.values()) {
       for (const queue of vhost.queues.values()) {
         if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo, queue.deliveredByLevel);
       }

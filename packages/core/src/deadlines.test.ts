@@ -29,6 +29,17 @@ describe('deadlines of a node', () => {
     expect([turn.deadlines.count, clock.pendingTimers, a.atMs]).toEqual([0, 0, Number.POSITIVE_INFINITY]);
   });
 
+  it('are over when the node stops', () => {
+    const { clock, turn, startMs, ran, deadline } = scene();
+    const [before, after] = [deadline('before'), deadline('after')];
+    before.set(startMs + 10);
+    turn.stop();
+    after.set(startMs + 5);
+    expect(clock.pendingTimers).toBe(0);
+    clock.advanceSync(100);
+    expect(ran).toEqual([]);
+  });
+
   it('can be moved, called off, and set again when they run', () => {
     const { clock, turn, startMs, ran, deadline } = scene();
     const [early, late, off] = [deadline('early'), deadline('late'), deadline('off')];

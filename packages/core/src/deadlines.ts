@@ -40,6 +40,7 @@ export class Deadlines {
   private readonly heap: Deadline[] = [];
   private timer: Timer | null = null;
   private timerAtMs = Number.POSITIVE_INFINITY;
+  private isStopped = false;
   private readonly elapsed = (): void => this.runDue();
 
   constructor(clock: Clock, time: NodeTime) {
@@ -71,10 +72,16 @@ export class Deadlines {
   /** A timer that is early does no harm; one that is late does. */
   private arm(): void {
     const first = this.heap[0];
-    if (first === undefined || first.atMs >= this.timerAtMs) return;
+    if (first === undefined || first.atMs >= this.timerAtMs || this.isStopped) return;
     this.disarm();
     this.timerAtMs = first.atMs;
     this.timer = this.clock.after(Math.max(0, first.atMs - this.time.nowMs), this.elapsed);
+  }
+
+  /** Nothing is due any more. */
+  stop(): void {
+    this.isStopped = true;
+    this.disarm();
   }
 
   private disarm(): void {

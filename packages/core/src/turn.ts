@@ -25,6 +25,8 @@ export class Turn {
   private readonly gathered: Flushable[][] = Array.from({ length: phases }, () => []);
   private postponed: Flushable[] = [];
   private scheduled = false;
+  /** See `stop`. */
+  isStopped = false;
   private readonly run = (): void => this.flush();
   /** What is added to the monotonic clock to get the node's time. */
   private startMs: number;
@@ -81,6 +83,12 @@ export class Turn {
   postpone(work: Flushable): void {
     this.postponed.push(work);
     if (!this.scheduled) this.schedule();
+  }
+
+  /** The node stops: nothing is due any more, and nothing sets out that can as well do so after the next start. What is under way arrives. */
+  stop(): void {
+    this.isStopped = true;
+    this.deadlines.stop();
   }
 
   private schedule(): void {

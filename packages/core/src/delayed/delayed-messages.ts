@@ -71,7 +71,9 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
   private epoch = 0;
   private isAsked = false;
   private hasFailed = false;
+  /** Nothing goes any more. */
   private isOver = false;
+  private isDeleted = false;
 
   constructor(parts: DelayedParts) {
     this.parts = parts;
@@ -267,7 +269,7 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
     const { position, message } = departure;
     const wasFull = this.departures.size >= departuresMax;
     this.departures.delete(position);
-    if (this.isOver) return;
+    if (this.isDeleted) return;
     if (departure.refusedBy.size === 0) this.gone(position, message);
     else this.tryLater(departure);
     if (wasFull) this.goOn();
@@ -317,13 +319,13 @@ export class DelayedMessages implements QueueHandle, Flushable, DepartureOwner {
 
   /** The exchange ends: confirms that wait are given (there is nothing left to lose). */
   delete(): void {
-    this.isOver = true;
+    this.isOver = this.isDeleted = true;
     this.forget();
     this.confirms.committed(Number.POSITIVE_INFINITY);
     this.count = 0;
   }
 
-  /** The node stops: what is due now goes after the next start. */
+  /** The node stops: what is due now goes after the next start, and what is on its way arrives. */
   stop(): void {
     this.isOver = true;
     this.epoch++;

@@ -114,6 +114,7 @@ export class Outbox implements Flushable {
 
   endOfTurn(): void {
     this.isScheduled = false;
+    if (this.turn.isStopped) return;
     for (let left = sendMax; left > 0 && this.toSend > 0 && this.loading === 0; left--) {
       if (this.waiting[this.first]!.message === null) this.load();
       else this.send(this.next());
