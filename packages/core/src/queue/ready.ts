@@ -35,6 +35,8 @@ export class Ready implements ReadyMessages {
   /** Null: there are none. */
   private strays: Strays | null = null;
   bytes = 0;
+  /** Messages in memory, kept because every publish asks. */
+  private inMemory = 0;
 
   constructor(memory: Memory = unboundedMemory(), pageOut: PageOut = () => undefined) {
     this.memory = memory;
@@ -44,12 +46,12 @@ export class Ready implements ReadyMessages {
   }
 
   get length(): number {
-    return this.front.length + this.back.length + this.returned.length + this.pagedCount;
+    return this.inMemory + this.pagedCount;
   }
 
   /** Nothing waits that could be delivered, now or when it was read. */
   get isEmpty(): boolean {
-    return this.front.isEmpty && this.returned.length === 0 && !this.isPaged && this.back.isEmpty;
+    return this.inMemory === 0 && this.pagedFrom > this.pagedTo;
   }
 
   /** Part of it has to be read before it can be delivered. */
@@ -59,7 +61,8 @@ export class Ready implements ReadyMessages {
 
   /** The oldest is in memory. */
   get hasHead(): boolean {
-    return !this.front.isEmpty || this.returned.length > 0 || (!this.isPaged && !this.back.isEmpty);
+    if (this.pagedFrom > this.pagedTo) return this.inMemory > 0;
+    return !this.front.isEmpty || this.returned.length > 0;
   }
 
   /** Reading on is due. */
@@ -70,6 +73,7 @@ export class Ready implements ReadyMessages {
   /** A message that was never delivered by this life of the queue; its position is above all before it. */
   push(position: Position, message: Message): void {
     this.bytes += message.bodyBytes;
+    this.inMemory++;
     if (this.front.isEmpty && !this.isPaged) this.turnOver();
     if (this.back.isEmpty && !this.isPaged && this.front.costBytes <= this.memory.halfWindowBytes) {
       this.front.push(position, message);
@@ -83,6 +87,7 @@ export class Ready implements ReadyMessages {
   private pageOldestOut(): void {
     const position = this.back.headPosition;
     const message = this.back.shift();
+    this.inMemory--;
     if (!this.isPaged) this.pagedFrom = position;
     this.pagedTo = position;
     this.pagedCount++;
@@ -117,6 +122,7 @@ export class Ready implements ReadyMessages {
     const read = this.strays === null ? found : this.strays.without(found);
     for (const { position, message } of read.messages) {
       this.front.push(position, message);
+      this.inMemory++;
       this.pagedCount--;
       this.pagedBytes -= message.bodyBytes;
     }
@@ -127,6 +133,7 @@ export class Ready implements ReadyMessages {
   /** Puts a delivered message back in its place. */
   giveBack(position: Position, message: Message): void {
     this.returned.push(position, message);
+    this.inMemory++;
     this.bytes += message.bodyBytes;
   }
 
@@ -161,6 +168,7 @@ export class Ready implements ReadyMessages {
       if (this.front.isEmpty) this.turnOver();
       message = this.front.shift();
     }
+    this.inMemory--;
     this.bytes -= message.bodyBytes;
     return message;
   }
@@ -197,6 +205,7 @@ export class Ready implements ReadyMessages {
     this.front.clear();
     this.back.clear();
     this.returned = new ReturnedHeap();
+    this.inMemory = 0;
     this.forgetPaged(() => undefined);
     this.bytes = 0;
   }
