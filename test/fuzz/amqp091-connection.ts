@@ -130,7 +130,8 @@ class Round {
     if (node.door.connectionCount > 1) await node.advance(12_000);
     const { queues, directQueues } = node.broker.topology.vhosts.get('/')!;
     const owned = [...queues.values()].filter(({ properties }) => properties.owner !== null);
-    const consumers = [...queues.values()].reduce((sum, queue) => sum + queue.consumers.size + queue.unsettledCount, 0);
+    const here = [...node.broker.topology.vhosts.get('/')!.localQueues()];
+    const consumers = here.reduce((sum, queue) => sum + queue.consumers.size + queue.unsettledCount, 0);
     assert.deepEqual(
       {
         connections: node.door.connectionCount,

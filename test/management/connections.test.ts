@@ -10,7 +10,7 @@ beforeEach(async () => {
   await fixture.put('/api/queues/%2F/q', {});
   await addUser(fixture, 'alice', ['management'], ['/']);
   await addUser(fixture, 'monitor', ['monitoring']);
-  const queue = fixture.broker.topology.vhosts.get('/')!.queues.get('q')!;
+  const queue = fixture.broker.topology.vhosts.get('/')!.localQueue('q')!;
   hers = new FakeConnection(fixture.broker, 'alice', '/', 1001).channel(queue).channel();
   his = new FakeConnection(fixture.broker, 'bob', '/', 1002).channel();
 });
@@ -136,7 +136,7 @@ describe('channels and consumers', () => {
 
   test('which consumer a queue serves that serves one at a time', async () => {
     await fixture.put('/api/queues/%2F/single', { arguments: { 'x-single-active-consumer': true } });
-    const queue = fixture.broker.topology.vhosts.get('/')!.queues.get('single')!;
+    const queue = fixture.broker.topology.vhosts.get('/')!.localQueue('single')!;
     expect((await fixture.get('/api/queues/%2F/single')).json.single_active_consumer_tag).toBeNull();
     his.channel(queue);
     hers.channel(queue);

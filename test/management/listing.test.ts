@@ -50,7 +50,7 @@ describe('pages', () => {
   });
 
   test('sorted by a column, down to what is inside, and reversed', async () => {
-    const queue = fixture.broker.topology.vhosts.get('/')!.queues.get('q77')!;
+    const queue = fixture.broker.topology.vhosts.get('/')!.localQueue('q77')!;
     queue.statistics.published = 5;
     const query = 'sort=message_stats.publish&sort_reverse=true&page=1&page_size=1&columns=name,message_stats.publish';
     expect((await fixture.get(`/api/queues?${query}`)).json.items).toEqual([

@@ -132,7 +132,7 @@ describe('what they come to', () => {
   });
 
   test('acts from the answer on', async () => {
-    const queue = fixture.broker.topology.vhosts.get('/')!.queues.get('qb')!;
+    const queue = fixture.broker.topology.vhosts.get('/')!.localQueue('qb')!;
     expect([queue.rules.ttlMs, queue.rules.lengthMax]).toEqual([1000, 10]);
     await fixture.delete('/api/policies/%2F/p');
     expect([queue.rules.ttlMs, queue.rules.lengthMax]).toEqual([Infinity, Infinity]);

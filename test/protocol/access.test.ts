@@ -1,4 +1,4 @@
-import type { Authorizer } from '@chapar/core';
+import type { Authorizer, Queue } from '@chapar/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fieldTable, type MethodInput } from '../../packages/amqp091/src/codec/index.js';
 import { SimNode } from './sim-node.js';
@@ -195,7 +195,7 @@ describe('permissions that are asked elsewhere and take their time', () => {
   let authorizer: SlowAuthorizer;
   let slow: SimNode;
   let peer: SimPeer;
-  const queues = () => slow.broker.topology.vhosts.get('/')!.queues;
+  const queues = () => slow.broker.topology.vhosts.get('/')!.queues as Map<string, Queue>;
 
   beforeEach(async () => {
     authorizer = new SlowAuthorizer();

@@ -93,7 +93,7 @@ describe('a channel that failed', () => {
     other.publish(1, 'q', 'x', { properties: { deliveryMode: 2 } });
     other.publish(1, 'nowhere', 'x', { exchange: 'missing' });
     expect(await other.names()).toEqual(['channel.close']);
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(1);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(1);
   });
 
   test('leaves other channels what they have', async () => {

@@ -22,8 +22,8 @@ type Table = { [name: string]: FieldValue };
 const queue = (name: string, args: Table = {}) =>
   peer.call(1, { name: 'queue.declare', queue: name, durable: true, arguments: fieldTable(args) }, 'queue.declare-ok');
 
-const waiting = (name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!.readyCount;
-const underWay = (name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!.outbox?.count ?? 0;
+const waiting = (name: string) => node.broker.topology.vhosts.get('/')!.localQueue(name)!.readyCount;
+const underWay = (name: string) => node.broker.topology.vhosts.get('/')!.localQueue(name)!.outbox?.count ?? 0;
 
 /** Confirmed, each with its number for a body. */
 async function publish(routingKey: string, exchange = '', headers: Table = {}): Promise<void> {

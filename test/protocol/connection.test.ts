@@ -149,7 +149,7 @@ describe('heartbeats', () => {
     expect([...node.broker.connections].map(({ state }) => state)).toEqual(['flow']);
     await node.advance(20_000);
     expect(await peer.names()).toEqual(['queue.declare-ok']);
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(20);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(20);
   });
 
   test('are off when the peer asks for none', async () => {
@@ -186,7 +186,7 @@ describe('other methods of the class', () => {
     expect(method.reason).toBe('no space left');
     peer.send(2, { name: 'basic.ack', deliveryTag: 1 });
     await peer.call(2, { name: 'basic.qos' }, 'basic.qos-ok');
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(0);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.unsettledCount).toBe(0);
     node.broker.alarms.clear('disk');
     const came = await peer.all();
     expect(came[0]!.method.name).toBe('connection.unblocked');
@@ -210,7 +210,7 @@ describe('other methods of the class', () => {
     node.broker.alarms.clear('disk');
     expect(await peer.names()).toEqual(['connection.unblocked', 'basic.deliver', 'tx.commit-ok', 'tx.rollback-ok']);
     // The ack belonged to the transaction that was rolled back.
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(2);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.unsettledCount).toBe(2);
   });
 
   test('who does not understand blocked is not told', async () => {
@@ -221,7 +221,7 @@ describe('other methods of the class', () => {
     await peer.silence();
     node.broker.alarms.clear('disk');
     await peer.silence();
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(1);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(1);
   });
 
   test('a connection that goes while it is blocked leaves nothing; a channel that fails is closed at once', async () => {
@@ -238,6 +238,6 @@ describe('other methods of the class', () => {
     await peer.drop();
     node.broker.alarms.clear('disk');
     await node.idle();
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(0);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(0);
   });
 });

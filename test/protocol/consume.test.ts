@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queue = () => node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+const queue = () => node.broker.topology.vhosts.get('/')!.localQueue('q')!;
 
 async function consume(channel: number, consumerTag: string, more: object = {}, on: SimPeer = peer): Promise<void> {
   await on.call(channel, { name: 'basic.consume', queue: 'q', consumerTag, ...more }, 'basic.consume-ok');

@@ -39,7 +39,7 @@ test('a consumer that does not settle is cancelled; its channel lives, and late 
   expect(again.method).toMatchObject({ consumerTag: 'slow', redelivered: true, deliveryTag: 2 });
   peer.send(1, { name: 'basic.ack', deliveryTag: 2 });
   await peer.silence();
-  const queue = node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+  const queue = node.broker.topology.vhosts.get('/')!.localQueue('q')!;
   expect([queue.readyCount, queue.unsettledCount]).toEqual([0, 0]);
 });
 

@@ -139,7 +139,7 @@ describe('a circle', () => {
     await queue('b', { 'x-max-length': 0, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'a' });
     peer.publish(1, 'a', 'x');
     await node.idle();
-    const outbox = (name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!.outbox!;
+    const outbox = (name: string) => node.broker.topology.vhosts.get('/')!.localQueue(name)!.outbox!;
     expect([outbox('a').sent, outbox('b').sent, outbox('b').lost]).toEqual([1, 0, 1]);
     expect([await isEmpty('a'), await isEmpty('b')]).toEqual([true, true]);
     expect(node.logged('no consumer rejected them on the way')).toBe(true);
@@ -148,7 +148,7 @@ describe('a circle', () => {
 
 describe('a dead letter that its target refuses', () => {
   const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
-  const statistics = () => node.broker.topology.vhosts.get('/')!.queues.get('work')!;
+  const statistics = () => node.broker.topology.vhosts.get('/')!.localQueue('work')!;
 
   async function stuck(bodies: string[], args = {}) {
     await queue('full', full);

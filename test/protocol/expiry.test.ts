@@ -1,3 +1,4 @@
+import type { Queue } from '@chapar/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FieldTable, fieldTable } from '../../packages/amqp091/src/codec/index.js';
 import { SimNode } from './sim-node.js';
@@ -11,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queues = () => node.broker.topology.vhosts.get('/')!.queues;
+const queues = () => node.broker.topology.vhosts.get('/')!.queues as Map<string, Queue>;
 
 const declare = (queue: string, args: { [name: string]: string | number } = {}, more: object = {}) =>
   peer.call(1, { name: 'queue.declare', queue, arguments: fieldTable(args), ...more }, 'queue.declare-ok');

@@ -24,7 +24,7 @@ describe('basic.get of somebody who goes while the message is read from disk', (
     ['without acknowledgement', true],
     ['with acknowledgement', false],
   ])('%s takes nothing', async (_, noAck) => {
-    const queue = node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+    const queue = node.broker.topology.vhosts.get('/')!.localQueue('q')!;
     const [connection] = node.broker.connections;
     const get = queue.get.bind(queue);
     let waited = 0;

@@ -52,7 +52,7 @@ describe('a peer that never reads', () => {
     for (let i = 0; i < 2000; i++) publisher.publish(1, 'q', Buffer.alloc(10_000));
     await node.idle();
     expect(waitingFor(peer)).toBeLessThan(mebibyte);
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBeGreaterThan(1800);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBeGreaterThan(1800);
     await publisher.drop();
     await expectCutOff(peer);
   });
@@ -167,7 +167,7 @@ describe('ten thousand connections opened and dropped', () => {
     const { queues, exchanges, directQueues, queueBindings } = node.broker.topology.vhosts.get('/')!;
     expect([node.door.connectionCount, node.platform.clock.pendingTimers]).toEqual([1, timers]);
     expect([queues.size, exchanges.has('topics'), directQueues.size, queueBindings.size]).toEqual([3, false, 0, 0]);
-    for (const { consumers, unsettledCount } of queues.values())
+    for (const { consumers, unsettledCount } of node.broker.topology.vhosts.get('/')!.localQueues())
       expect(consumers.size + unsettledCount).toBeLessThan(2);
   });
 });
@@ -236,7 +236,7 @@ describe('much of everything', () => {
       peer.publish(1, 'nowhere', Buffer.alloc(60_000));
       await node.idle();
     }
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(300);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(300);
     peer.frames.length = 0;
     expect((await usedBytes()) - before).toBeLessThan(8 * mebibyte);
     await peer.drop();
@@ -252,7 +252,7 @@ describe('much of everything', () => {
       peer.publish(1, '', '', { exchange: 'amq.headers', properties: { headers: fieldTable(entries) } });
     }
     await node.idle();
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.readyCount).toBe(20);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.readyCount).toBe(20);
     await peer.drop();
   });
 });

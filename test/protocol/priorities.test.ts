@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queue = () => node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+const queue = () => node.broker.topology.vhosts.get('/')!.localQueue('q')!;
 
 async function declare(args: { 'x-max-priority': number }): Promise<void> {
   const method = { name: 'queue.declare', queue: 'q', durable: true, arguments: fieldTable(args) } as const;

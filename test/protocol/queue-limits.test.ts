@@ -40,7 +40,7 @@ async function publishAll(name: string, ...bodies: string[]): Promise<string[]> 
 }
 
 const confirms = () => peer.call(1, { name: 'confirm.select' }, 'confirm.select-ok');
-const statistics = (name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!.statistics;
+const statistics = (name: string) => node.broker.topology.vhosts.get('/')!.localQueue(name)!.statistics;
 const reasons = (headers: FieldTable | undefined) => (headers!['x-death'] as FieldTable[]).map(({ reason }) => reason);
 
 describe('x-max-length', () => {

@@ -1,3 +1,4 @@
+import type { Queue } from '@chapar/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fieldTable } from '../../packages/amqp091/src/codec/index.js';
 import { SimNode } from './sim-node.js';
@@ -11,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queues = () => node.broker.topology.vhosts.get('/')!.queues;
+const queues = () => node.broker.topology.vhosts.get('/')!.queues as Map<string, Queue>;
 
 async function declare(queue: string, more: object = {}, on: SimPeer = peer) {
   return on.call(1, { name: 'queue.declare', queue, ...more }, 'queue.declare-ok');

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queue = () => node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+const queue = () => node.broker.topology.vhosts.get('/')!.localQueue('q')!;
 const counts = () => [queue().unsettledCount, queue().readyCount];
 const heldByChannels = () =>
   [...node.broker.connections].flatMap(({ channels }) => [...channels].map((channel) => channel.unacknowledgedCount));

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const queue = () => node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+const queue = () => node.broker.topology.vhosts.get('/')!.localQueue('q')!;
 const activities = () => [...queue().consumers].map(({ spec, activity }) => `${spec.tag} ${activity}`);
 
 async function consume(channel: number, consumerTag: string, more: object = {}): Promise<void> {

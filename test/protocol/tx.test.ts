@@ -46,15 +46,15 @@ describe('tx', () => {
     peer.send(1, { name: 'basic.ack', deliveryTag: 2, multiple: true });
     await peer.call(1, { name: 'tx.rollback' }, 'tx.rollback-ok');
     await peer.call(1, { name: 'tx.commit' }, 'tx.commit-ok');
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(2);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.unsettledCount).toBe(2);
     peer.send(1, { name: 'basic.ack', deliveryTag: 2, multiple: true });
     await peer.call(1, { name: 'tx.commit' }, 'tx.commit-ok');
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(0);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.unsettledCount).toBe(0);
   });
 
   test('verdicts take effect with the commit', async () => {
     await holding(3);
-    const queue = node.broker.topology.vhosts.get('/')!.queues.get('q')!;
+    const queue = node.broker.topology.vhosts.get('/')!.localQueue('q')!;
     peer.send(1, { name: 'basic.ack', deliveryTag: 1 });
     peer.send(1, { name: 'basic.nack', deliveryTag: 2, requeue: true });
     peer.send(1, { name: 'basic.reject', deliveryTag: 3 });
@@ -88,7 +88,7 @@ describe('tx', () => {
     await peer.call(1, { name: 'basic.recover', requeue: true }, 'basic.recover-ok');
     expect(await peer.bodies()).toEqual(['m2']);
     await peer.call(1, { name: 'tx.commit' }, 'tx.commit-ok');
-    expect(node.broker.topology.vhosts.get('/')!.queues.get('q')!.unsettledCount).toBe(1);
+    expect(node.broker.topology.vhosts.get('/')!.localQueue('q')!.unsettledCount).toBe(1);
   });
 
   test('what cannot be routed comes back with the commit, before its answer', async () => {

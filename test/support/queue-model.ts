@@ -5,9 +5,10 @@ import type { Message } from '../../packages/core/src/message.js';
 import type { QueueConsumer } from '../../packages/core/src/queue/consumer.js';
 import type { Delivery, DeliverySink, Outcome } from '../../packages/core/src/queue/delivery.js';
 import { expiresAtMs } from '../../packages/core/src/queue/expiry.js';
+import type { Got } from '../../packages/core/src/queue/got.js';
 import type { Memory } from '../../packages/core/src/queue/memory.js';
 import { Persist } from '../../packages/core/src/queue/persist.js';
-import { type Got, Queue } from '../../packages/core/src/queue/queue.js';
+import { Queue } from '../../packages/core/src/queue/queue.js';
 import { QueueStatistics } from '../../packages/core/src/queue/statistics.js';
 import { Window } from '../../packages/core/src/queue/window.js';
 import { Turn } from '../../packages/core/src/turn.js';
@@ -62,9 +63,10 @@ export class QueueModel {
   private isDeleted = false;
   private readonly expected = new QueueStatistics();
   private readonly sink: DeliverySink = {
-    deliver: (consumer, message, redelivered, delivery) => this.onDelivery(consumer, message, redelivered, delivery),
+    deliver: (consumer, message, redelivered, delivery) =>
+      this.onDelivery(consumer as QueueConsumer, message, redelivered, delivery),
     detached: (consumer) => {
-      this.takerOf(consumer).isGone = true;
+      this.takerOf(consumer as QueueConsumer).isGone = true;
     },
   };
 

@@ -2,6 +2,7 @@ import {
   type Arguments,
   andThen,
   brokerError,
+  type Consumer,
   type ConsumerActivity,
   type ConsumerView,
   type Delivery,
@@ -11,8 +12,7 @@ import {
   type Later,
   type Message,
   type Outcome,
-  type Queue,
-  type QueueConsumer,
+  type SharedQueue,
   Window,
 } from '@chapar/core';
 import type { Channel } from './channel.js';
@@ -22,12 +22,12 @@ import { Unsettled } from './unsettled.js';
 
 /** A consumer of this channel. */
 class ChannelConsumer implements ConsumerView {
-  readonly consumer: QueueConsumer;
+  readonly consumer: Consumer;
   readonly prefetchCount: number;
   /** basic.deliver up to the delivery tag. */
   readonly prefix: Buffer;
 
-  constructor(consumer: QueueConsumer, prefetchCount: number) {
+  constructor(consumer: Consumer, prefetchCount: number) {
     this.consumer = consumer;
     this.prefetchCount = prefetchCount;
     this.prefix = deliverPrefix(consumer.spec.tag);
@@ -37,7 +37,7 @@ class ChannelConsumer implements ConsumerView {
     return this.consumer.spec.tag;
   }
 
-  get queue(): Queue {
+  get queue(): SharedQueue {
     return this.consumer.queue;
   }
 
@@ -82,9 +82,9 @@ export class Consumption implements DeliverySink {
   acknowledgedCount = 0;
   private readonly channel: Channel;
   private readonly byTag = new Map<string, ChannelConsumer>();
-  private readonly byConsumer = new Map<QueueConsumer, ChannelConsumer>();
+  private readonly byConsumer = new Map<Consumer, ChannelConsumer>();
   /** Those who took with basic.get and hold, by queue. */
-  private readonly getters = new Map<Queue, QueueConsumer>();
+  private readonly getters = new Map<SharedQueue, Consumer>();
   private readonly window = new Window(Number.POSITIVE_INFINITY);
   private nextTag = 1;
   private lastDelivered: ChannelConsumer | null = null;
@@ -101,12 +101,19 @@ export class Consumption implements DeliverySink {
     if (this.byTag.has(tag) || this.reply?.consumerTag === tag) throw brokerError('consumerTagReuse', { tag });
   }
 
-  /** Attaches a consumer; nothing is delivered before `start`, so that consume-ok goes out first. Throws 403, 530. */
-  consume(queue: Queue, wish: ConsumeWish): () => void {
+  /** Attaches a consumer; nothing is delivered before `start`, so that consume-ok goes out first. Throws 403, 530. Null: the channel has gone meanwhile. */
+  consume(queue: SharedQueue, wish: ConsumeWish): Later<(() => void) | null> {
     this.assertTagFree(wish.tag);
     const priority = wish.arguments['x-priority'];
     const spec = { ...wish, priority: typeof priority === 'number' ? priority : 0, window: this.window };
-    const consumer = queue.attach(spec, this);
+    return andThen(queue.attach(spec, this), (consumer) => this.attached(consumer, wish));
+  }
+
+  private attached(consumer: Consumer, wish: ConsumeWish): (() => void) | null {
+    if (this.closed) {
+      consumer.detach();
+      return null;
+    }
     const own = new ChannelConsumer(consumer, this.prefetch);
     this.byTag.set(wish.tag, own);
     this.byConsumer.set(consumer, own);
@@ -144,7 +151,7 @@ export class Consumption implements DeliverySink {
 
   // ---- deliveries --------------------------------------------------------------------------------------------------
 
-  deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean {
+  deliver(consumer: Consumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean {
     let own = this.lastDelivered;
     if (own === null || own.consumer !== consumer) {
       own = this.byConsumer.get(consumer)!;
@@ -167,7 +174,7 @@ export class Consumption implements DeliverySink {
    * The queue is gone, or the consumer held messages too long: clients that understand it are told with basic.cancel. Of a timeout the
    * others hear by losing the channel, as they would wait for ever.
    */
-  detached(consumer: QueueConsumer, why: DetachReason): void {
+  detached(consumer: Consumer, why: DetachReason): void {
     const own = this.byConsumer.get(consumer);
     if (own === undefined) return;
     this.forget(own);
@@ -196,12 +203,12 @@ export class Consumption implements DeliverySink {
   }
 
   /** basic.get. */
-  get(queue: Queue, acknowledges: boolean): Later<void> {
+  get(queue: SharedQueue, acknowledges: boolean): Later<void> {
     const got = queue.get(acknowledges ? this.getter(queue) : null, this.isGone);
-    return andThen(got, (taken) => this.got(queue, taken));
+    return andThen(got, (taken) => this.got(taken));
   }
 
-  private got(queue: Queue, got: Got | null): void {
+  private got(got: Got | null): void {
     // The channel may have gone while the message was read: then nothing was taken.
     if (this.channel.isClosing) return;
     if (got === null) {
@@ -212,11 +219,11 @@ export class Consumption implements DeliverySink {
     this.deliveredCount++;
     const { number, connection } = this.channel;
     const { output, frameBytesMax } = connection;
-    writeGetOk(output, number, frameBytesMax, tag, got.redelivered, got.message, queue.readyCount);
+    writeGetOk(output, number, frameBytesMax, tag, got.redelivered, got.message, got.ready);
     if (got.delivery !== null) this.unsettled.add(tag, got.delivery);
   }
 
-  private getter(queue: Queue): QueueConsumer {
+  private getter(queue: SharedQueue): Consumer {
     let getter = this.getters.get(queue);
     if (getter === undefined) {
       for (const known of this.getters.keys()) if (known.deleted) this.getters.delete(known);

@@ -1,4 +1,4 @@
-import { andThen, brokerError, type Later, type Queue } from '@chapar/core';
+import { andThen, brokerError, type Later, type SharedQueue } from '@chapar/core';
 import { argumentsOf } from './argument-values.js';
 import type { Channel } from './channel.js';
 import type { Method, MethodOf } from './codec/index.js';
@@ -148,24 +148,27 @@ function declare(channel: Channel, method: MethodOf<'queue.declare'>): Later<voi
       });
   return andThen(declared, (queue) => {
     channel.lastQueue = queue.name;
-    answer(channel, method.noWait, {
-      name: 'queue.declare-ok',
-      queue: queue.name,
-      messageCount: queue.readyCount,
-      consumerCount: queue.consumers.size,
-    });
+    if (method.noWait) return;
+    return andThen(queue.counts(), ({ ready, consumers }) =>
+      channel.send({
+        name: 'queue.declare-ok',
+        queue: queue.name,
+        messageCount: ready,
+        consumerCount: consumers,
+      }),
+    );
   });
 }
 
 const isReplyName = (name: string): boolean => name === replyToName || name.startsWith(`${replyToName}.`);
 
 /** Asks whether a replier may still answer: the field lets it declare the reply address. */
-function declareReply(channel: Channel, { queue, noWait }: MethodOf<'queue.declare'>): void {
-  const { vhost } = channel.actor;
-  if (queue !== replyToName && !vhost.directQueues.has(queue)) {
-    throw brokerError('queueNotFound', { queue, vhost: vhost.name });
-  }
-  answer(channel, noWait, { name: 'queue.declare-ok', queue, messageCount: 0, consumerCount: 1 });
+function declareReply(channel: Channel, { queue, noWait }: MethodOf<'queue.declare'>): Later<void> {
+  const isThere = queue === replyToName || channel.actor.hasDirectEnd(queue);
+  return andThen(isThere, (found) => {
+    if (!found) throw brokerError('queueNotFound', { queue, vhost: channel.actor.vhost.name });
+    answer(channel, noWait, { name: 'queue.declare-ok', queue, messageCount: 0, consumerCount: 1 });
+  });
 }
 
 function queueBinding(channel: Channel, method: MethodOf<'queue.bind'> | MethodOf<'queue.unbind'>) {
@@ -187,7 +190,7 @@ function exchangeBinding(method: MethodOf<'exchange.bind'> | MethodOf<'exchange.
 }
 
 /** Goes on with the queue when it may be read, unless the channel has gone while that was decided: nobody would settle what it took. */
-function toRead(channel: Channel, name: string, take: (queue: Queue) => Later<void>): Later<void> {
+function toRead(channel: Channel, name: string, take: (queue: SharedQueue) => Later<void>): Later<void> {
   return andThen(channel.actor.readQueue(queueName(channel, name)), (queue) =>
     channel.isClosing ? undefined : take(queue),
   );
@@ -198,9 +201,11 @@ function consume(channel: Channel, method: MethodOf<'basic.consume'>): Later<voi
   const tag = consumerTag(channel, method.consumerTag);
   return toRead(channel, method.queue, (queue) => {
     const wish = { tag, acknowledges: !noAck, exclusive, arguments: argumentsOf(method.arguments) };
-    const start = channel.consumption.consume(queue, wish);
-    answer(channel, noWait, { name: 'basic.consume-ok', consumerTag: tag });
-    start();
+    return andThen(channel.consumption.consume(queue, wish), (start) => {
+      if (start === null) return;
+      answer(channel, noWait, { name: 'basic.consume-ok', consumerTag: tag });
+      start();
+    });
   });
 }
 
@@ -208,7 +213,9 @@ function consumeReplies(channel: Channel, method: MethodOf<'basic.consume'>): vo
   if (!method.noAck) throw brokerError('replyConsumerAcknowledges', {});
   if (channel.consumption.reply !== null) throw brokerError('replyConsumerExists', {});
   const tag = consumerTag(channel, method.consumerTag);
-  channel.consumption.consumeReplies(tag, random(channel, 24));
+  // In a cluster the address says which node it leads to.
+  const where = channel.actor.residence === null ? '' : `${channel.actor.residence.tag}.`;
+  channel.consumption.consumeReplies(tag, where + random(channel, 24));
   answer(channel, method.noWait, { name: 'basic.consume-ok', consumerTag: tag });
 }
 

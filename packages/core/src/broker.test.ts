@@ -6,6 +6,7 @@ import { SteppedMetadata } from '../../../test/support/stepped-metadata.js';
 import { Broker } from './broker.js';
 import type { ConnectionView } from './inspect.js';
 import type { Principal, User, UserDirectory } from './ports.js';
+import type { Queue } from './queue/queue.js';
 
 const identity = { node: 'n', clusterName: 'c', product: 'Chapar', productVersion: '4.1.0', version: '0.1.0' };
 
@@ -183,7 +184,7 @@ describe('broker', () => {
     expect(logs.flushes).toBe(1);
     metadata.disconnect();
     const next = await open(metadata, logs.afterStop());
-    const again = next.topology.vhosts.get('/')!.queues.get('q')!;
+    const again = next.topology.vhosts.get('/')!.localQueue('q')!;
     const flags = [await again.get(null), await again.get(null), await again.get(null)].map((got) => got?.redelivered);
     expect(flags).toEqual([true, false, false]);
   });
@@ -195,8 +196,8 @@ describe('broker', () => {
     const actor = await broker.enter(alice, '/', {});
     const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
     const sink = { deliver: () => true, detached: () => undefined };
-    const one = await actor.declareQueue(wish('one', { autoDelete: true }));
-    const two = await actor.declareQueue(wish('two', { autoDelete: true }));
+    const one = (await actor.declareQueue(wish('one', { autoDelete: true }))) as Queue;
+    const two = (await actor.declareQueue(wish('two', { autoDelete: true }))) as Queue;
     one.attach(spec, sink).detach();
     await new Promise(setImmediate);
     expect([...actor.vhost.queues.keys()]).toEqual(['two']);

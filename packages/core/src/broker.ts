@@ -24,6 +24,7 @@ import { Records } from './records.js';
 import { type ResourceLimits, Resources } from './resources.js';
 import { vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
+import type { Residence } from './topology/residence.js';
 import { Topology } from './topology/topology.js';
 import type { VirtualHostProperties } from './topology/virtual-host.js';
 import { Turn } from './turn.js';
@@ -53,6 +54,8 @@ export interface BrokerParts {
   readonly memory?: Memory;
   /** Without: as documented, and no disk is watched. */
   readonly resources?: ResourceLimits;
+  /** Where things live in a cluster; default: this node is alone. */
+  readonly residence?: Residence | null;
 }
 
 /** One node's broker without its doors: what they are given, and what the composer opens and closes. */
@@ -101,7 +104,8 @@ export class Broker {
     const { random } = platform;
     this.policies = new Policies(log);
     const { policies } = this;
-    const topology = { metadata, logs, turn, dialects, random, log, alarms, memory, policies };
+    const residence = parts.residence ?? null;
+    const topology = { metadata, logs, turn, dialects, random, log, alarms, memory, policies, residence };
     this.topology = new Topology(topology);
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
@@ -147,7 +151,7 @@ export class Broker {
     this.turn.stop();
     await this.logs.sync();
     for (const vhost of this.topology.vhosts.values()) {
-      for (const queue of vhost.queues.values()) {
+      for (const queue of vhost.localQueues()) {
         if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo, queue.deliveredByLevel);
       }
     }
@@ -168,17 +172,26 @@ export class Broker {
   }
 
   async putVirtualHost(name: string, properties: VirtualHostProperties): Promise<void> {
+    // A crash in the middle of a deletion must not leave permissions and queues to the next virtual host of that name.
+    if (!this.topology.vhosts.has(name)) await this.clearVirtualHost(name);
     await this.metadata.change([], [{ key: vhostKey(name), value: { ...properties } }]);
   }
 
   /** Deletes the virtual host with all that is in it; its connections are closed. False when there was none. */
   async deleteVirtualHost(name: string): Promise<boolean> {
     if (!this.topology.vhosts.has(name)) return false;
-    // Together, or a crash in between would leave permissions and queues to the next virtual host of that name.
-    await this.removeKeys([], [vhostKey(name), ...(await this.keysOf(name))]);
-    // What was accepted between the two; from now on the virtual host's record, which is gone, guards against more.
-    await this.removeKeys([{ key: vhostKey(name), revision: 'absent' }], await this.keysOf(name));
+    await this.removeKeys([], [vhostKey(name)]);
+    // From now on the virtual host's record, which is gone, guards against more.
+    await this.clearVirtualHost(name);
     return true;
+  }
+
+  /** Removes what metadata keeps under the name of a virtual host that is not there. */
+  private async clearVirtualHost(name: string): Promise<void> {
+    const keys = await this.keysOf(name);
+    for (let from = 0; from < keys.length; from += keysMax) {
+      await this.removeKeys([{ key: vhostKey(name), revision: 'absent' }], keys.slice(from, from + keysMax));
+    }
   }
 
   /** Everything in metadata that belongs to a virtual host. */
@@ -224,12 +237,15 @@ export class Broker {
     return chosen.length;
   }
 
-  private inBackground(work: () => Later<void>): void {
+  private inBackground(work: () => Later<unknown>): void {
     Promise.resolve()
       .then(work)
       .catch((error: unknown) => this.log.error({ error }, 'what nobody uses any more could not be deleted'));
   }
 }
+
+/** Of one change; a change has at most 126 in etcd. */
+const keysMax = 100;
 
 /** What metadata keeps under the name of a virtual host. */
 const vhostKinds = [

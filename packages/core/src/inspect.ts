@@ -2,7 +2,7 @@ import type { Endpoint, TlsSession } from '@chapar/platform';
 import type { Arguments } from './arguments.js';
 import type { Principal } from './ports.js';
 import type { ConsumerActivity } from './queue/consumer.js';
-import type { Queue } from './queue/queue.js';
+import type { SharedQueue } from './queue/shared-queue.js';
 
 /**
  * What administrators see of peers, whatever their protocol. Doors implement these on their own nouns, so that nothing is copied
@@ -69,7 +69,7 @@ export interface ChannelView {
 
 export interface ConsumerView {
   readonly tag: string;
-  readonly queue: Queue;
+  readonly queue: SharedQueue;
   readonly acknowledges: boolean;
   readonly exclusive: boolean;
   readonly prefetchCount: number;

@@ -4,6 +4,7 @@ import { brokerError } from '../errors.js';
 import { andThen, type Later } from '../later.js';
 import type { Principal } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Exchange } from '../routing/exchange.js';
 import { type BindingRequest, bind, unbind } from '../topology/bind.js';
 import {
@@ -14,6 +15,7 @@ import {
   serverName,
 } from '../topology/declare.js';
 import { removeExchange, removeQueue } from '../topology/remove.js';
+import type { Residence } from '../topology/residence.js';
 import type { Topology } from '../topology/topology.js';
 import type { VirtualHost } from '../topology/virtual-host.js';
 
@@ -53,6 +55,18 @@ export class Actor {
     this.owner = owner;
   }
 
+  /** Null: this node is alone. */
+  get residence(): Residence | null {
+    return this.parts.topology.residence;
+  }
+
+  /** Whether a routing key of the default exchange leads to a buffer-less end (direct reply-to), here or on another node. */
+  hasDirectEnd(routingKey: string): Later<boolean> {
+    const { vhost, residence } = this;
+    if (vhost.directQueues.has(routingKey)) return true;
+    return residence === null ? false : residence.hasDirectEnd(vhost, routingKey);
+  }
+
   get accessVersion(): number {
     return this.parts.authorizer.version;
   }
@@ -84,7 +98,7 @@ export class Actor {
   // ---- queues --------------------------------------------------------------------------------------------------
 
   /** The queue of that name; 404, or 405 when it is exclusive to somebody else. */
-  findQueue(name: string): Queue {
+  findQueue(name: string): SharedQueue {
     const queue = this.vhost.queues.get(name);
     if (queue === undefined) throw brokerError('queueNotFound', { queue: name, vhost: this.vhost.name });
     assertOwner(queue, this.owner);
@@ -92,13 +106,14 @@ export class Actor {
   }
 
   /** queue.declare with `passive`: as `findQueue`, and a use of it. */
-  findDeclared(name: string): Queue {
+  findDeclared(name: string): SharedQueue {
     const queue = this.findQueue(name);
+    queue.assertReachable();
     queue.used();
     return queue;
   }
 
-  declareQueue(wish: QueueWish): Later<Queue> {
+  declareQueue(wish: QueueWish): Later<SharedQueue> {
     const { topology, queuesMax } = this.parts;
     const serverNamed = wish.name === '';
     const name = serverNamed ? serverName(topology) : wish.name;
@@ -111,7 +126,8 @@ export class Actor {
     );
     return andThen(allowed, () =>
       andThen(declareQueue(topology, this.vhost, declaration, queuesMax(this.vhost.name)), (queue) => {
-        if (wish.exclusive) this.own(queue);
+        // Exclusive queues live where they are declared.
+        if (wish.exclusive) this.own(queue as Queue);
         return queue;
       }),
     );
@@ -135,18 +151,21 @@ export class Actor {
       const queue = this.vhost.queues.get(name);
       if (queue === undefined) return 0;
       assertOwner(queue, this.owner);
-      const count = queue.readyCount;
-      return andThen(removeQueue(this.parts.topology, this.vhost, queue, conditions), () => count);
+      return removeQueue(this.parts.topology, this.vhost, queue, conditions);
     });
   }
 
   purgeQueue(name: string): Later<number> {
-    return andThen(this.require('read', 'queue', name), () => this.findQueue(name).purge());
+    return andThen(this.readQueue(name), (queue) => queue.purge());
   }
 
   /** The queue, to consume or get from it. */
-  readQueue(name: string): Later<Queue> {
-    return andThen(this.require('read', 'queue', name), () => this.findQueue(name));
+  readQueue(name: string): Later<SharedQueue> {
+    return andThen(this.require('read', 'queue', name), () => {
+      const queue = this.findQueue(name);
+      queue.assertReachable();
+      return queue;
+    });
   }
 
   // ---- exchanges -----------------------------------------------------------------------------------------------

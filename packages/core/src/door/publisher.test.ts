@@ -115,7 +115,7 @@ describe('a publish', () => {
     expect(end()).toEqual([]);
     kit.logs.logs.get(b.incarnation)!.commit();
     expect(end()).toEqual(['confirmed 2']);
-    expect([a, b, kit.vhost.queues.get('t')!].map(({ readyCount }) => readyCount)).toEqual([2, 2, 3]);
+    expect([a, b, kit.vhost.localQueue('t')!].map(({ readyCount }) => readyCount)).toEqual([2, 2, 3]);
   });
 
   it('without confirms takes no tag', async () => {
@@ -158,7 +158,7 @@ describe('a publish', () => {
     const none = await to('nowhere', 'neither');
     publisher.publishMany(none, message(none[0]!, '2'), true, true);
     expect(end()).toEqual(['returned 2 /nowhere no-route', 'confirmed 2']);
-    expect([...kit.vhost.queues.values()].map(({ readyCount }) => readyCount)).toEqual([1, 1]);
+    expect([...kit.vhost.localQueues()].map(({ readyCount }) => readyCount)).toEqual([1, 1]);
   });
 
   it('to a target whose exchange is gone by now leads nowhere', async () => {

@@ -5,7 +5,7 @@ import { getNow, messageOf, queueAddress, queueProperties } from '../../../../te
 import type { Arguments } from '../arguments.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
-import type { Delivery, DeliverySink } from './delivery.js';
+import type { Delivery, DeliverySink, QueueDelivery } from './delivery.js';
 import { Persist } from './persist.js';
 import { Queue } from './queue.js';
 import { noRules } from './rules.js';
@@ -177,7 +177,7 @@ describe('a consumer that holds messages too long', () => {
     scene.consume('c', 1).stop();
     scene.advance(1_000);
     expect(scene.counts).toEqual([2, 0]);
-    expect(got.delivery!.settled).toBe(true);
+    expect((got.delivery as QueueDelivery).settled).toBe(true);
     expect(getNow(scene.queue, null)!.redelivered).toBe(true);
   });
 

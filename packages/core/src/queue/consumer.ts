@@ -1,8 +1,9 @@
 import type { Arguments } from '../arguments.js';
 import type { Position } from '../ports.js';
-import type { Delivery, DeliverySink, Outcome } from './delivery.js';
+import type { Delivery, DeliverySink, Outcome, QueueDelivery } from './delivery.js';
 import type { Queue } from './queue.js';
-import type { Window } from './window.js';
+import type { SharedQueue } from './shared-queue.js';
+import type { Window, WindowMember } from './window.js';
 
 /** What a door says of a consumer that it attaches. */
 export interface ConsumerSpec {
@@ -21,11 +22,29 @@ export interface ConsumerSpec {
 /** `single_active` and `waiting`: of a queue that serves one at a time. */
 export type ConsumerActivity = 'up' | 'single_active' | 'waiting';
 
+/** A consumer as its door sees it, wherever its queue lives. */
+export interface Consumer {
+  readonly queue: SharedQueue;
+  readonly spec: ConsumerSpec;
+  /** Whether it is among those that messages go to. For people who look; the field's words. */
+  readonly activity: ConsumerActivity;
+  /** More deliveries may be sent (fewer, when negative). Infinity lifts the limit. */
+  grant(credit: number): void;
+  /** A verdict on what it holds; a second one on the same does nothing. */
+  settle(delivery: Delivery, outcome: Outcome): void;
+  /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. */
+  stop(): void;
+  /** The peer is gone: no more deliveries, and what it holds is ready again, in its place and flagged. */
+  detach(): void;
+  /** The pipe that was full has room. */
+  resume(): void;
+}
+
 /**
- * A consumer of one queue: its credit and what it holds. It stands in its queue's turn order exactly while it can take a message
+ * A consumer of a queue of this node: its credit and what it holds. It stands in its queue's turn order exactly while it can take a message
  * (`active`); everything that changes that goes through `wake` and `sleep`.
  */
-export class QueueConsumer {
+export class QueueConsumer implements Consumer, WindowMember {
   readonly queue: Queue;
   readonly sink: DeliverySink;
   readonly spec: ConsumerSpec;
@@ -41,8 +60,8 @@ export class QueueConsumer {
   active = false;
   nextActive: QueueConsumer = this;
   previousActive: QueueConsumer = this;
-  private firstHeld: Delivery | null = null;
-  private lastHeld: Delivery | null = null;
+  private firstHeld: QueueDelivery | null = null;
+  private lastHeld: QueueDelivery | null = null;
   heldCount = 0;
 
   constructor(queue: Queue, spec: ConsumerSpec, sink: DeliverySink) {
@@ -67,7 +86,7 @@ export class QueueConsumer {
     else this.sleep();
   }
 
-  settle(delivery: Delivery, outcome: Outcome): void {
+  settle(delivery: QueueDelivery, outcome: Outcome): void {
     this.queue.settle(delivery, outcome);
   }
 
@@ -131,7 +150,7 @@ export class QueueConsumer {
   }
 
   /** It was given a message to hold. */
-  hold(delivery: Delivery): void {
+  hold(delivery: QueueDelivery): void {
     delivery.previous = this.lastHeld;
     if (this.lastHeld === null) this.firstHeld = delivery;
     else this.lastHeld.next = delivery;
@@ -142,7 +161,7 @@ export class QueueConsumer {
   }
 
   /** What it held was settled. The queue gives the place in its window back afterwards. */
-  letGo(delivery: Delivery): void {
+  letGo(delivery: QueueDelivery): void {
     delivery.settled = true;
     if (delivery.previous === null) this.firstHeld = delivery.next;
     else delivery.previous.next = delivery.next;

@@ -195,7 +195,7 @@ class Scene {
   // ---- judgement -------------------------------------------------------------------------------------------------
 
   private queue(name: string) {
-    return this.kit.vhost.queues.get(name)!;
+    return this.kit.vhost.localQueue(name)!;
   }
 
   private log(name: string) {

@@ -1,12 +1,19 @@
 import type { Message } from '../message.js';
 import type { Position } from '../ports.js';
-import type { QueueConsumer } from './consumer.js';
+import type { Consumer, QueueConsumer } from './consumer.js';
 
 /**
  * A message in a consumer's hands, until it is settled. Made only for consumers that acknowledge. The door keeps it under its own
- * delivery tag and hands it back with the verdict; the links belong to the consumer's list of what it holds.
+ * delivery tag and hands it back to its consumer with the verdict.
  */
-export class Delivery {
+export interface Delivery {
+  readonly consumer: Consumer;
+  readonly position: Position;
+  readonly redelivered: boolean;
+}
+
+/** A delivery of a queue of this node. The links belong to the consumer's list of what it holds. */
+export class QueueDelivery implements Delivery {
   readonly consumer: QueueConsumer;
   readonly position: Position;
   readonly message: Message;
@@ -14,8 +21,8 @@ export class Delivery {
   /** When it was delivered, see `Turn.tenths`. */
   readonly since: number;
   settled = false;
-  previous: Delivery | null = null;
-  next: Delivery | null = null;
+  previous: QueueDelivery | null = null;
+  next: QueueDelivery | null = null;
 
   constructor(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean, since: number) {
     this.consumer = consumer;
@@ -36,12 +43,12 @@ export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down';
 export interface DeliverySink {
   /**
    * Encodes the message for the peer, at once. `delivery` is null when the consumer does not acknowledge. Never calls back into the
-   * queue. Returns false when the peer's pipe is full: nothing more is delivered until `QueueConsumer.resume`.
+   * queue. Returns false when the peer's pipe is full: nothing more is delivered until `Consumer.resume`.
    */
-  deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
+  deliver(consumer: Consumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
   /**
-   * The queue let the consumer go. After `queue-deleted` what it held is void; after `consumer-timeout` what it held too long is ready
+   * The queue let the consumer go. After `queue-deleted` and `node-down` what it held is void; after `consumer-timeout` what it held too long is ready
    * again, and it keeps the rest. In both cases settling what it holds no more does nothing.
    */
-  detached(consumer: QueueConsumer, why: DetachReason): void;
+  detached(consumer: Consumer, why: DetachReason): void;
 }

@@ -209,7 +209,7 @@ describe('what a restart finds', () => {
   const wish = { name: 'q', serverNamed: false, durable: true, autoDelete: false, owner: null, arguments: {} };
   const open = async () => {
     const kit = await TopologyKit.open();
-    const queue = await declareQueue(kit.topology, kit.vhost, wish);
+    const queue = (await declareQueue(kit.topology, kit.vhost, wish)) as Queue;
     const log = kit.logs.logs.get(queue.incarnation)!;
     const publish = (...bodies: string[]) => {
       for (const body of bodies) queue.enqueue(messageOf(address, body, { persistent: !body.startsWith('t') }), null);
@@ -233,7 +233,7 @@ describe('what a restart finds', () => {
     const first = take();
     first.consumer.settle(first, 'accept');
     take();
-    const next = (await kit.restart(kit.logs.afterCrash())).vhost.queues.get('q')!;
+    const next = (await kit.restart(kit.logs.afterCrash())).vhost.localQueue('q')!;
     expect(next).not.toBe(queue);
     expect([next.readyCount, next.unsettledCount]).toEqual([2, 0]);
     // New ones were never delivered.
@@ -249,7 +249,7 @@ describe('what a restart finds', () => {
     kit.logs.delivered(queue.incarnation, queue.deliveredUpTo);
     expect(queue.deliveredUpTo).toBe(2);
     const next = await kit.restart(kit.logs.afterStop());
-    const again = next.vhost.queues.get('q')!;
+    const again = next.vhost.localQueue('q')!;
     // Stopped once more before anything was delivered, it still knows.
     expect(again.deliveredUpTo).toBe(2);
     expect(await drain(again)).toEqual(['a*', 'b*', 'c', 'd']);
@@ -265,7 +265,7 @@ describe('what a restart finds', () => {
     await drain(queue);
     expect(queue.deliveredUpTo).toBe(2);
     kit.logs.delivered(queue.incarnation, queue.deliveredUpTo);
-    const again = (await kit.restart(kit.logs.afterStop())).vhost.queues.get('q')!;
+    const again = (await kit.restart(kit.logs.afterStop())).vhost.localQueue('q')!;
     again.enqueue(messageOf(address, 'new', { persistent: true }), null);
     expect(await drain(again)).toEqual(['new']);
   });
@@ -274,7 +274,7 @@ describe('what a restart finds', () => {
     const { kit, publish, log } = await open();
     publish('a', 'b', 'c');
     log.commit();
-    const again = (await kit.restart(kit.logs.afterCrash())).vhost.queues.get('q')!;
+    const again = (await kit.restart(kit.logs.afterCrash())).vhost.localQueue('q')!;
     again.enqueue(messageOf(address, 'd', { persistent: true }), null);
     const holder = again.holder(spec, { deliver: () => true, detached: () => undefined });
     const held = [(await again.get(holder))!, (await again.get(holder))!].map(({ delivery }) => delivery!);

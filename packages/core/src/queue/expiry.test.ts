@@ -344,7 +344,7 @@ describe('expiry over a restart', () => {
     kit.logs.logs.get(queue.incarnation)!.commit();
     return kit;
   }
-  const ready = (kit: TopologyKit) => kit.vhost.queues.get('q')!.readyCount;
+  const ready = (kit: TopologyKit) => kit.vhost.localQueue('q')!.readyCount;
 
   for (const [name, args, expirationMs] of [
     ['of the queue', { 'x-message-ttl': 10_000 }, undefined],
@@ -380,6 +380,6 @@ describe('expiry over a restart', () => {
     const mortal = await before({ 'x-message-ttl': 10_000 });
     const after = await mortal.restart(mortal.logs.afterCrash(), 1_000);
     await after.platform.clock.advance(1_000);
-    expect([ready(after), after.vhost.queues.get('q')!.pagedCount]).toEqual([3, 2]);
+    expect([ready(after), after.vhost.localQueue('q')!.pagedCount]).toEqual([3, 2]);
   });
 });

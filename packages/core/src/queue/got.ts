@@ -7,4 +7,6 @@ export interface Got {
   readonly redelivered: boolean;
   /** Null when it is settled by being taken. */
   readonly delivery: Delivery | null;
+  /** Ready messages that are left. */
+  readonly ready: number;
 }

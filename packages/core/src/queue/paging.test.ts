@@ -4,7 +4,7 @@ import { type ControlledLog, ControlledLogs } from '../../../../test/support/con
 import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
 import { Turn } from '../turn.js';
 import type { QueueConsumer } from './consumer.js';
-import type { Delivery, DeliverySink } from './delivery.js';
+import type { Delivery, DeliverySink, QueueDelivery } from './delivery.js';
 import { Memory } from './memory.js';
 import { Persist } from './persist.js';
 import { Queue } from './queue.js';
@@ -148,7 +148,8 @@ describe.each([
     expect(await waiting).toBeNull();
     expect([logs.reads, paged.held.length]).toEqual([reads, held]);
     // What consumers hold stays theirs.
-    if (log !== null) expect(log.live.size).toBe(paged.held.filter(({ message }) => message.persistent).length);
+    if (log !== null)
+      expect(log.live.size).toBe(paged.held.filter((held) => (held as QueueDelivery).message.persistent).length);
     paged.publish(1_001, 1_003);
     consumer.grant(3);
     expect(paged.got.slice(held)).toEqual(numbers(1_001, 1_003));

@@ -5,10 +5,11 @@ import { ControlledLogs } from '../../../../test/support/controlled-logs.js';
 import { messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
 import type { Message } from '../message.js';
 import { Turn } from '../turn.js';
-import type { Delivery, Outcome } from './delivery.js';
+import type { Delivery, Outcome, QueueDelivery } from './delivery.js';
+import type { Got } from './got.js';
 import { Memory } from './memory.js';
 import { Persist } from './persist.js';
-import { type Got, Queue } from './queue.js';
+import { Queue } from './queue.js';
 
 const address = queueAddress('q');
 const priorityMax = 3;
@@ -68,7 +69,7 @@ class World {
     const [held] = this.held.splice(index % Math.max(1, this.held.length), 1);
     if (held === undefined) return;
     if (outcome === 'release') this.ready.push(held.known);
-    this.queue.settle(held.delivery, outcome);
+    this.queue.settle(held.delivery as QueueDelivery, outcome);
   }
 
   purge(): void {

@@ -4,7 +4,7 @@ import { ControlledLogs } from '../../../../test/support/controlled-logs.js';
 import { getNow, messageOf, queueAddress, queueProperties } from '../../../../test/support/core-kit.js';
 import { Turn } from '../turn.js';
 import type { ConsumerSpec, QueueConsumer } from './consumer.js';
-import type { Delivery, DeliverySink } from './delivery.js';
+import type { Delivery, DeliverySink, QueueDelivery } from './delivery.js';
 import { Persist } from './persist.js';
 import { Queue } from './queue.js';
 
@@ -77,7 +77,9 @@ describe('queue', () => {
     const byTag = new Map<string, number>();
     for (const { consumer } of scene.held) byTag.set(consumer.spec.tag, (byTag.get(consumer.spec.tag) ?? 0) + 1);
     expect([...byTag.values()]).toEqual([25, 25, 25, 25]);
-    expect(scene.held.map(({ message }) => Number(message.body()))).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect(scene.held.map((held) => Number((held as QueueDelivery).message.body()))).toEqual(
+      Array.from({ length: 100 }, (_, i) => i),
+    );
   });
 
   it('serves a higher priority first while that has credit', () => {
@@ -221,7 +223,7 @@ describe('a long backlog', () => {
     expect(portions[0]).toBe(firstMax);
     expect(Math.max(...portions.slice(1))).toBeLessThanOrEqual(4_096 + 2);
     expect(portions.reduce((sum, each) => sum + each)).toBe(count + 1);
-    expect(scene.held.map(({ message }) => message.body().toString())).toEqual([
+    expect(scene.held.map((held) => (held as QueueDelivery).message.body().toString())).toEqual([
       ...Array.from({ length: count }, (_, i) => `${i}`),
       'last',
     ]);

@@ -6,7 +6,7 @@ import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
-import { Delivery, type DeliverySink, type Outcome } from './delivery.js';
+import { type DeliverySink, type Outcome, QueueDelivery } from './delivery.js';
 import { Exit } from './exit.js';
 import type { Got } from './got.js';
 import { LengthLimit } from './length-limit.js';
@@ -15,22 +15,16 @@ import type { Outbox } from './outbox.js';
 import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
+import { Portion } from './portion.js';
 import { readyMessages } from './priority-ready.js';
-import type { QueueHandle } from './queue-handle.js';
 import type { QueueProperties } from './queue-properties.js';
 import type { ReadyMessages } from './ready-messages.js';
 import { Roster } from './roster.js';
-import { type QueueRules, rulesOf } from './rules.js';
+import { type QueueRules, rulesOf, sameRules } from './rules.js';
+import type { QueueCounts, SharedQueue } from './shared-queue.js';
 import { QueueStatistics } from './statistics.js';
 import { Timing } from './timing.js';
 import type { TurnOrder } from './turn-order.js';
-
-export type { Got } from './got.js';
-
-/** Deliveries of one queue in one go, beside what came in meanwhile: a few milliseconds, so that others have theirs between. */
-const dispatchMax = 4096;
-/** And of what came in meanwhile, at most this many: what gathered while nobody consumed is no hurry. */
-const dispatchCatchUpMax = 65_536;
 
 const never = (): boolean => false;
 
@@ -41,11 +35,12 @@ const nobody = {};
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
  * between calls: when a message waits, nobody in the turn order can take it.
  */
-export class Queue implements QueueHandle, Flushable {
+export class Queue implements SharedQueue, Flushable {
   properties: QueueProperties;
   readonly name: string;
   readonly incarnation: Incarnation;
   readonly logs: boolean;
+  readonly home = null;
   readonly statistics = new QueueStatistics();
   readonly roster: Roster;
   private readonly turn: Turn;
@@ -64,8 +59,7 @@ export class Queue implements QueueHandle, Flushable {
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
   private dispatchAsked = false;
-  /** Messages that had to wait since the last dispatch. */
-  private arrivals = 0;
+  private readonly portion = new Portion();
   private failed = false;
   deleted = false;
   mayRefuse = false;
@@ -160,7 +154,7 @@ export class Queue implements QueueHandle, Flushable {
       }
     }
     message.keep();
-    this.arrivals++;
+    this.portion.arrivals++;
     this.ready.push(position, message);
     if (limit !== null) this.trim();
     if (this.timing.expiry !== null || message.expirationMs >= 0) this.timing.mayExpire().arrived();
@@ -176,10 +170,7 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /**
-   * Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. A turn brings up to
-   * 2 MiB from each publisher: twice of what came goes out, or a queue that once fell behind its publishers would never catch up.
-   */
+  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
   private dispatch(): void {
     this.handOutReady();
     this.timing.expiry?.headChanged();
@@ -188,9 +179,7 @@ export class Queue implements QueueHandle, Flushable {
   private handOutReady(): void {
     const { ready } = this;
     const { expiry } = this.timing;
-    let left = dispatchMax + Math.min(2 * this.arrivals, dispatchCatchUpMax);
-    this.arrivals = 0;
-    for (; ready.hasHead; left--) {
+    for (let left = this.portion.next(); ready.hasHead; left--) {
       if (left === 0) {
         this.dispatchAsked = true;
         this.turn.postpone(this);
@@ -236,8 +225,8 @@ export class Queue implements QueueHandle, Flushable {
     if (!consumer.sink.deliver(consumer, shown, redelivered, delivery)) consumer.pause();
   }
 
-  private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): Delivery {
-    const delivery = new Delivery(consumer, position, message, redelivered, this.turn.tenths);
+  private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): QueueDelivery {
+    const delivery = new QueueDelivery(consumer, position, message, redelivered, this.turn.tenths);
     this.unsettled++;
     this.unsettledBytesCount += message.bodyBytes;
     consumer.hold(delivery);
@@ -245,11 +234,7 @@ export class Queue implements QueueHandle, Flushable {
     return delivery;
   }
 
-  /**
-   * basic.get: the oldest message, or null; a promise when it has to be read first. With a `holder` the message is held until
-   * settled; without one it is settled. `messageCount` of the answer is `readyCount` afterwards. `isGone`: whether nobody is there any
-   * more to take it.
-   */
+  /** A promise when it has to be read first. */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
     this.used();
@@ -275,10 +260,10 @@ export class Queue implements QueueHandle, Flushable {
     if (holder === null) {
       statistics.gotSettled++;
       this.exit.gone(position, own, true);
-      return { message, redelivered, delivery: null };
+      return { message, redelivered, delivery: null, ready: ready.length };
     }
     statistics.got++;
-    return { message, redelivered, delivery: this.handOut(holder, position, own, redelivered) };
+    return { message, redelivered, delivery: this.handOut(holder, position, own, redelivered), ready: ready.length };
   }
 
   // ---- expiry ----------------------------------------------------------------------------------------------------
@@ -299,7 +284,7 @@ export class Queue implements QueueHandle, Flushable {
   // ---- settle --------------------------------------------------------------------------------------------------
 
   /** A verdict on a delivery; a second one on the same does nothing. */
-  settle(delivery: Delivery, outcome: Outcome): void {
+  settle(delivery: QueueDelivery, outcome: Outcome): void {
     if (delivery.settled) return;
     const { consumer, position, message } = delivery;
     consumer.letGo(delivery);
@@ -352,7 +337,7 @@ export class Queue implements QueueHandle, Flushable {
     this.roster.single?.current?.wake();
   }
 
-  /** Somebody who takes messages with `get` and holds them; not among the consumers and never in the turn order. */
+  /** Never in the turn order. */
   holder(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
     const holder = new QueueConsumer(this, spec, sink);
     holder.stop();
@@ -394,7 +379,14 @@ export class Queue implements QueueHandle, Flushable {
 
   // ---- administration ------------------------------------------------------------------------------------------
 
-  /** The queue was told something else: by a policy that came, changed or went. */
+  applyPolicy(policy: EffectivePolicy): void {
+    if (this.policy === policy) return;
+    this.policy = policy;
+    const rules = rulesOf(this.properties.arguments, policy.definition);
+    if (!sameRules(rules, this.rules)) this.applyRules(rules);
+  }
+
+  /** The queue was told something else. */
   applyRules(rules: QueueRules): void {
     this.rules = rules;
     this.obey();
@@ -402,9 +394,15 @@ export class Queue implements QueueHandle, Flushable {
     this.timing.rulesChanged();
   }
 
-  /** Somebody declared it again, or asked whether it is there. */
   used(): void {
     this.timing.used();
+  }
+
+  /** It is here. */
+  assertReachable(): void {}
+
+  counts(): QueueCounts {
+    return { ready: this.ready.length, consumers: this.roster.consumers.size };
   }
 
   private obey(): void {
@@ -470,7 +468,7 @@ export class Queue implements QueueHandle, Flushable {
     return this.ready.bytes;
   }
 
-  /** Of those that are ready: on disk and not in memory. */
+  /** On disk and not in memory. */
   get pagedCount(): number {
     return this.ready.pagedCount;
   }

@@ -27,7 +27,7 @@ class Scene {
 
   async declare(args: Arguments = { 'x-expires': 1_000 }, durable = false): Promise<Queue> {
     const wish = { name: 'q', serverNamed: false, durable, autoDelete: false, owner: null, arguments: args };
-    return declareQueue(this.kit.topology, this.kit.vhost, wish);
+    return (await declareQueue(this.kit.topology, this.kit.vhost, wish)) as Queue;
   }
 
   async restart(): Promise<Scene> {

@@ -1,4 +1,9 @@
-import type { QueueConsumer } from './consumer.js';
+/** Somebody whose deliveries count in a window. */
+export interface WindowMember {
+  readonly spec: { readonly priority: number };
+  /** The window may have room for it: it takes what it can. */
+  wake(): void;
+}
 
 /**
  * A limit on what several consumers hold together (0-9-1's `basic.qos` with global=true: what the whole channel holds).
@@ -8,7 +13,7 @@ export class Window {
   private held = 0;
   private limit: number;
   /** In the order in which they came. Each once, however often its credit grows meanwhile. */
-  private readonly waiting = new Set<QueueConsumer>();
+  private readonly waiting = new Set<WindowMember>();
   /** Some of them may be of another priority than the others. */
   private hasRanks = false;
 
@@ -40,13 +45,13 @@ export class Window {
     this.wake();
   }
 
-  waitFor(consumer: QueueConsumer): void {
+  waitFor(consumer: WindowMember): void {
     this.waiting.add(consumer);
     if (consumer.spec.priority !== 0) this.hasRanks = true;
   }
 
   /** The consumer ended. */
-  forget(consumer: QueueConsumer): void {
+  forget(consumer: WindowMember): void {
     this.waiting.delete(consumer);
   }
 
@@ -58,8 +63,8 @@ export class Window {
   }
 
   /** Of the highest priority, who came first: a queue delivers at once to whoever wakes. */
-  private next(): QueueConsumer | null {
-    let best: QueueConsumer | null = null;
+  private next(): WindowMember | null {
+    let best: WindowMember | null = null;
     for (const consumer of this.waiting) {
       if (best === null || consumer.spec.priority > best.spec.priority) best = consumer;
       if (!this.hasRanks) return best;

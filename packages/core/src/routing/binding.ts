@@ -1,10 +1,11 @@
 import { type Arguments, canonical } from '../arguments.js';
-import type { QueueHandle } from '../queue/queue-handle.js';
+import type { Revision } from '../ports.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Exchange } from './exchange.js';
 
 /** Where a binding leads. */
 export type Destination =
-  | { readonly kind: 'queue'; readonly name: string; readonly queue: QueueHandle }
+  | { readonly kind: 'queue'; readonly name: string; readonly queue: SharedQueue }
   | { readonly kind: 'exchange'; readonly name: string; readonly exchange: Exchange };
 
 /** An arrow from an exchange to a queue or another exchange. Two are the same when source, destination, key and arguments are. */
@@ -13,8 +14,8 @@ export interface Binding {
   readonly destination: Destination;
   readonly routingKey: string;
   readonly arguments: Arguments;
-  /** Both ends survive a restart, and so does the binding. */
-  readonly durable: boolean;
+  /** Metadata has a record of it, last changed at this revision; 0: none. */
+  revision: Revision;
   /** The last segment of a binding's address in the management API: `~`, the key, or key~hash of the arguments. */
   readonly propertiesKey: string;
 }

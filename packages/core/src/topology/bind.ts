@@ -2,11 +2,12 @@ import type { Arguments } from '../arguments.js';
 import { brokerError } from '../errors.js';
 import type { Later } from '../later.js';
 import { type Guard, GuardFailedError, type JsonValue } from '../ports.js';
+import { Queue } from '../queue/queue.js';
 import { type Binding, bindingKey, type Destination } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
 import { assertNotDeleted, metadataFailed } from './declare.js';
 import { bindingRecordKey, exchangeKey, queueKey, vhostKey } from './records.js';
-import type { Topology } from './topology.js';
+import { isStored, type Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
 /** What a binding is made or found by. */
@@ -29,10 +30,12 @@ export function bind(topology: Topology, vhost: VirtualHost, request: BindingReq
     throw brokerError('invalidArgument', { kind: 'exchange', name: source.name, vhost: vhost.name, ...fault });
   }
   if (source.bindings.has(bindingKey(kind, destination.name, routingKey, args))) return;
-  const destinationIncarnation = incarnationIfStored(destination);
-  if (!source.properties.durable || destinationIncarnation === null) {
-    topology.addBinding(vhost, source, destination, routingKey, args, false);
-    return;
+  const { residence } = topology;
+  if (residence !== null && livesElsewhere(destination)) return residence.bindAtHome(destination.queue, request);
+  const destinationIncarnation = incarnationIfStored(topology, destination);
+  if (!isStoredExchange(topology, source) || destinationIncarnation === null) {
+    topology.addBinding(vhost, source, destination, routingKey, args, 0);
+    return residence?.seen();
   }
   const record = {
     sourceIncarnation: source.properties.incarnation,
@@ -54,7 +57,16 @@ export function unbind(topology: Topology, vhost: VirtualHost, request: BindingR
 
 export function removeBinding(topology: Topology, vhost: VirtualHost, binding: Binding): Later<void> {
   const { source, destination, routingKey, arguments: args } = binding;
-  if (!binding.durable) return topology.dropBinding(vhost, binding);
+  const { residence } = topology;
+  if (residence !== null && livesElsewhere(destination)) {
+    const { kind, name } = destination;
+    const request = { source: source.name, kind, destination: name, routingKey, arguments: args };
+    return residence.unbindAtHome(destination.queue, request);
+  }
+  if (binding.revision === 0) {
+    topology.dropBinding(vhost, binding);
+    return residence?.seen();
+  }
   const key = bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args);
   return change(topology, vhost, source, destination, [], key, undefined);
 }
@@ -78,11 +90,24 @@ function findDestination(vhost: VirtualHost, { kind, destination: name }: Bindin
   return { kind, name, exchange };
 }
 
-/** Null when the destination does not survive a restart, and so neither does a binding to it. */
-function incarnationIfStored(destination: Destination): string | null {
-  if (destination.kind === 'queue') return destination.queue.logs ? destination.queue.incarnation : null;
-  const { durable, incarnation } = destination.exchange.properties;
-  return durable ? incarnation : null;
+/** A queue of another node that no record holds: its bindings are its home's, as the queue is. */
+function livesElsewhere(destination: Destination): destination is Destination & { readonly kind: 'queue' } {
+  if (destination.kind !== 'queue') return false;
+  return !(destination.queue instanceof Queue) && !isStored(destination.queue.properties);
+}
+
+/** Null when metadata has no record of the destination, and so none of a binding to it. */
+function incarnationIfStored(topology: Topology, destination: Destination): string | null {
+  if (destination.kind === 'queue') {
+    const { properties, incarnation } = destination.queue;
+    return isStored(properties) ? incarnation : null;
+  }
+  const { exchange } = destination;
+  return isStoredExchange(topology, exchange) ? exchange.properties.incarnation : null;
+}
+
+function isStoredExchange(topology: Topology, exchange: Exchange): boolean {
+  return isPredeclared(exchange) || topology.revisionOf(exchange) > 0;
 }
 
 /** The virtual host and both ends must still be there when the binding is written; pre-declared exchanges have no record. */
@@ -107,6 +132,7 @@ async function change(
 ): Promise<void> {
   try {
     await topology.parts.metadata.change(when, [{ key, value: record }]);
+    await topology.residence?.seen();
   } catch (error) {
     if (error instanceof GuardFailedError) throw endMissing(vhost, source, destination, error.key);
     throw metadataFailed('exchange', source.name, vhost, error);

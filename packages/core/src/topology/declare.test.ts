@@ -35,7 +35,7 @@ describe('queue.declare', () => {
   it('answers at once for what needs no store, and for what exists', async () => {
     const kit = await TopologyKit.open();
     const transient = declareQueue(kit.topology, kit.vhost, queue('t', { durable: false }));
-    expect(transient).toBe(kit.vhost.queues.get('t'));
+    expect(transient).toBe(kit.vhost.localQueue('t'));
     const durable = await declareQueue(kit.topology, kit.vhost, queue('d'));
     expect(declareQueue(kit.topology, kit.vhost, queue('d'))).toBe(durable);
     expect(kit.logs.logs.size).toBe(1);
@@ -251,7 +251,7 @@ describe('queue.declare', () => {
     expect(error.message).toBe(
       "PRECONDITION_FAILED - the metadata store did not take the change of queue 'q' in vhost '/': no space left on device",
     );
-    expect(await second).toBe(kit.vhost.queues.get('q'));
+    expect(await second).toBe(kit.vhost.localQueue('q'));
   });
 
   it('keeps the limit of queues, also among declarations at the same time', async () => {
@@ -270,7 +270,7 @@ describe('queue.declare', () => {
     expect(kit.vhost.queues.size).toBe(3);
     // Those that exist are found all the same.
     expect((await declareQueue(kit.topology, kit.vhost, queue('a'), 3)).name).toBe('a');
-    await removeQueue(kit.topology, kit.vhost, kit.vhost.queues.get('a')!, always);
+    await removeQueue(kit.topology, kit.vhost, kit.vhost.localQueue('a')!, always);
     expect((await declareQueue(kit.topology, kit.vhost, queue('e'), 3)).name).toBe('e');
   });
 
@@ -373,7 +373,7 @@ describe('what the two tell apart', () => {
       declareExchange(kit.topology, kit.vhost, exchange('same')),
     ]);
     await removeExchange(kit.topology, kit.vhost, x, { ifUnused: false });
-    expect(kit.vhost.queues.get('same')).toBe(q);
+    expect(kit.vhost.localQueue('same')).toBe(q);
     expect(kit.vhost.exchanges.has('same')).toBe(false);
   });
 });

@@ -1,15 +1,16 @@
 import { type Arguments, equalValues, shownValue } from '../arguments.js';
 import { type BrokerError, brokerError } from '../errors.js';
-import type { Later } from '../later.js';
+import { andThen, type Later } from '../later.js';
 import { type Guard, GuardFailedError, type JsonValue, type Write } from '../ports.js';
-import type { Queue } from '../queue/queue.js';
+import type { QueueProperties } from '../queue/queue-properties.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Exchange } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { ArgumentFault } from '../routing/router.js';
 import { comparedQueueArguments, faultyQueueArgument } from './queue-arguments.js';
 import { askedType, typeOf, withDefaultType } from './queue-type.js';
-import { type ExchangeRecord, exchangeKey, type QueueRecord, queueKey, vhostKey } from './records.js';
-import type { Topology } from './topology.js';
+import { claimKey, type ExchangeRecord, exchangeKey, type QueueRecord, queueKey, vhostKey } from './records.js';
+import { isStored, type Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
 export interface QueueDeclaration {
@@ -47,13 +48,14 @@ export function declareQueue(
   asked: QueueDeclaration,
   limit = Number.POSITIVE_INFINITY,
   tries = 1,
-): Later<Queue> {
+): Later<SharedQueue> {
   const { name } = asked;
   assertNotDeleted(vhost);
   const existing = vhost.queues.get(name);
   if (existing !== undefined) {
     assertOwner(existing, asked.owner, true);
     assertSameQueue(vhost, existing, asked);
+    existing.assertReachable();
     existing.used();
     return existing;
   }
@@ -64,26 +66,52 @@ export function declareQueue(
   if (busy !== undefined) return busy.then(() => declareQueue(topology, vhost, asked, limit, tries));
   if (limit !== Number.POSITIVE_INFINITY && vhost.queues.size + queuesUnderWay(vhost) >= limit)
     throw brokerError('queueLimit', { queue: name, vhost: vhost.name, limit });
-  const incarnation = topology.parts.random.uuid();
   const { durable, autoDelete, owner, arguments: args } = declaration;
-  if (!durable || owner !== null) {
-    return topology.addQueue(vhost, {
-      name,
-      vhost: vhost.name,
-      durable,
-      autoDelete,
-      owner,
-      arguments: args,
-      incarnation,
-    });
-  }
-  const record: QueueRecord = { incarnation, autoDelete, arguments: args };
-  return store(topology, vhost, 'queue', name, queueKey(vhost.name, name), record).then(() => {
+  const incarnation = topology.parts.random.uuid();
+  const properties = { name, vhost: vhost.name, durable, autoDelete, owner, arguments: args, incarnation };
+  const again = () => declareQueue(topology, vhost, asked, limit, tries + 1);
+  if (isStored(properties)) return storeQueue(topology, vhost, properties, tries, again);
+  const { residence } = topology;
+  if (residence === null) return topology.addQueue(vhost, properties);
+  if (asked.serverNamed) return shown(topology, topology.addQueue(vhost, properties));
+  const claimed = noting(vhost, queueKey(vhost.name, name), residence.claim(vhost.name, name, incarnation));
+  return claimed.then(
+    (isOurs) => {
+      if (isOurs && !vhost.deleted) return shown(topology, topology.addQueue(vhost, properties));
+      assertTriesLeft(tries, 'queue', name, vhost);
+      return again();
+    },
+    (error: unknown) => {
+      throw metadataFailed('queue', name, vhost, error);
+    },
+  );
+}
+
+function storeQueue(
+  topology: Topology,
+  vhost: VirtualHost,
+  properties: QueueProperties,
+  tries: number,
+  again: () => Later<SharedQueue>,
+): Later<SharedQueue> {
+  const { residence } = topology;
+  const { name, incarnation, autoDelete, arguments: args } = properties;
+  const home = residence === null ? {} : { home: residence.place(properties) };
+  const record: QueueRecord = { incarnation, autoDelete, arguments: args, ...home };
+  const key = queueKey(vhost.name, name);
+  // Of those that no record holds a claim holds the name.
+  const claim: Guard[] = residence === null ? [] : [{ key: claimKey(vhost.name, name), revision: 'absent' }];
+  return store(topology, vhost, 'queue', name, key, record, claim).then(() => {
     const made = vhost.queues.get(name);
-    if (made?.properties.incarnation === incarnation) return made;
+    if (made?.incarnation === incarnation) return shown(topology, made);
     assertTriesLeft(tries, 'queue', name, vhost);
-    return declareQueue(topology, vhost, asked, limit, tries + 1);
+    return again();
   });
+}
+
+/** What was made, once every node that can be reached knows of it. */
+function shown<T>(topology: Topology, made: T): Later<T> {
+  return topology.residence === null ? made : andThen(topology.residence.seen(), () => made);
 }
 
 function queuesUnderWay(vhost: VirtualHost): number {
@@ -92,7 +120,7 @@ function queuesUnderWay(vhost: VirtualHost): number {
 }
 
 /** A peer other than the owner must not touch an exclusive queue; `strict`: and the owner must not find a shared one. */
-export function assertOwner(queue: Queue, asker: object | null, strict = false): void {
+export function assertOwner(queue: SharedQueue, asker: object | null, strict = false): void {
   const { owner, name, vhost } = queue.properties;
   if (owner === asker || (owner === null && !strict)) return;
   throw brokerError('resourceLocked', { queue: name, vhost });
@@ -113,7 +141,7 @@ function assertQueueArguments(vhost: VirtualHost, name: string, declaration: Que
   if (declaration.owner !== null) throw wrong('exclusive-owner', 'a quorum queue cannot be exclusive');
 }
 
-function assertSameQueue(vhost: VirtualHost, queue: Queue, declared: QueueDeclaration): void {
+function assertSameQueue(vhost: VirtualHost, queue: SharedQueue, declared: QueueDeclaration): void {
   const current = queue.properties;
   const compare = (argument: string, received: JsonValue | undefined, is: JsonValue | undefined): void => {
     if (!equalValues(received, is)) throw inequivalent('queue', current.name, current.vhost, argument, received, is);
@@ -126,9 +154,10 @@ function assertSameQueue(vhost: VirtualHost, queue: Queue, declared: QueueDeclar
   compare('x-queue-type', askedType(vhost, declared.arguments, current.arguments), typeOf(current.arguments));
 }
 
-/** A name for a queue that was declared without one. */
-export function serverName(topology: Topology): string {
-  return `amq.gen-${topology.parts.random.bytes(16).toString('base64url')}`;
+/** A name for a queue that was declared without one; in a cluster it says on which node the queue lives. */
+export function serverName({ residence, parts }: Topology): string {
+  const tag = residence === null ? '' : `${residence.tag}.`;
+  return `amq.gen-${tag}${parts.random.bytes(16).toString('base64url')}`;
 }
 
 // ---- exchanges --------------------------------------------------------------------------------------------------
@@ -156,7 +185,7 @@ export function declareExchange(
   const busy = underWay.get(vhost)?.get(exchangeKey(vhost.name, name));
   if (busy !== undefined) return busy.then(() => declareExchange(topology, vhost, declaration, tries));
   const incarnation = topology.parts.random.uuid();
-  if (!durable) {
+  if (!durable && topology.residence === null) {
     return topology.addExchange(vhost, type, {
       name,
       vhost: vhost.name,
@@ -167,10 +196,11 @@ export function declareExchange(
       incarnation,
     })!;
   }
-  const record: ExchangeRecord = { incarnation, type, autoDelete, internal, arguments: args };
+  const lifetime = durable ? {} : { transient: true };
+  const record: ExchangeRecord = { incarnation, type, autoDelete, internal, arguments: args, ...lifetime };
   return store(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), record).then(() => {
     const made = vhost.exchanges.get(name);
-    if (made?.properties.incarnation === incarnation) return made;
+    if (made?.properties.incarnation === incarnation) return shown(topology, made);
     assertTriesLeft(tries, 'exchange', name, vhost);
     return declareExchange(topology, vhost, declaration, tries + 1);
   });
@@ -227,22 +257,26 @@ async function store(
   name: string,
   key: string,
   record: object,
+  further: readonly Guard[] = [],
 ): Promise<void> {
-  let names = underWay.get(vhost);
-  if (names === undefined) underWay.set(vhost, (names = new Map()));
   const write: Write = { key, value: record as JsonValue & object };
-  const guards: Guard[] = [
-    { key: vhostKey(vhost.name), revision: 'present' },
-    { key, revision: 'absent' },
-  ];
-  const change = topology.parts.metadata.change(guards, [write]);
-  // Those who wait only want to know that it is over.
-  names.set(key, change.then(ignore, ignore));
+  const guards: Guard[] = [{ key: vhostKey(vhost.name), revision: 'present' }, { key, revision: 'absent' }, ...further];
   try {
-    await change;
+    await noting(vhost, key, topology.parts.metadata.change(guards, [write]));
   } catch (error) {
     if (!(error instanceof GuardFailedError)) throw metadataFailed(kind, name, vhost, error);
-    if (error.key !== key) throw brokerError('vhostDeleted', { vhost: vhost.name });
+    if (error.key === vhostKey(vhost.name)) throw brokerError('vhostDeleted', { vhost: vhost.name });
+  }
+}
+
+/** Notes that a name is being declared, as long as it is. */
+async function noting<T>(vhost: VirtualHost, key: string, work: Promise<T>): Promise<T> {
+  let names = underWay.get(vhost);
+  if (names === undefined) underWay.set(vhost, (names = new Map()));
+  // Those who wait only want to know that it is over.
+  names.set(key, work.then(ignore, ignore));
+  try {
+    return await work;
   } finally {
     names.delete(key);
   }

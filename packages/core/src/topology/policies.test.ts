@@ -20,7 +20,7 @@ describe('policies on what exists', () => {
   const limit = (name: string, pattern: string, definition: Table) =>
     kit.records.put('operator-policies', ['/', name], { pattern, definition, priority: 0, 'apply-to': 'all' });
   const queue = async (name: string, args: Table = {}, more: object = {}): Promise<Queue> =>
-    declareQueue(kit.topology, vhost, {
+    (await declareQueue(kit.topology, vhost, {
       name,
       serverNamed: false,
       durable: true,
@@ -28,7 +28,7 @@ describe('policies on what exists', () => {
       owner: null,
       arguments: args,
       ...more,
-    });
+    })) as Queue;
   const exchange = async (name: string, args: Table = {}): Promise<Exchange> => {
     const flags = { durable: true, autoDelete: false, internal: false };
     return declareExchange(kit.topology, vhost, { name, type: 'direct', ...flags, arguments: args });
@@ -114,6 +114,6 @@ describe('policies on what exists', () => {
     await queue('q');
     await put('p', '.*', { 'max-length': 5 });
     const next = await kit.restart(new ControlledLogs());
-    expect(next.vhost.queues.get('q')!.rules.lengthMax).toBe(5);
+    expect(next.vhost.localQueue('q')!.rules.lengthMax).toBe(5);
   });
 });

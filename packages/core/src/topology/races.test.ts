@@ -49,7 +49,7 @@ const declareQueueStep = fc.tuple(queueName, fc.boolean()).map(
   ([name, durable]): Step =>
     (race) => {
       const wish = { name, serverNamed: false, durable, autoDelete: false, owner: null, arguments: {} };
-      return andThen(declareQueue(race.kit.topology, race.kit.vhost, wish), keep(race));
+      return andThen(declareQueue(race.kit.topology, race.kit.vhost, wish) as Later<Queue>, keep(race));
     },
 );
 
@@ -65,7 +65,7 @@ const removeQueueStep = queueName.map(
   (name): Step =>
     (race) => {
       const { topology, vhost } = race.kit;
-      const queue = vhost.queues.get(name);
+      const queue = vhost.localQueue(name);
       if (queue === undefined) return;
       ask(race, queue);
       return removeQueue(topology, vhost, queue, { ifUnused: false, ifEmpty: false });
@@ -116,7 +116,7 @@ function durableParts(vhost: VirtualHost): string[] {
       .map(({ properties }) => `queue ${JSON.stringify(properties)}`),
     ...exchanges
       .flatMap(({ bindings }) => [...bindings.values()])
-      .filter(({ durable }) => durable)
+      .filter(({ revision }) => revision > 0)
       .map(
         ({ source, destination, routingKey }) => `${source.name} ${routingKey} ${destination.kind} ${destination.name}`,
       ),

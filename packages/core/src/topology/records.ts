@@ -12,12 +12,16 @@ export interface ExchangeRecord {
   readonly autoDelete: boolean;
   readonly internal: boolean;
   readonly arguments: Arguments;
+  /** Gone when the last node of the cluster is. Absent: durable. A node alone keeps such exchanges in memory. */
+  readonly transient?: boolean;
 }
 
 export interface QueueRecord {
   readonly incarnation: Incarnation;
   readonly autoDelete: boolean;
   readonly arguments: Arguments;
+  /** The data id of the directory that has its messages. Absent: written by a node alone, and there. */
+  readonly home?: string;
 }
 
 /** Names both ends by incarnation: one whose end is gone, or was declared anew, is ignored. */
@@ -31,6 +35,8 @@ export interface BindingRecord {
 export const vhostKey = (name: string): string => metadataKey('vhosts', name);
 export const exchangeKey = (vhost: string, name: string): string => metadataKey('exchanges', vhost, name);
 export const queueKey = (vhost: string, name: string): string => metadataKey('queues', vhost, name);
+/** Who has the name of a queue that no record holds, in a cluster. */
+export const claimKey = (vhost: string, name: string): string => metadataKey('claims', vhost, name);
 export const bindingRecordKey = (
   vhost: string,
   source: string,

@@ -1,29 +1,45 @@
 import { brokerError } from '../errors.js';
-import type { Later } from '../later.js';
-import type { Queue } from '../queue/queue.js';
+import { andThen, type Later } from '../later.js';
+import { type Guard, GuardFailedError } from '../ports.js';
+import { Queue } from '../queue/queue.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
+import type { Binding } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
 import { metadataFailed } from './declare.js';
-import { exchangeKey, queueKey } from './records.js';
-import { storedBindingKeys, type Topology } from './topology.js';
+import { bindingRecordKey, exchangeKey, queueKey } from './records.js';
+import type { Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
-/** queue.delete. Throws 406 when a condition does not hold; the queue's messages are gone afterwards. */
+/** Records of bindings that go together with their end, and with each other. A change has at most 126 guards and writes in etcd. */
+const bindingsMax = 100;
+
+/** queue.delete. Throws 406 when a condition does not hold; the queue's messages are gone afterwards. Returns how many were ready. */
 export function removeQueue(
   topology: Topology,
   vhost: VirtualHost,
-  queue: Queue,
+  queue: SharedQueue,
   conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
-): Later<void> {
+): Later<number> {
   const { name } = queue;
+  const { residence } = topology;
+  if (!(queue instanceof Queue)) {
+    queue.assertReachable();
+    return residence!.deleteAtHome(queue, conditions);
+  }
   if (conditions.ifUnused && queue.consumers.size > 0) {
     throw brokerError('inUse', { kind: 'queue', name, vhost: vhost.name });
   }
-  if (conditions.ifEmpty && queue.readyCount > 0) throw brokerError('notEmpty', { queue: name, vhost: vhost.name });
+  const count = queue.readyCount;
+  if (conditions.ifEmpty && count > 0) throw brokerError('notEmpty', { queue: name, vhost: vhost.name });
   // Somebody else was quicker, and the name may stand for another queue by now.
-  if (vhost.queues.get(name) !== queue) return;
-  if (!queue.logs) return topology.dropQueue(vhost, queue);
-  const keys = storedBindingKeys(vhost, vhost.queueBindings.get(queue) ?? []);
-  return removeRecords(topology, vhost, 'queue', name, queueKey(vhost.name, name), keys);
+  if (vhost.queues.get(name) !== queue) return count;
+  if (!queue.logs) {
+    topology.dropQueue(vhost, queue);
+    return residence === null ? count : andThen(residence.seen(), () => count);
+  }
+  const bindings = [...(vhost.queueBindings.get(queue) ?? [])];
+  const key = queueKey(vhost.name, name);
+  return removeRecords(topology, vhost, 'queue', queue, key, bindings).then(() => count);
 }
 
 /** exchange.delete. Throws 406 when it is in use and `ifUnused`, 403 for the broker's own. */
@@ -40,23 +56,61 @@ export function removeExchange(
     throw brokerError('inUse', { kind: 'exchange', name, vhost: vhost.name });
   }
   if (vhost.exchanges.get(name) !== exchange) return;
-  if (!exchange.properties.durable) return topology.dropExchange(vhost, exchange);
-  const keys = storedBindingKeys(vhost, [...exchange.bindings.values(), ...exchange.inbound]);
-  return removeRecords(topology, vhost, 'exchange', name, exchangeKey(vhost.name, name), keys);
+  if (topology.revisionOf(exchange) === 0) return topology.dropExchange(vhost, exchange);
+  const bindings = new Set([...exchange.bindings.values(), ...exchange.inbound]);
+  return removeRecords(topology, vhost, 'exchange', exchange, exchangeKey(vhost.name, name), [...bindings]);
 }
 
+/**
+ * Removes the record of a queue or exchange, if it is still this one's, and those of its bindings. Bindings of an end that is gone are
+ * void already, so what does not fit into one change may follow.
+ */
 async function removeRecords(
   topology: Topology,
   vhost: VirtualHost,
   kind: string,
-  name: string,
+  what: SharedQueue | Exchange,
   key: string,
-  bindings: string[],
+  bindings: readonly Binding[],
 ): Promise<void> {
-  const writes = [key, ...bindings].map((each) => ({ key: each, value: undefined }));
+  const records = bindings.filter(({ revision }) => revision > 0).map((binding) => recordOf(vhost, binding));
+  const { metadata, log } = topology.parts;
   try {
-    await topology.parts.metadata.change([], writes);
+    // Those of the first change need no guard of their own: a binding that came anew names the same end, which goes.
+    const first = records.slice(0, bindingsMax).map((record) => ({ key: record.key, value: undefined }));
+    await metadata.change([{ key, revision: topology.revisionOf(what) }], [{ key, value: undefined }, ...first]);
+    await topology.residence?.seen();
   } catch (error) {
-    throw metadataFailed(kind, name, vhost, error);
+    // Somebody else has removed it.
+    if (error instanceof GuardFailedError) return;
+    throw metadataFailed(kind, what.name, vhost, error);
   }
+  sweep(topology, records.slice(bindingsMax)).catch((error: unknown) => {
+    log.debug({ error }, 'records of bindings that are void could not be removed');
+  });
+}
+
+async function sweep(topology: Topology, records: readonly (Guard & { readonly revision: number })[]): Promise<void> {
+  for (let from = 0; from < records.length; from += bindingsMax) {
+    let chunk = records.slice(from, from + bindingsMax);
+    while (chunk.length > 0) {
+      try {
+        await topology.parts.metadata.change(
+          chunk,
+          chunk.map(({ key }) => ({ key, value: undefined })),
+        );
+        break;
+      } catch (error) {
+        // It is gone, or binds an end of the same name by now.
+        if (!(error instanceof GuardFailedError)) throw error;
+        chunk = chunk.filter(({ key }) => key !== error.key);
+      }
+    }
+  }
+}
+
+function recordOf(vhost: VirtualHost, binding: Binding): { readonly key: string; readonly revision: number } {
+  const { source, destination, routingKey, arguments: args, revision } = binding;
+  const { kind, name } = destination;
+  return { key: bindingRecordKey(vhost.name, source.name, kind, name, routingKey, args), revision };
 }

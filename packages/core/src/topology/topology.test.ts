@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TopologyKit } from '../../../../test/support/core-kit.js';
 import type { Arguments } from '../arguments.js';
 import { metadataKey } from '../ports.js';
+import type { QueueConsumer } from '../queue/consumer.js';
 import type { Binding } from '../routing/binding.js';
 import { type BindingRequest, bind, unbind } from './bind.js';
 import { declareExchange, declareQueue, type ExchangeDeclaration, type QueueDeclaration } from './declare.js';
@@ -53,7 +54,7 @@ class Scene {
   }
 
   async removeQueue(name: string): Promise<void> {
-    await removeQueue(this.kit.topology, this.kit.vhost, this.kit.vhost.queues.get(name)!, always);
+    await removeQueue(this.kit.topology, this.kit.vhost, this.kit.vhost.localQueue(name)!, always);
   }
 
   async removeExchange(name: string): Promise<void> {
@@ -63,8 +64,8 @@ class Scene {
   /** Everything in the virtual host but the pre-declared, as text. */
   describe(): string[] {
     const { vhost } = this.kit;
-    const show = ({ source, destination, routingKey, arguments: args, durable, propertiesKey }: Binding) =>
-      `${source.name} -> ${destination.kind}:${destination.name} ${routingKey} ${JSON.stringify(args)} ${durable} ${propertiesKey}`;
+    const show = ({ source, destination, routingKey, arguments: args, revision, propertiesKey }: Binding) =>
+      `${source.name} -> ${destination.kind}:${destination.name} ${routingKey} ${JSON.stringify(args)} ${revision > 0} ${propertiesKey}`;
     const exchanges = [...vhost.exchanges.values()];
     return [
       ...exchanges
@@ -96,7 +97,7 @@ describe('bind and unbind', () => {
     expect(scene.bindingKeys).toHaveLength(3);
     const durable = [...scene.kit.vhost.exchanges.values()]
       .flatMap(({ bindings }) => [...bindings.values()])
-      .filter((binding) => binding.durable)
+      .filter((binding) => binding.revision > 0)
       .map(({ source, destination }) => `${source.name}>${destination.name}`);
     expect(durable.sort()).toEqual(['amq.topic>q', 'x>amq.fanout', 'x>q']);
   });
@@ -238,7 +239,7 @@ describe('delete', () => {
     }
     const sink = { deliver: () => true, detached: () => undefined };
     const spec = { tag: 'c', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
-    const consumer = q.attach(spec, sink);
+    const consumer = q.attach(spec, sink) as QueueConsumer;
     expect(() => removeQueue(topology, vhost, q, { ifUnused: true, ifEmpty: false })).toThrow(
       "queue 'q' in vhost '/' in use",
     );
@@ -270,7 +271,7 @@ describe('delete', () => {
     await scene.bind('amq.topic', 'queue:q', 'k');
     metadata.show();
     await second;
-    expect(vhost.queues.get('q')).toBe(transient);
+    expect(vhost.localQueue('q')).toBe(transient);
     expect(vhost.exchanges.get('amq.topic')!.bindings.size).toBe(1);
     metadata.held = false;
     await scene.exchange('x');
@@ -291,7 +292,7 @@ describe('delete', () => {
     await scene.removeQueue('q');
     const now = await scene.queue('q');
     await removeQueue(topology, vhost, old, always);
-    expect(vhost.queues.get('q')).toBe(now);
+    expect(vhost.localQueue('q')).toBe(now);
     const oldX = await scene.exchange('x');
     await scene.removeExchange('x');
     const nowX = await scene.exchange('x', { durable: false });
@@ -326,7 +327,7 @@ describe('events that tell what is known', () => {
       );
     }
     expect(scene.describe()).toEqual(before);
-    expect(scene.kit.vhost.queues.get('q')).toBe(q);
+    expect(scene.kit.vhost.localQueue('q')).toBe(q);
     expect(scene.kit.vhost.exchanges.get('x')).toBe(x);
     expect(scene.kit.logs.removed).toEqual([]);
   });
@@ -338,7 +339,7 @@ describe('events that tell what is known', () => {
     const value = { incarnation: 'next', autoDelete: false, arguments: {} };
     await scene.kit.metadata.change([], [{ key: 'queues/%2F/q', value }]);
     expect(old.deleted).toBe(true);
-    expect(scene.kit.vhost.queues.get('q')!.incarnation).toBe('next');
+    expect(scene.kit.vhost.localQueue('q')!.incarnation).toBe('next');
     expect(scene.kit.vhost.exchanges.get('amq.topic')!.bindings.size).toBe(0);
   });
 });
@@ -371,7 +372,7 @@ describe('auto-delete', () => {
     for (const durable of [true, false]) {
       const scene = await Scene.open();
       const q = await scene.queue('q', { durable, autoDelete: true });
-      const [one, two] = [q.attach(spec, sink), q.attach(spec, sink)];
+      const [one, two] = [q.attach(spec, sink) as QueueConsumer, q.attach(spec, sink) as QueueConsumer];
       one.detach();
       await scene.kit.platform.clock.advance(0);
       expect(scene.kit.vhost.queues.size).toBe(1);

@@ -6,26 +6,23 @@ import { DeadLetterRouter } from '../dead-letter/router.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
 import { Policies } from '../policy/policies.js';
-import type { Incarnation, LogStore, MetadataEvent, MetadataStore, RecoveredQueue } from '../ports.js';
+import type { Incarnation, LogStore, MetadataEvent, MetadataStore, RecoveredQueue, Revision } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
 import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
 import { Queue } from '../queue/queue.js';
+import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Binding, Destination } from '../routing/binding.js';
 import { bindingKey } from '../routing/binding.js';
 import { Exchange, type ExchangeProperties } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { Turn } from '../turn.js';
-import { applyPolicy, applyPolicyChange, exchangeSubject, queueSubject } from './policies.js';
+import { applyPolicyChange, exchangeSubject, queueSubject } from './policies.js';
 import { argumentsNotHonouredYet } from './queue-arguments.js';
-import {
-  type BindingRecord,
-  bindingRecordKey,
-  type ExchangeRecord,
-  type QueueRecord,
-  type VirtualHostRecord,
-} from './records.js';
+import type { BindingRecord, ExchangeRecord, QueueRecord, VirtualHostRecord } from './records.js';
+import type { Residence } from './residence.js';
 import { VirtualHost } from './virtual-host.js';
 
 /** The exchanges that every virtual host has. They need no record: their incarnation is their name. */
@@ -51,6 +48,8 @@ export interface TopologyParts {
   readonly memory?: Memory;
   /** Default: none. */
   readonly policies?: Policies;
+  /** Default: this node is alone. */
+  readonly residence?: Residence | null;
 }
 
 /**
@@ -65,6 +64,10 @@ export class Topology {
   /** Called when an exchange that deletes itself lost its last binding, or a queue its last consumer. */
   onExchangeUnused: ((vhost: VirtualHost, exchange: Exchange) => void) | null = null;
   onQueueUnused: ((vhost: VirtualHost, queue: Queue) => void) | null = null;
+  /** Null: this node is alone. */
+  readonly residence: Residence | null;
+  /** At which revision a record in metadata was changed last, by what it describes. */
+  private readonly revisions = new WeakMap<Exchange | SharedQueue, Revision>();
   private readonly policies: Policies;
   private readonly persist: Persist;
   private readonly recovered = new Map<string, RecoveredQueue>();
@@ -72,6 +75,7 @@ export class Topology {
 
   constructor(parts: TopologyParts) {
     this.parts = parts;
+    this.residence = parts.residence ?? null;
     this.persist = new Persist(parts.turn, parts.logs);
     this.policies = parts.policies ?? new Policies(parts.log);
     this.policies.onChanged = (name, change) => {
@@ -88,12 +92,27 @@ export class Topology {
       this.apply(entries);
       this.parts.metadata.watch(prefix, revision, (events) => this.apply(events));
     }
+    this.dropStrangers();
+    for (const vhost of this.vhosts.values()) for (const queue of vhost.localQueues()) queue.opened();
+  }
+
+  /** Messages of queues that metadata does not have. */
+  private dropStrangers(): void {
+    const { log, logs } = this.parts;
     for (const [incarnation, { count }] of this.recovered) {
-      this.parts.log.warn({ incarnation, messages: count }, 'messages of a deleted queue were dropped');
-      this.parts.logs.remove(incarnation);
+      if (this.residence !== null && !this.residence.hasKnown(incarnation)) {
+        log.warn({ incarnation, messages: count }, 'messages of a queue that this cluster does not know are set aside');
+        continue;
+      }
+      log.warn({ incarnation, messages: count }, 'messages of a deleted queue were dropped');
+      logs.remove(incarnation);
     }
     this.recovered.clear();
-    for (const vhost of this.vhosts.values()) for (const queue of vhost.queues.values()) queue.opened();
+  }
+
+  /** At which revision the record of an exchange or queue was changed last; 0: there is none. */
+  revisionOf(what: Exchange | SharedQueue): Revision {
+    return this.revisions.get(what) ?? 0;
   }
 
   // ---- metadata events -----------------------------------------------------------------------------------------
@@ -107,9 +126,10 @@ export class Topology {
       }
       const vhost = this.vhosts.get(vhostName);
       if (vhost === undefined) continue;
-      if (kind === 'exchanges') this.applyExchange(vhost, rest[0]!, event.value as ExchangeRecord | undefined);
-      else if (kind === 'queues') this.applyQueue(vhost, rest[0]!, event.value as QueueRecord | undefined);
-      else this.applyBinding(vhost, rest, event.value as BindingRecord | undefined);
+      const { value, revision } = event;
+      if (kind === 'exchanges') this.applyExchange(vhost, rest[0]!, value as ExchangeRecord | undefined, revision);
+      else if (kind === 'queues') this.applyQueue(vhost, rest[0]!, value as QueueRecord | undefined, revision);
+      else this.applyBinding(vhost, rest, value as BindingRecord | undefined, revision);
     }
   }
 
@@ -126,6 +146,8 @@ export class Topology {
     const { dialects, log } = this.parts;
     const vhost = new VirtualHost(name, record, dialects);
     vhost.deadLetterRouter = new DeadLetterRouter(vhost, dialects, log);
+    const { residence } = this;
+    if (residence !== null) vhost.directElsewhere = (routingKey) => residence.directEnd(vhost, routingKey);
     this.vhosts.set(name, vhost);
     for (const [exchange, type, internal] of predeclared) {
       this.addExchange(vhost, type, {
@@ -140,43 +162,76 @@ export class Topology {
     }
   }
 
-  private applyExchange(vhost: VirtualHost, name: string, record: ExchangeRecord | undefined): void {
-    const existing = vhost.exchanges.get(name)?.properties;
+  private applyExchange(
+    vhost: VirtualHost,
+    name: string,
+    record: ExchangeRecord | undefined,
+    revision: Revision,
+  ): void {
+    const existing = vhost.exchanges.get(name);
     if (existing !== undefined) {
-      // An event that tells what is known, or the end of a stored one whose name a transient one has by now.
-      if (record === undefined ? !existing.durable : existing.incarnation === record.incarnation) return;
-      this.dropExchange(vhost, vhost.exchanges.get(name)!);
+      const isKnown = this.revisionOf(existing) > 0;
+      // The end of a stored one whose name another one has by now.
+      if (record === undefined && !isKnown) return;
+      if (existing.properties.incarnation === record?.incarnation) {
+        this.revisions.set(existing, revision);
+        return;
+      }
+      this.dropExchange(vhost, existing);
     }
     if (record === undefined) return;
-    const { type, ...properties } = record;
-    this.addExchange(vhost, type, { ...properties, name, vhost: vhost.name, durable: true });
+    const { type, transient, ...properties } = record;
+    const added = this.addExchange(vhost, type, {
+      ...properties,
+      name,
+      vhost: vhost.name,
+      durable: transient !== true,
+    });
+    if (added !== null) this.revisions.set(added, revision);
   }
 
-  private applyQueue(vhost: VirtualHost, name: string, record: QueueRecord | undefined): void {
+  private applyQueue(vhost: VirtualHost, name: string, record: QueueRecord | undefined, revision: Revision): void {
     const existing = vhost.queues.get(name);
     if (existing !== undefined) {
       // As with exchanges; dropping a queue for an event that tells nothing new would lose its messages.
-      if (record === undefined ? !existing.logs : existing.incarnation === record.incarnation) return;
+      if (record === undefined && this.revisionOf(existing) === 0) return;
+      if (existing.incarnation === record?.incarnation) {
+        this.revisions.set(existing, revision);
+        return;
+      }
       this.dropQueue(vhost, existing);
     }
     if (record === undefined) return;
-    this.addQueue(vhost, { ...record, name, vhost: vhost.name, durable: true, owner: null });
+    const { residence } = this;
+    const { home, ...rest } = record;
+    const properties = { ...rest, name, vhost: vhost.name, durable: true, owner: null };
+    const isHere = residence === null || home === undefined || home === residence.here;
+    const added = isHere
+      ? this.addQueue(vhost, properties)
+      : this.addShared(vhost, residence.elsewhere(properties, home));
+    this.revisions.set(added, revision);
   }
 
-  private applyBinding(vhost: VirtualHost, rest: string[], record: BindingRecord | undefined): void {
+  private applyBinding(
+    vhost: VirtualHost,
+    rest: string[],
+    record: BindingRecord | undefined,
+    revision: Revision,
+  ): void {
     const [sourceName, kind, destinationName, identity] = rest as [string, 'queue' | 'exchange', string, string];
     const source = vhost.exchanges.get(sourceName);
     if (source === undefined) return;
     const [routingKey, args] = JSON.parse(identity) as [string, Arguments];
     const existing = source.bindings.get(bindingKey(kind, destinationName, routingKey, args));
     if (record === undefined) {
-      if (existing?.durable) this.dropBinding(vhost, existing);
+      if (existing !== undefined && existing.revision > 0) this.dropBinding(vhost, existing);
       return;
     }
-    if (existing !== undefined || source.properties.incarnation !== record.sourceIncarnation) return;
+    if (source.properties.incarnation !== record.sourceIncarnation) return;
     const destination = findDestination(vhost, kind, destinationName, record.destinationIncarnation);
     if (destination === null) return;
-    this.addBinding(vhost, source, destination, routingKey, record.arguments, true);
+    if (existing !== undefined) existing.revision = revision;
+    else this.addBinding(vhost, source, destination, routingKey, record.arguments, revision);
   }
 
   // ---- what exists ---------------------------------------------------------------------------------------------
@@ -232,23 +287,25 @@ export class Topology {
 
   addQueue(vhost: VirtualHost, properties: QueueProperties): Queue {
     const { turn, logs } = this.parts;
-    const queue = new Queue(
-      turn,
-      this.persist,
-      properties,
-      properties.durable && properties.owner === null ? logs.log(properties.incarnation) : null,
-      this.parts.memory,
-    );
+    const log = isStored(properties) ? logs.log(properties.incarnation) : null;
+    const queue = new Queue(turn, this.persist, properties, log, this.parts.memory);
     queue.deadLetterRouter = vhost.deadLetterRouter;
-    applyPolicy(queue, this.policies.of(vhost.name, queueSubject(queue)));
     const recovered = this.takeRecovered(properties.incarnation);
+    this.addShared(vhost, queue);
     if (recovered !== undefined) queue.recover(recovered);
     queue.onLogFailed = (error) => this.logFailed(error);
     if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
     queue.onExpired = () => this.onQueueUnused?.(vhost, queue);
+    this.sayNotHonoured(properties.arguments);
+    if (!isStored(properties)) this.residence?.queueAdded(queue);
+    return queue;
+  }
+
+  /** A queue wherever it lives. */
+  addShared<Q extends SharedQueue>(vhost: VirtualHost, queue: Q): Q {
+    queue.applyPolicy(this.policies.of(vhost.name, queueSubject(queue)));
     vhost.queues.set(queue.name, queue);
     vhost.version++;
-    this.sayNotHonoured(properties.arguments);
     return queue;
   }
 
@@ -262,14 +319,16 @@ export class Topology {
     this.parts.alarms.raise('store', `the log of this node failed: ${message}`);
   }
 
-  dropQueue(vhost: VirtualHost, queue: Queue): void {
+  dropQueue(vhost: VirtualHost, queue: SharedQueue): void {
     if (vhost.queues.get(queue.name) !== queue) return;
+    const isHere = queue instanceof Queue;
+    if (isHere && !isStored(queue.properties)) this.residence?.queueDropped(queue);
     vhost.queues.delete(queue.name);
     vhost.version++;
     vhost.forgetAddress('', queue.name);
     for (const binding of [...(vhost.queueBindings.get(queue) ?? [])]) this.dropBinding(vhost, binding);
     queue.delete();
-    if (queue.logs) this.parts.logs.remove(queue.properties.incarnation);
+    if (isHere && queue.logs) this.parts.logs.remove(queue.incarnation);
   }
 
   addBinding(
@@ -278,15 +337,16 @@ export class Topology {
     destination: Destination,
     routingKey: string,
     args: Arguments,
-    durable: boolean,
+    revision: Revision,
   ): void {
     const propertiesKey = bindingPropertiesKey(routingKey, args);
-    const binding: Binding = { source, destination, routingKey, arguments: args, durable, propertiesKey };
+    const binding: Binding = { source, destination, routingKey, arguments: args, revision, propertiesKey };
     source.add(binding);
     if (destination.kind === 'queue') {
       const known = vhost.queueBindings.get(destination.queue);
       if (known === undefined) vhost.queueBindings.set(destination.queue, new Set([binding]));
       else known.add(binding);
+      if (isAnnounced(destination.queue)) this.residence?.bindingAdded(vhost, binding);
     }
     vhost.version++;
   }
@@ -302,6 +362,7 @@ export class Topology {
     binding.source.remove(binding);
     vhost.version++;
     if (binding.destination.kind !== 'queue') return;
+    if (isAnnounced(binding.destination.queue)) this.residence?.bindingDropped(vhost, binding);
     const known = vhost.queueBindings.get(binding.destination.queue);
     if (known?.delete(binding) && known.size === 0) vhost.queueBindings.delete(binding.destination.queue);
   }
@@ -325,13 +386,14 @@ export class Topology {
   }
 }
 
-/** Metadata keys of the stored bindings at an exchange or queue, to be deleted with it. Each once, though an exchange bound to itself has one at both ends. */
-export function storedBindingKeys(vhost: VirtualHost, bindings: Iterable<Binding>): string[] {
-  return [...new Set(bindings)]
-    .filter((binding) => binding.durable)
-    .map(({ source, destination, routingKey, arguments: args }) =>
-      bindingRecordKey(vhost.name, source.name, destination.kind, destination.name, routingKey, args),
-    );
+/** Metadata has a record of such a queue; any other lives and ends with its node. */
+export function isStored({ durable, owner }: QueueProperties): boolean {
+  return durable && owner === null;
+}
+
+/** A queue of this node whose bindings no record holds. */
+function isAnnounced(queue: QueueHandle): boolean {
+  return queue instanceof Queue && !isStored(queue.properties);
 }
 
 function findDestination(

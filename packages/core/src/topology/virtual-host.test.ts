@@ -154,7 +154,7 @@ describe('the way from an address to queues', () => {
               if (known !== undefined) topology.dropExchange(vhost, known);
               plain.dropExchange(rest[0] as string);
             } else {
-              const known = vhost.queues.get(rest[0] as string);
+              const known = vhost.localQueue(rest[0] as string);
               if (known !== undefined) topology.dropQueue(vhost, known);
               plain.dropQueue(rest[0] as string);
             }
@@ -202,7 +202,7 @@ describe('the way from an address to queues', () => {
     expect(routed(vhost, '', 'q')).toEqual([]);
     declareQueue(topology, vhost, queueWish('q'));
     expect(routed(vhost, '', 'q')).toEqual(['q']);
-    topology.dropQueue(vhost, vhost.queues.get('q')!);
+    topology.dropQueue(vhost, vhost.localQueue('q')!);
     expect(routed(vhost, '', 'q')).toEqual([]);
     // These come and go without a word to anybody.
     const sent: string[] = [];

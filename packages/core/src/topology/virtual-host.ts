@@ -6,8 +6,9 @@ import type { Dialects } from '../dialect.js';
 import type { Message } from '../message.js';
 import type { JsonValue } from '../ports.js';
 import type { DirectQueue } from '../queue/direct-queue.js';
-import type { Queue } from '../queue/queue.js';
+import { Queue } from '../queue/queue.js';
 import type { QueueHandle } from '../queue/queue-handle.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Binding } from '../routing/binding.js';
 import type { Exchange } from '../routing/exchange.js';
 import { emptyRoute, type Route, routeTo } from '../routing/route.js';
@@ -33,11 +34,14 @@ export class VirtualHost {
   readonly name: string;
   properties: VirtualHostProperties;
   readonly exchanges = new Map<string, Exchange>();
-  readonly queues = new Map<string, Queue>();
+  /** All that can be named, also those that live on other nodes. */
+  readonly queues = new Map<string, SharedQueue>();
   /** Buffer-less ends (direct reply-to), by routing key of the default exchange. */
   readonly directQueues = new Map<string, DirectQueue>();
   /** Bindings by the queue that they lead to. */
-  readonly queueBindings = new Map<QueueHandle, Set<Binding>>();
+  readonly queueBindings = new Map<SharedQueue, Set<Binding>>();
+  /** Such ends on other nodes; null: there are none. Set by the topology. */
+  directElsewhere: ((routingKey: string) => QueueHandle | null) | null = null;
   /** Set by the topology. */
   deadLetterRouter: DeadLetterRouter | null = null;
   version = 1;
@@ -50,6 +54,17 @@ export class VirtualHost {
     this.name = name;
     this.properties = properties;
     this.dialects = dialects;
+  }
+
+  /** Those that live on this node. */
+  *localQueues(): Iterable<Queue> {
+    for (const queue of this.queues.values()) if (queue instanceof Queue) yield queue;
+  }
+
+  /** The queue of that name, when it lives on this node. */
+  localQueue(name: string): Queue | undefined {
+    const queue = this.queues.get(name);
+    return queue instanceof Queue ? queue : undefined;
   }
 
   /** The one Address of these names. Throws RangeError above 255 bytes of UTF-8. */
@@ -96,8 +111,9 @@ export class VirtualHost {
     const queue = this.queues.get(address.routingKey);
     if (queue === undefined) {
       // Not remembered: buffer-less ends come and go with their channels, and raise no version.
-      const direct = this.directQueues.get(address.routingKey);
-      return direct === undefined ? emptyRoute : routeTo([direct]);
+      const { routingKey } = address;
+      const direct = this.directQueues.get(routingKey) ?? this.directElsewhere?.(routingKey) ?? null;
+      return direct === null ? emptyRoute : routeTo([direct]);
     }
     address.route = routeTo([queue]);
     address.routeVersion = this.version;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Delivery, DeliverySink, JsonValue, Message, Outcome, Queue, QueueConsumer } from '@chapar/core';
+import type { Consumer, Delivery, DeliverySink, JsonValue, Message, Outcome, SharedQueue } from '@chapar/core';
 import type { Call } from '../call.js';
 import type { Row } from '../json/counters.js';
 import { shownArguments } from '../json/shown.js';
@@ -59,7 +59,7 @@ function readWish({ body }: Call): Wish {
   return { count, outcome, base64: encoding === 'base64', truncateBytes };
 }
 
-async function take(call: Call, queue: Queue, wish: Wish): Promise<JsonValue[]> {
+async function take(call: Call, queue: SharedQueue, wish: Wish): Promise<JsonValue[]> {
   const pace = new Pace(call.broker.platform.clock);
   // What is given back is given back at the end: else the same message would come again and again.
   const holder = wish.outcome === null ? null : queue.holder(holderSpec, nobody);
@@ -73,7 +73,7 @@ async function take(call: Call, queue: Queue, wish: Wish): Promise<JsonValue[]> 
       if (got.delivery !== null) held.push(got.delivery);
       const payload = got.message.body();
       payloadBytes += Math.min(payload.length, wish.truncateBytes);
-      rows.push(messageJson(call, got.message, payload, got.redelivered, queue.readyCount, wish));
+      rows.push(messageJson(call, got.message, payload, got.redelivered, got.ready, wish));
       if (pace.isDue) await pace.rest();
     }
     for (const delivery of held) holder!.settle(delivery, wish.outcome!);
@@ -94,7 +94,7 @@ const holderSpec = {
 
 /** Messages are taken one by one; nothing is ever pushed here. */
 const nobody: DeliverySink = {
-  deliver: (_consumer: QueueConsumer) => true,
+  deliver: (_consumer: Consumer) => true,
   detached: () => undefined,
 };
 

@@ -73,7 +73,7 @@ async function totalsOf(broker: Broker, vhosts: VirtualHost[], connections: Conn
   for (const vhost of vhosts) {
     objects.exchanges += vhost.exchanges.size;
     objects.queues += vhost.queues.size;
-    for (const queue of [...vhost.queues.values()]) {
+    for (const queue of [...vhost.localQueues()]) {
       objects.consumers += queue.consumers.size;
       ready += queue.readyCount;
       unacknowledged += queue.unsettledCount;

@@ -1,4 +1,4 @@
-import type { Queue } from '@chapar/core';
+import type { SharedQueue } from '@chapar/core';
 import type { Call } from '../call.js';
 import { consumersOf } from '../json/consumer.js';
 import type { Row } from '../json/counters.js';
@@ -43,11 +43,11 @@ async function getAll(call: Call): Promise<Reply> {
   });
 }
 
-export function byVirtualHostAndName(a: Queue, b: Queue): number {
+export function byVirtualHostAndName(a: SharedQueue, b: SharedQueue): number {
   return compareTexts(a.properties.vhost, b.properties.vhost) || compareTexts(a.name, b.name);
 }
 
-function shape(call: Call): (queue: Queue) => Row {
+function shape(call: Call): (queue: SharedQueue) => Row {
   const { broker } = call;
   if (!call.asks('disable_stats')) return (queue) => queueJson(broker, queue);
   if (!call.asks('enable_queue_totals')) return (queue) => queueProperties(broker, queue);
@@ -55,7 +55,7 @@ function shape(call: Call): (queue: Queue) => Row {
 }
 
 /** The queue of the path: 404 without one. */
-export function queueOf(call: Call): Queue {
+export function queueOf(call: Call): SharedQueue {
   const queue = call.vhost.queues.get(call.part('queue'));
   if (queue === undefined) throw notFound();
   return queue;

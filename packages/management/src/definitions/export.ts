@@ -1,4 +1,4 @@
-import type { Binding, Broker, Exchange, JsonValue, Queue, VirtualHost } from '@chapar/core';
+import type { Binding, Broker, Exchange, JsonValue, SharedQueue, VirtualHost } from '@chapar/core';
 import type { Row } from '../json/counters.js';
 import { globalParameterJson, parameterJson } from '../json/parameter.js';
 import { permissionJson, topicPermissionJson } from '../json/permission.js';
@@ -106,7 +106,7 @@ function topologySections(vhosts: readonly VirtualHost[], named: boolean): Secti
 }
 
 /** All but exclusive ones, which live and die with a connection. */
-function queuesOf(vhost: VirtualHost): Queue[] {
+function queuesOf(vhost: VirtualHost): SharedQueue[] {
   return [...vhost.queues.values()].filter(({ properties: { owner } }) => owner === null);
 }
 
@@ -125,7 +125,7 @@ function* bindingsOf(vhost: VirtualHost): Iterable<Binding> {
   }
 }
 
-function queueDefinition(queue: Queue): Row {
+function queueDefinition(queue: SharedQueue): Row {
   const { durable, autoDelete, arguments: args } = queue.properties;
   const type = queueType(queue);
   return { name: queue.name, type, durable, auto_delete: autoDelete, arguments: shownArguments(args) };

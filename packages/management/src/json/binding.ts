@@ -1,4 +1,4 @@
-import { type Arguments, type Binding, noArguments, type Queue } from '@chapar/core';
+import { type Arguments, type Binding, noArguments, type SharedQueue } from '@chapar/core';
 import type { Row } from './counters.js';
 import { shownArguments } from './shown.js';
 
@@ -21,7 +21,7 @@ export function arrowOf(vhost: string, binding: Binding): Arrow {
 }
 
 /** Every queue is bound to the default exchange by its name; nobody can change that, and no binding is kept for it. */
-export function defaultArrow(vhost: string, queue: Queue): Arrow {
+export function defaultArrow(vhost: string, queue: SharedQueue): Arrow {
   const { name } = queue;
   const propertiesKey = quotePlus(name);
   return {

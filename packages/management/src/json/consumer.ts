@@ -1,4 +1,4 @@
-import type { Broker, ChannelView, ConsumerView, JsonValue, Queue } from '@chapar/core';
+import type { Broker, ChannelView, ConsumerView, JsonValue, SharedQueue } from '@chapar/core';
 import { Pace } from '../pace.js';
 import type { Row } from './counters.js';
 import { shownArguments } from './shown.js';
@@ -32,9 +32,8 @@ export function channelName({ connection, number }: ChannelView): string {
 }
 
 /** A queue knows its consumers and not their channels, so the connections are asked, in slices. */
-export async function consumersOf(broker: Broker, queue: Queue): Promise<JsonValue[]> {
+export async function consumersOf(broker: Broker, queue: SharedQueue): Promise<JsonValue[]> {
   const found: JsonValue[] = [];
-  if (queue.consumers.size === 0) return found;
   const pace = new Pace(broker.platform.clock);
   for (const connection of [...broker.connections]) {
     if (connection.vhost !== queue.properties.vhost) continue;

@@ -1,10 +1,18 @@
-import type { Arguments, Broker, ConnectionView, JsonValue, Queue, QueueRules } from '@chapar/core';
+import {
+  type Arguments,
+  type Broker,
+  type ConnectionView,
+  type JsonValue,
+  Queue,
+  type QueueRules,
+  type SharedQueue,
+} from '@chapar/core';
 import { lengths, messageStats, type Row } from './counters.js';
 import { policyProperties } from './policy.js';
 import { shownArguments } from './shown.js';
 
 /** What a queue is, without looking at what it does. */
-export function queueProperties(broker: Broker, queue: Queue): Row {
+export function queueProperties(broker: Broker, queue: SharedQueue): Row {
   const { autoDelete, durable, owner, vhost, arguments: args } = queue.properties;
   return {
     arguments: shownArguments(args),
@@ -12,7 +20,7 @@ export function queueProperties(broker: Broker, queue: Queue): Row {
     durable,
     exclusive: owner !== null,
     name: queue.name,
-    node: broker.identity.node,
+    node: queue.home ?? broker.identity.node,
     ...(queue.policy.policy === null ? {} : { policy: queue.policy.policy.name }),
     state: 'running',
     type: queueType(queue),
@@ -21,7 +29,9 @@ export function queueProperties(broker: Broker, queue: Queue): Row {
 }
 
 /** The whole of it. Fields of the field's that mean nothing here (garbage_collection, backing_queue_status, ...) are left out. */
-export function queueJson(broker: Broker, queue: Queue): Row {
+export function queueJson(broker: Broker, queue: SharedQueue): Row {
+  // What a queue does is known where it lives.
+  if (!(queue instanceof Queue)) return queueProperties(broker, queue);
   const { readyCount: ready, unsettledCount: unacknowledged, readyBytes, unsettledBytes } = queue;
   const { pagedCount, pagedBytes } = queue;
   const bytesInMemory = readyBytes + unsettledBytes - pagedBytes;
@@ -81,12 +91,13 @@ function actingOf(rules: QueueRules): Arguments {
 }
 
 /** For `disable_stats=true&enable_queue_totals=true`. */
-export function queueTotals(queue: Queue): Row {
+export function queueTotals(queue: SharedQueue): Row {
+  if (!(queue instanceof Queue)) return {};
   const { readyCount: ready, unsettledCount: unacknowledged } = queue;
   return { messages: ready + unacknowledged, messages_ready: ready, messages_unacknowledged: unacknowledged };
 }
 
-export function queueType(queue: Queue): string {
+export function queueType(queue: SharedQueue): string {
   const type = queue.properties.arguments['x-queue-type'];
   return typeof type === 'string' ? type : 'classic';
 }

@@ -29,7 +29,7 @@ export function vhostWithCounts(broker: Broker, vhost: VirtualHost): Row {
   let ready = 0;
   let unacknowledged = 0;
   const counts = new MessageCounts();
-  for (const queue of vhost.queues.values()) {
+  for (const queue of vhost.localQueues()) {
     ready += queue.readyCount;
     unacknowledged += queue.unsettledCount;
     counts.add(queue.statistics);

@@ -1,0 +1,50 @@
+import type { Later } from '../later.js';
+import type { Incarnation } from '../ports.js';
+import type { Queue } from '../queue/queue.js';
+import type { QueueHandle } from '../queue/queue-handle.js';
+import type { QueueProperties } from '../queue/queue-properties.js';
+import type { SharedQueue } from '../queue/shared-queue.js';
+import type { Binding } from '../routing/binding.js';
+import type { BindingRequest } from './bind.js';
+import type { VirtualHost } from './virtual-host.js';
+
+/**
+ * Where things live in a cluster, asked by the topology of each node; implemented by the cluster. A node alone has none: everything
+ * lives there.
+ */
+export interface Residence {
+  /** This node as records name it: the data id of its directory. */
+  readonly here: string;
+  /** Stands in the names that this node makes (server-named queues, reply addresses), so that every node knows where they lead. */
+  readonly tag: string;
+  /** The data id of the node where a durable queue that is declared here shall live. */
+  place(properties: QueueProperties): string;
+  /** A queue that lives elsewhere. `home`: a data id. */
+  elsewhere(properties: QueueProperties, home: string): SharedQueue;
+  /** Reserves the name of a queue of this node that no record holds. False: somebody else has it. */
+  claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean>;
+  /** A queue of this node that no record holds came or went, or a binding to one: the other nodes learn of it. */
+  queueAdded(queue: Queue): void;
+  queueDropped(queue: Queue): void;
+  bindingAdded(vhost: VirtualHost, binding: Binding): void;
+  bindingDropped(vhost: VirtualHost, binding: Binding): void;
+  /** Every node that can be reached knows what was announced and written so far; soon answered for those that are slow. */
+  seen(): Later<void>;
+  /** Has the home of a queue that no record holds bind or unbind it. Rejects with what `bind` throws there. */
+  bindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void>;
+  unbindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void>;
+  /** Has a queue's home delete it; resolves with the number of messages that went with it. */
+  deleteAtHome(
+    queue: SharedQueue,
+    conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
+  ): Promise<number>;
+  /** Where a routing key of the default exchange leads that names nothing here: a buffer-less end (direct reply-to) of another node; null: nowhere. */
+  directEnd(vhost: VirtualHost, routingKey: string): QueueHandle | null;
+  /** Whether that end is there. */
+  hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean>;
+  /** Whether this node has known of what is gone from metadata by now: its messages may go, too. What it never heard of is set aside. */
+  hasKnown(incarnation: Incarnation): boolean;
+}
+
+/** Who owns an exclusive queue that lives elsewhere: none of this node's connections. */
+export const ownerElsewhere: object = { elsewhere: true };
