@@ -1,0 +1,45 @@
+/**
+ * Frames of a data lane. A batch is: varint `needs`, the revision of metadata that its reader must have applied, then frames of one byte
+ * of type, four of length (big-endian) and so many bytes of payload. Positions, numbers and sizes in payloads are varints; names and JSON
+ * are a varint of length and UTF-8.
+ */
+
+/** Publishes to queues of the receiver; see `PublishStream`. */
+export const FRAME_PUBLISHES = 1;
+/** JSON `AttachBody`: a consumer begins, or goes on after the link was broken. */
+export const FRAME_ATTACH = 2;
+/** Consumer, then how much: 0 for no limit, else one more than the credit that is added. */
+export const FRAME_CREDIT = 3;
+/** Consumer, outcome, first position, number of positions. */
+export const FRAME_SETTLE = 4;
+/** Consumer: no more deliveries. */
+export const FRAME_STOP = 5;
+/** Request, holder (0: what is got is settled), queue reference as JSON. */
+export const FRAME_GET = 6;
+/** Request, JSON `AskBody`. */
+export const FRAME_ASK = 7;
+/** Consumer, bytes of deliveries that were passed on. */
+export const FRAME_PASSED = 8;
+/** Address as in the log, message: to a buffer-less end of the receiver. Virtual host first. */
+export const FRAME_DIRECT = 9;
+/** Every consumer that goes on after the link was broken has said so. */
+export const FRAME_RESUMED = 10;
+
+/** Queue number, up to which publish each has its verdict. */
+export const FRAME_VERDICT = 17;
+/** Queue number, publish, reason: this one is refused. Before any verdict that covers it. */
+export const FRAME_REFUSED = 18;
+/** Consumer, JSON: null, or the error that it is refused with. */
+export const FRAME_ATTACHED = 19;
+/** Messages for consumers of the receiver; see `DeliveryStream`. */
+export const FRAME_DELIVERIES = 20;
+/** Consumer, reason. */
+export const FRAME_DETACHED = 21;
+/** Request, then the answer to a GET. */
+export const FRAME_GOT = 22;
+/** Request, JSON `Answer`. */
+export const FRAME_ANSWER = 23;
+/** How many settlements (FRAME_SETTLE) of the session were carried out. */
+export const FRAME_SETTLED = 24;
+
+export const frameHeadBytes = 5;

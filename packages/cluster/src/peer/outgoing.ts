@@ -1,0 +1,223 @@
+import { varintLength } from '@chapar/bytes';
+import { type Flushable, PHASE_WRITE, type Turn } from '@chapar/core';
+import { frameHeadBytes } from './frames.js';
+import type { Lane } from './lane.js';
+
+const slabBytes = 64 * 1024;
+/** A slab with less room than this is not begun again. */
+const roomMin = 8 * 1024;
+/** A batch of this size goes at once, and not at the end of the turn. Bytes. */
+const batchBytes = 256 * 1024;
+/** The revision that a batch needs stands in a fixed number of bytes. */
+const needsBytes = 8;
+
+/** A frame as it was sent: to be sent again when its lane breaks. */
+export interface SentFrame {
+  readonly bytes: Buffer;
+  readonly needs: number;
+}
+
+/**
+ * What goes to one peer: frames of a turn are written behind each other and leave as one batch at its end. Bytes that were sent are
+ * never changed. Without a lane frames are written all the same, for those who keep them, and go nowhere.
+ */
+export class Outgoing implements Flushable {
+  private readonly turn: Turn;
+  private lane: Lane | null = null;
+  private buffer = Buffer.allocUnsafeSlow(slabBytes);
+  /** Where the batch begins, and where it ends so far. */
+  private start = 0;
+  private end = 0;
+  private needs = 0;
+  /** Where the frame that is being written begins; -1: none is. */
+  private frameAt = -1;
+  private frameType = 0;
+  private frameNeeds = 0;
+  private onFrameEnd: ((frame: SentFrame) => void) | null = null;
+  private waiting: Buffer[] = [];
+  private isScheduled = false;
+  /** The lane has enough on its way: who can wait, should, until `onDrained`. */
+  isClogged = false;
+  /** Called when it is no longer clogged. */
+  onDrained: (() => void) | null = null;
+  /** Called at the end of a turn, before the batch leaves: what was gathered may be written now. */
+  onFlush: (() => void) | null = null;
+  sentBytes = 0;
+
+  constructor(turn: Turn) {
+    this.turn = turn;
+  }
+
+  get isOpen(): boolean {
+    return this.lane !== null;
+  }
+
+  open(lane: Lane): void {
+    this.lane = lane;
+  }
+
+  /** The lane is gone, and what was written with it. */
+  close(): void {
+    this.endFrame();
+    this.lane = null;
+    this.flush();
+    this.waiting = [];
+    this.isClogged = false;
+  }
+
+  drained(): void {
+    const { lane } = this;
+    while (this.waiting.length > 0) {
+      if (lane === null) return;
+      const batch = this.waiting.shift()!;
+      if (!lane.send(batch)) return;
+    }
+    if (!this.isClogged) return;
+    this.isClogged = false;
+    this.onDrained?.();
+  }
+
+  /** Something is to be written at the end of the turn, by `onFlush`. */
+  schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    this.turn.add(PHASE_WRITE, this);
+  }
+
+  endOfTurn(): void {
+    this.isScheduled = false;
+    if (this.lane !== null) this.onFlush?.();
+    this.flush();
+  }
+
+  private flush(): void {
+    this.endFrame();
+    if (this.end === this.start) return;
+    const batch = this.buffer.subarray(this.start, this.end);
+    writeFixedVarint(batch, 0, this.needs);
+    this.start = this.end;
+    this.needs = 0;
+    if (this.buffer.length - this.end < roomMin) {
+      this.buffer = Buffer.allocUnsafeSlow(slabBytes);
+      this.start = this.end = 0;
+    }
+    if (this.lane === null) return;
+    this.sentBytes += batch.length;
+    if (this.isClogged) this.waiting.push(batch);
+    else if (!this.lane.send(batch)) this.isClogged = true;
+  }
+
+  // -- frames ------------------------------------------------------------------------------------------------------
+
+  /** Begins a frame. `onEnd` is given its bytes, where somebody wants to keep them. */
+  begin(type: number, onEnd: ((frame: SentFrame) => void) | null = null): void {
+    this.endFrame();
+    if (this.end - this.start > batchBytes) this.flush();
+    if (this.end === this.start) this.reserve(needsBytes);
+    this.frameAt = this.end;
+    this.frameType = type;
+    this.frameNeeds = 0;
+    this.onFrameEnd = onEnd;
+    this.reserve(frameHeadBytes);
+    this.schedule();
+  }
+
+  /** Whether a frame of this type is being written, and may go on. */
+  isWriting(type: number): boolean {
+    return this.frameAt !== -1 && this.frameType === type && this.end - this.start < batchBytes;
+  }
+
+  /** Whoever reads the frame must have applied metadata up to here. */
+  need(revision: number): void {
+    if (revision > this.needs) this.needs = revision;
+    if (revision > this.frameNeeds) this.frameNeeds = revision;
+  }
+
+  endFrame(): void {
+    if (this.frameAt === -1) return;
+    const { buffer, frameAt: at, onFrameEnd } = this;
+    buffer[at] = this.frameType;
+    buffer.writeUInt32BE(this.end - at - frameHeadBytes, at + 1);
+    this.frameAt = -1;
+    this.onFrameEnd = null;
+    onFrameEnd?.({ bytes: buffer.subarray(at, this.end), needs: this.frameNeeds });
+  }
+
+  /** Writes a frame that was sent before. */
+  again({ bytes, needs }: SentFrame): void {
+    this.endFrame();
+    if (this.end - this.start > batchBytes) this.flush();
+    if (this.end === this.start) this.reserve(needsBytes);
+    if (needs > this.needs) this.needs = needs;
+    const at = this.reserve(bytes.length);
+    bytes.copy(this.buffer, at);
+    this.schedule();
+  }
+
+  byte(value: number): void {
+    const at = this.reserve(1);
+    this.buffer[at] = value;
+  }
+
+  varint(value: number): void {
+    let at = this.reserve(varintLength(value));
+    const { buffer } = this;
+    let rest = value;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 0x80)) buffer[at++] = 0x80 | (rest % 0x80);
+    for (; rest >= 0x80; rest >>>= 7) buffer[at++] = 0x80 | (rest & 0x7f);
+    buffer[at] = rest;
+  }
+
+  text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.varint(length);
+    const at = this.reserve(length);
+    this.buffer.write(text, at, 'utf8');
+  }
+
+  json(value: unknown): void {
+    this.text(JSON.stringify(value));
+  }
+
+  bytes(from: Buffer, start: number, end: number): void {
+    const at = this.reserve(end - start);
+    from.copy(this.buffer, at, start, end);
+  }
+
+  /** Room for so many bytes, which the caller fills. Returns where. */
+  private reserve(count: number): number {
+    const at = this.end;
+    if (at + count > this.buffer.length) return this.moveAndReserve(count);
+    this.end = at + count;
+    return at;
+  }
+
+  private moveAndReserve(count: number): number {
+    const used = this.end - this.start;
+    const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, 2 * (used + count)));
+    this.buffer.copy(larger, 0, this.start, this.end);
+    if (this.frameAt !== -1) this.frameAt -= this.start;
+    this.buffer = larger;
+    this.start = 0;
+    this.end = used + count;
+    return used;
+  }
+}
+
+/** `value` in exactly eight bytes: seven bits each, the lowest first. */
+function writeFixedVarint(buf: Buffer, at: number, value: number): void {
+  let rest = value;
+  for (let i = 0; i < needsBytes; i++) {
+    buf[at + i] = (rest % 0x80) | (i === needsBytes - 1 ? 0 : 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+}
+
+/** Bytes of a batch before its first frame. */
+export const batchHeadBytes = needsBytes;
+
+export function readNeeds(batch: Buffer): number {
+  let value = 0;
+  for (let i = needsBytes - 1; i >= 0; i--) value = value * 0x80 + (batch[i]! & 0x7f);
+  return value;
+}

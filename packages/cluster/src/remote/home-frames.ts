@@ -1,0 +1,106 @@
+import type { Got } from '@chapar/core';
+import { DELIVERY_MESSAGE, DELIVERY_REDELIVERED, DELIVERY_SAME } from '../guest/delivery-stream.js';
+import type { FrameCursor } from '../peer/frame-cursor.js';
+import {
+  FRAME_ANSWER,
+  FRAME_ATTACHED,
+  FRAME_DELIVERIES,
+  FRAME_DETACHED,
+  FRAME_GOT,
+  FRAME_REFUSED,
+  FRAME_SETTLED,
+  FRAME_VERDICT,
+} from '../peer/frames.js';
+import { MessageReader } from '../peer/message-form.js';
+import { detachReasons, type ErrorForm, errorOfForm, refusals } from '../peer/refusals.js';
+import type { RemoteHome } from './remote-home.js';
+
+/** Reads what the home of queues sends to this node. */
+export class HomeFrames {
+  private readonly home: RemoteHome;
+  private readonly reader = new MessageReader();
+
+  constructor(home: RemoteHome) {
+    this.home = home;
+  }
+
+  /** False: not a frame of a home. Throws for what is no frame of ours. */
+  receive(type: number, cursor: FrameCursor): boolean {
+    const { home } = this;
+    switch (type) {
+      case FRAME_DELIVERIES:
+        this.deliveries(cursor);
+        return true;
+      case FRAME_VERDICT:
+        home.queues.get(cursor.varint())?.line.settled(cursor.varint());
+        home.weigh();
+        return true;
+      case FRAME_REFUSED:
+        home.queues.get(cursor.varint())?.line.refused(cursor.varint(), refusals[cursor.byte()]!);
+        return true;
+      case FRAME_SETTLED:
+        home.settled(cursor.varint());
+        return true;
+      case FRAME_GOT:
+        this.got(cursor);
+        return true;
+      case FRAME_ATTACHED:
+        this.answered(cursor.varint(), cursor.json() as ErrorForm | null, null);
+        return true;
+      case FRAME_ANSWER: {
+        const id = cursor.varint();
+        const { error, answer } = cursor.json() as { readonly error?: ErrorForm; readonly answer?: unknown };
+        this.answered(id, error ?? null, answer);
+        return true;
+      }
+      case FRAME_DETACHED:
+        home.consumers.get(cursor.varint())?.detached(detachReasons[cursor.byte()]!);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  private answered(id: number, error: ErrorForm | null, answer: unknown): void {
+    const request = this.home.requests.take(id);
+    if (error === null) request?.answered(answer);
+    else request?.failed(errorOfForm(error));
+  }
+
+  private deliveries(cursor: FrameCursor): void {
+    const { home, reader } = this;
+    reader.clear();
+    let message = null;
+    while (!cursor.isAtEnd) {
+      const entry = cursor.byte();
+      const consumer = home.consumers.get(cursor.varint());
+      const position = cursor.varint();
+      if ((entry & DELIVERY_MESSAGE) !== 0) message = reader.read(cursor, home.vhostOf(consumer));
+      else if ((entry & DELIVERY_SAME) === 0) throw new Error(`a peer sent an unknown entry ${entry}`);
+      consumer?.arrived(position, (entry & DELIVERY_REDELIVERED) !== 0, message!);
+    }
+  }
+
+  private got(cursor: FrameCursor): void {
+    const request = this.home.requests.take(cursor.varint());
+    const kind = cursor.byte();
+    if (kind === 3) {
+      request?.failed(errorOfForm(cursor.json() as ErrorForm));
+      return;
+    }
+    if (kind === 0) {
+      request?.answered(null);
+      return;
+    }
+    const ready = cursor.varint();
+    const position = cursor.varint();
+    this.reader.clear();
+    const message = this.reader.read(cursor, null);
+    message.keep();
+    const redelivered = kind === 2;
+    const holder = request?.holder ?? null;
+    const delivery = position === 0 ? null : (holder?.hold(position, redelivered) ?? null);
+    const got: Got = { message, redelivered, delivery, ready };
+    request?.answered(got);
+  }
+}

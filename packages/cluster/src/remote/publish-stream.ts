@@ -1,0 +1,205 @@
+import type { ConfirmSlot, Message, Refusal } from '@chapar/core';
+import { FRAME_DIRECT, FRAME_PUBLISHES } from '../peer/frames.js';
+import { AddressBook, writeMessage } from '../peer/message-form.js';
+import type { Outgoing, SentFrame } from '../peer/outgoing.js';
+
+/** Entries of a FRAME_PUBLISHES. */
+export const PUBLISH_QUEUE = 1;
+export const PUBLISH_USE = 2;
+export const PUBLISH_MESSAGE = 3;
+export const PUBLISH_SAME = 4;
+
+/** Publishes that were written into one frame, until each has its verdict. */
+interface Parcel {
+  frame: SentFrame | null;
+  left: number;
+}
+
+/** A queue at the other end, as publishes to it are numbered and await their verdicts. */
+export class PublishLine {
+  /** Names the queue between these two sessions. */
+  readonly number: number;
+  /** Publishes, from 1 on, in this pair of sessions. */
+  sequence = 0;
+  /** The verdicts of all up to here are known. */
+  known = 0;
+  isIntroduced = false;
+  parcel: Parcel | null = null;
+  private slots: (ConfirmSlot | null)[] = [];
+  private parcels: Parcel[] = [];
+  private first = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get waitingCount(): number {
+    return this.slots.length - this.first;
+  }
+
+  push(slot: ConfirmSlot | null, parcel: Parcel): void {
+    this.sequence++;
+    this.slots.push(slot);
+    this.parcels.push(parcel);
+    parcel.left++;
+  }
+
+  /** This one will never be there. Told before a verdict that covers it. */
+  refused(sequence: number, why: Refusal): void {
+    if (sequence <= this.known) return;
+    const at = this.first + sequence - this.known - 1;
+    const slot = this.slots[at];
+    if (slot === undefined) return;
+    this.slots[at] = null;
+    slot?.refused(why);
+  }
+
+  /** All up to this one have their verdicts. */
+  settled(upTo: number): void {
+    for (; this.known < upTo && this.first < this.slots.length; this.known++) {
+      const at = this.first++;
+      const slot = this.slots[at]!;
+      this.parcels[at]!.left--;
+      slot?.committed();
+    }
+    if (this.first === this.slots.length) {
+      this.slots = [];
+      this.parcels = [];
+      this.first = 0;
+    } else if (this.first > 1024 && this.first * 2 > this.slots.length) {
+      this.slots = this.slots.slice(this.first);
+      this.parcels = this.parcels.slice(this.first);
+      this.first = 0;
+    }
+  }
+
+  /** The pair of sessions is over: nobody will ever know of the rest. `why` null: the queue is gone, and nothing was lost with it. */
+  end(why: Refusal | null): void {
+    const { slots, parcels, first } = this;
+    this.slots = [];
+    this.parcels = [];
+    this.first = 0;
+    this.known = this.sequence;
+    for (let at = first; at < slots.length; at++) {
+      parcels[at]!.left--;
+      if (why === null) slots[at]?.committed();
+      else slots[at]?.refused(why);
+    }
+  }
+
+  /** Another pair of sessions begins. */
+  renew(): void {
+    this.sequence = this.known = 0;
+    this.isIntroduced = false;
+    this.parcel = null;
+  }
+}
+
+/** How a queue is introduced to its home, before the first publish to it. */
+export interface Introduction {
+  readonly vhost: string;
+  readonly name: string;
+  readonly incarnation: string;
+  /** The revision of its record; 0: there is none. */
+  readonly revision: number;
+}
+
+/**
+ * The publishes to the queues of one peer, numbered per queue and kept in the form they were sent in until their verdict is known: when
+ * the link breaks, those go again, in their order and before anything new, and the peer takes each once.
+ */
+export class PublishStream {
+  private readonly out: Outgoing;
+  private readonly book = new AddressBook();
+  private parcel: Parcel | null = null;
+  private parcels: Parcel[] = [];
+  private lastMessage: Message | null = null;
+  /** Of frames whose publishes do not all have their verdict. */
+  keptBytes = 0;
+
+  constructor(out: Outgoing) {
+    this.out = out;
+  }
+
+  publish(line: PublishLine, introduction: () => Introduction, message: Message, slot: ConfirmSlot | null): void {
+    const { out } = this;
+    const parcel = this.open();
+    if (line.parcel !== parcel) this.use(line, parcel, introduction);
+    line.push(slot, parcel);
+    const wants = slot === null ? 0 : 1;
+    if (message === this.lastMessage) {
+      out.byte(PUBLISH_SAME);
+      out.varint(line.number);
+      out.byte(wants);
+      return;
+    }
+    this.lastMessage = message;
+    out.byte(PUBLISH_MESSAGE);
+    out.varint(line.number);
+    out.byte(wants);
+    writeMessage(out, this.book, message);
+  }
+
+  private open(): Parcel {
+    if (this.parcel !== null && this.out.isWriting(FRAME_PUBLISHES)) return this.parcel;
+    const parcel: Parcel = { frame: null, left: 0 };
+    this.parcel = parcel;
+    this.book.clear();
+    this.lastMessage = null;
+    this.parcels.push(parcel);
+    this.out.begin(FRAME_PUBLISHES, (frame) => {
+      parcel.frame = frame;
+      this.keptBytes += frame.bytes.length;
+      if (this.parcel === parcel) {
+        this.parcel = null;
+        this.lastMessage = null;
+      }
+    });
+    return parcel;
+  }
+
+  private use(line: PublishLine, parcel: Parcel, introduction: () => Introduction): void {
+    const { out } = this;
+    line.parcel = parcel;
+    if (!line.isIntroduced) {
+      const { vhost, name, incarnation, revision } = introduction();
+      line.isIntroduced = true;
+      out.need(revision);
+      out.byte(PUBLISH_QUEUE);
+      out.varint(line.number);
+      out.text(vhost);
+      out.text(name);
+      out.text(incarnation);
+    }
+    out.byte(PUBLISH_USE);
+    out.varint(line.number);
+    out.varint(line.sequence + 1);
+    out.varint(line.known);
+  }
+
+  /** To a buffer-less end: at most once, and nothing is kept. */
+  direct(vhost: string, message: Message): void {
+    const { out } = this;
+    out.begin(FRAME_DIRECT);
+    out.text(vhost);
+    this.book.clear();
+    writeMessage(out, this.book, message);
+    out.endFrame();
+  }
+
+  /** Verdicts came: frames that are no longer needed are let go. */
+  tidy(): void {
+    const { parcels } = this;
+    let gone = 0;
+    while (gone < parcels.length && parcels[gone]!.left === 0 && parcels[gone]!.frame !== null) {
+      this.keptBytes -= parcels[gone]!.frame!.bytes.length;
+      gone++;
+    }
+    if (gone > 0) this.parcels = parcels.slice(gone);
+  }
+
+  /** The link is there again. */
+  resend(): void {
+    for (const { frame, left } of this.parcels) if (left > 0 && frame !== null) this.out.again(frame);
+  }
+}

@@ -1,0 +1,212 @@
+import type {
+  Consumer,
+  ConsumerActivity,
+  ConsumerSpec,
+  Delivery,
+  DeliverySink,
+  DetachReason,
+  Message,
+  Outcome,
+  Position,
+  Window,
+  WindowMember,
+} from '@chapar/core';
+import { RemoteDelivery } from './remote-delivery.js';
+import type { RemoteQueue } from './remote-queue.js';
+
+/** What each delivery costs beside its body, where bytes on their way are counted. */
+const overheadBytes = 64;
+
+interface Arrived {
+  readonly position: Position;
+  readonly redelivered: boolean;
+  readonly message: Message;
+}
+
+/**
+ * A consumer on this node of a queue that lives on another: there a consumer of the queue's own stands for it, which decides what comes
+ * and when. Here are the door's side, the credit as it was granted, and what is held, for the case that the link breaks.
+ */
+export class RemoteConsumer implements Consumer, WindowMember {
+  readonly id: number;
+  readonly queue: RemoteQueue;
+  readonly spec: ConsumerSpec;
+  readonly sink: DeliverySink;
+  /** Somebody who only gets. */
+  readonly isHolder: boolean;
+  readonly window: Window | null;
+  /** Granted, and not used by what arrived. */
+  credit = 0;
+  /** Of it, what the home was not told yet. */
+  creditToSend = 0;
+  passedToSend = 0;
+  isDirty = false;
+  stopped = false;
+  private paused = false;
+  private gone = false;
+  private waiting: Arrived[] = [];
+  private firstHeld: RemoteDelivery | null = null;
+  private lastHeld: RemoteDelivery | null = null;
+
+  constructor(id: number, queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink, isHolder: boolean) {
+    this.id = id;
+    this.queue = queue;
+    this.spec = spec;
+    this.sink = sink;
+    this.isHolder = isHolder;
+    this.window = spec.acknowledges && !isHolder ? spec.window : null;
+    this.stopped = isHolder;
+  }
+
+  /** Which one a single-active queue serves is known at its home. */
+  get activity(): ConsumerActivity {
+    return this.stopped ? 'waiting' : 'up';
+  }
+
+  get isDetached(): boolean {
+    return this.gone;
+  }
+
+  get holdsNothing(): boolean {
+    return this.firstHeld === null && this.waiting.length === 0;
+  }
+
+  // ---- the door's side -------------------------------------------------------------------------------------------
+
+  grant(credit: number): void {
+    this.credit += credit;
+    this.creditToSend += credit;
+    this.queue.host.touch(this);
+  }
+
+  settle(delivery: Delivery, outcome: Outcome): void {
+    const held = delivery as RemoteDelivery;
+    if (held.settled) return;
+    this.letGo(held);
+    if (!held.isVoid) this.queue.host.settle(this, held.position, outcome);
+    this.window?.give();
+    if (this.stopped && this.holdsNothing) this.queue.host.forget(this);
+  }
+
+  stop(): void {
+    if (this.stopped) return;
+    this.end();
+    this.queue.host.stopConsumer(this);
+    // What arrived and did not come to its peer goes back.
+    const { waiting } = this;
+    this.waiting = [];
+    if (this.spec.acknowledges) for (const { position } of waiting) this.queue.host.settle(this, position, 'release');
+    if (this.holdsNothing) this.queue.host.forget(this);
+  }
+
+  detach(): void {
+    this.gone = true;
+    this.stop();
+    for (let held = this.firstHeld; held !== null; held = this.firstHeld) this.settle(held, 'release');
+    this.queue.host.forget(this);
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.wake();
+  }
+
+  /** Passes on what waits, as far as it may. */
+  wake(): void {
+    while (this.waiting.length > 0 && this.mayPass()) this.pass(this.waiting.shift()!);
+  }
+
+  private mayPass(): boolean {
+    if (this.paused || this.stopped) return false;
+    const { window } = this;
+    if (window === null || window.isOpen) return true;
+    window.waitFor(this);
+    return false;
+  }
+
+  // ---- the home's side -------------------------------------------------------------------------------------------
+
+  /** A message came from the queue's home. */
+  arrived(position: Position, redelivered: boolean, message: Message): void {
+    if (this.stopped) {
+      if (this.spec.acknowledges) this.queue.host.settle(this, position, 'release');
+      return;
+    }
+    this.credit--;
+    if (this.waiting.length === 0 && this.mayPass()) {
+      this.pass({ position, redelivered, message });
+      return;
+    }
+    message.keep();
+    this.waiting.push({ position, redelivered, message });
+  }
+
+  private pass({ position, redelivered, message }: Arrived): void {
+    const delivery = this.spec.acknowledges ? this.hold(position, redelivered) : null;
+    if (delivery !== null) this.window?.take();
+    this.passedToSend += message.bodyBytes + overheadBytes;
+    this.queue.host.touch(this);
+    if (!this.sink.deliver(this, message, redelivered, delivery)) this.paused = true;
+  }
+
+  hold(position: Position, redelivered: boolean): RemoteDelivery {
+    const delivery = new RemoteDelivery(this, position, redelivered);
+    delivery.previous = this.lastHeld;
+    if (this.lastHeld === null) this.firstHeld = delivery;
+    else this.lastHeld.next = delivery;
+    this.lastHeld = delivery;
+    return delivery;
+  }
+
+  private letGo(delivery: RemoteDelivery): void {
+    delivery.settled = true;
+    const { previous, next } = delivery;
+    if (previous === null) this.firstHeld = next;
+    else previous.next = next;
+    if (next === null) this.lastHeld = previous;
+    else next.previous = previous;
+    delivery.previous = delivery.next = null;
+  }
+
+  /** What this node has of the queue's messages, for a home that may not know what arrived. */
+  claims(): Position[] {
+    const positions: Position[] = [];
+    for (let held = this.firstHeld; held !== null; held = held.next) if (!held.isVoid) positions.push(held.position);
+    for (const { position } of this.waiting) positions.push(position);
+    return positions;
+  }
+
+  /** The home has begun anew and delivers again what this consumer holds: its own copies count for nobody. */
+  disown(): void {
+    for (let held = this.firstHeld; held !== null; held = held.next) held.isVoid = true;
+    this.credit += this.waiting.length;
+    this.waiting = [];
+  }
+
+  /** No more deliveries. */
+  private end(): void {
+    this.stopped = true;
+    this.window?.forget(this);
+  }
+
+  /** The queue let it go. What it held is void where `why` says so. */
+  detached(why: DetachReason): void {
+    if (this.stopped) return;
+    this.end();
+    if (why !== 'consumer-timeout') {
+      this.disown();
+      const first = this.firstHeld;
+      this.firstHeld = this.lastHeld = null;
+      for (let held = first; held !== null; held = held.next) {
+        held.settled = true;
+        this.window?.give();
+      }
+    }
+    const { waiting } = this;
+    this.waiting = [];
+    for (const { position } of waiting) this.queue.host.settle(this, position, 'release');
+    if (this.holdsNothing) this.queue.host.forget(this);
+    if (!this.isHolder) this.sink.detached(this, why);
+  }
+}

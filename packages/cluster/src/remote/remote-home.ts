@@ -1,0 +1,321 @@
+import type {
+  Consumer,
+  ConsumerSpec,
+  DeliverySink,
+  Got,
+  JsonValue,
+  Outcome,
+  Position,
+  QueueProperties,
+  SharedQueue,
+  Turn,
+  VirtualHost,
+} from '@chapar/core';
+import type { Clock } from '@chapar/platform';
+import { FRAME_ASK, FRAME_ATTACH, FRAME_CREDIT, FRAME_GET, FRAME_PASSED, FRAME_RESUMED, FRAME_STOP } from '../peer/frames.js';
+import { Outgoing } from '../peer/outgoing.js';
+import { referenceTo } from '../peer/queue-reference.js';
+import { PublishStream } from './publish-stream.js';
+import { RemoteConsumer } from './remote-consumer.js';
+import { RemoteQueue } from './remote-queue.js';
+import { Requests } from './requests.js';
+import { Settlements } from './settlements.js';
+
+/** Of publishes that wait for their verdict; with more, publishers wait. Bytes. */
+const keptBytesHigh = 32 * 1024 * 1024;
+const keptBytesLow = 16 * 1024 * 1024;
+/** An operation on a queue waits so long for a link to its home. Milliseconds. */
+const patienceMs = 5000;
+
+export interface RemoteHomeParts {
+  readonly turn: Turn;
+  readonly clock: Clock;
+  /** Of the record of a queue; 0: there is none. */
+  revisionOf(queue: SharedQueue): number;
+  vhost(name: string): VirtualHost | null;
+  /** Publishers had better wait for this peer, or need no longer. */
+  onBehind(home: RemoteHome, isBehind: boolean): void;
+  /** For consumers and queues, unique on this node. */
+  nextNumber(): number;
+}
+
+/**
+ * Another node as the home of queues: all that this node has under way there, and its way back. It outlives links and sessions: a link
+ * that breaks is caught up with, a session that ends takes with it what was under way in it.
+ */
+export class RemoteHome {
+  readonly dataId: string;
+  node: string;
+  readonly out: Outgoing;
+  readonly publishes: PublishStream;
+  readonly requests = new Requests();
+  readonly queues = new Map<number, RemoteQueue>();
+  readonly consumers = new Map<number, RemoteConsumer>();
+  private readonly settlements: Settlements;
+  private readonly parts: RemoteHomeParts;
+  private dirty: RemoteConsumer[] = [];
+  private isBehind = false;
+  /** Its registration is there. */
+  isRegistered = false;
+  isLinked = false;
+  /** Since when there was no link, by the monotonic clock; milliseconds. */
+  unlinkedSinceMs: number;
+  /** It was out of reach for so long that what was under way was given up. */
+  isGivenUp = false;
+
+  constructor(parts: RemoteHomeParts, dataId: string, node: string) {
+    this.parts = parts;
+    this.dataId = dataId;
+    this.node = node;
+    this.out = new Outgoing(parts.turn);
+    this.publishes = new PublishStream(this.out);
+    this.settlements = new Settlements(this.out);
+    this.unlinkedSinceMs = parts.clock.monotonicMs();
+  }
+
+  /** Operations on its queues have a chance: it is linked, or will be soon. */
+  get isReachable(): boolean {
+    return this.isRegistered && !this.isGivenUp;
+  }
+
+  /** Publishes are kept for it. */
+  get mayPublish(): boolean {
+    return this.isReachable && (this.isLinked || this.publishes.keptBytes < keptBytesHigh);
+  }
+
+  revisionOf(queue: RemoteQueue): number {
+    return this.parts.revisionOf(queue);
+  }
+
+  /** Whose addresses a consumer's deliveries have. */
+  vhostOf(consumer: RemoteConsumer | undefined): VirtualHost | null {
+    return consumer === undefined ? null : this.parts.vhost(consumer.queue.properties.vhost);
+  }
+
+  // ---- queues ----------------------------------------------------------------------------------------------------
+
+  queue(properties: QueueProperties): RemoteQueue {
+    const queue = new RemoteQueue(this, this.parts.nextNumber(), properties);
+    this.queues.set(queue.number, queue);
+    return queue;
+  }
+
+  queueGone(queue: RemoteQueue): void {
+    this.queues.delete(queue.number);
+    queue.line.end(null);
+    this.publishes.tidy();
+    this.requests.fail((request) => request.queue === queue);
+    for (const consumer of [...this.consumers.values()]) {
+      if (consumer.queue === queue) consumer.detached('queue-deleted');
+    }
+  }
+
+  // ---- asking ----------------------------------------------------------------------------------------------------
+
+  ask(queue: RemoteQueue, kind: string, body: JsonValue): Promise<unknown> {
+    const question = { ...referenceTo(queue), revision: this.revisionOf(queue), kind, body };
+    return this.request(queue, (out, id) => {
+      out.begin(FRAME_ASK);
+      out.need(question.revision);
+      out.varint(id);
+      out.json(question);
+    });
+  }
+
+  private request(
+    queue: RemoteQueue,
+    write: (out: Outgoing, id: number) => void,
+    holder: RemoteConsumer | null = null,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.isReachable) {
+        reject(queue.unreachable());
+        return;
+      }
+      const deadlineMs = this.parts.clock.monotonicMs() + patienceMs;
+      const id = this.requests.add({ queue, holder, deadlineMs, write, answered: resolve, failed: reject });
+      if (!this.isLinked) return;
+      // What was said before takes effect before.
+      this.settlements.flush();
+      write(this.out, id);
+    });
+  }
+
+  async get(queue: RemoteQueue, holder: RemoteConsumer | null, isGone: () => boolean): Promise<Got | null> {
+    if (holder !== null) this.consumers.set(holder.id, holder);
+    const reference = { ...referenceTo(queue), revision: this.revisionOf(queue) };
+    const ask = (out: Outgoing, id: number): void => {
+      out.begin(FRAME_GET);
+      out.need(reference.revision);
+      out.varint(id);
+      out.varint(holder?.id ?? 0);
+      out.json(reference);
+    };
+    const got = (await this.request(queue, ask, holder)) as Got | null;
+    if (got?.delivery != null && (holder!.isDetached || isGone())) {
+      holder!.settle(got.delivery, 'release');
+      return null;
+    }
+    return got;
+  }
+
+  // ---- consumers -------------------------------------------------------------------------------------------------
+
+  async attach(queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink): Promise<Consumer> {
+    const consumer = new RemoteConsumer(this.parts.nextNumber(), queue, spec, sink, false);
+    this.consumers.set(consumer.id, consumer);
+    try {
+      await this.request(queue, (out, id) => this.writeAttach(out, consumer, id));
+    } catch (error) {
+      this.consumers.delete(consumer.id);
+      throw error;
+    }
+    return consumer;
+  }
+
+  holder(queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink): Consumer {
+    return new RemoteConsumer(this.parts.nextNumber(), queue, spec, sink, true);
+  }
+
+  private writeAttach(out: Outgoing, consumer: RemoteConsumer, request: number): void {
+    const { queue, spec, credit, isHolder, stopped } = consumer;
+    const { window: _, ...told } = spec;
+    const revision = this.revisionOf(queue);
+    consumer.creditToSend = consumer.passedToSend = 0;
+    out.begin(FRAME_ATTACH);
+    out.need(revision);
+    out.json({
+      request,
+      consumer: consumer.id,
+      queue: { ...referenceTo(queue), revision },
+      spec: told,
+      isHolder,
+      isStopped: stopped,
+      credit: Number.isFinite(credit) ? credit : null,
+      claims: consumer.claims(),
+    });
+  }
+
+  /** It has something to tell its home at the end of the turn. */
+  touch(consumer: RemoteConsumer): void {
+    if (consumer.isDirty) return;
+    consumer.isDirty = true;
+    this.dirty.push(consumer);
+    this.out.schedule();
+  }
+
+  settle(consumer: RemoteConsumer, position: Position, outcome: Outcome): void {
+    this.settlements.add(consumer.id, outcome, position);
+    this.out.schedule();
+  }
+
+  stopConsumer(consumer: RemoteConsumer): void {
+    if (!this.isLinked) return;
+    this.settlements.flush();
+    this.out.begin(FRAME_STOP);
+    this.out.varint(consumer.id);
+  }
+
+  /** It holds nothing and gets nothing any more. */
+  forget(consumer: RemoteConsumer): void {
+    this.consumers.delete(consumer.id);
+  }
+
+  // ---- the end of a turn -----------------------------------------------------------------------------------------
+
+  /** Writes what was gathered; only while linked. */
+  flush(): void {
+    if (!this.isLinked) return;
+    this.settlements.flush();
+    const { dirty, out } = this;
+    if (dirty.length === 0) return;
+    this.dirty = [];
+    for (const consumer of dirty) {
+      consumer.isDirty = false;
+      if (consumer.stopped) continue;
+      const { creditToSend, passedToSend } = consumer;
+      consumer.creditToSend = consumer.passedToSend = 0;
+      if (creditToSend > 0) {
+        out.begin(FRAME_CREDIT);
+        out.varint(consumer.id);
+        out.varint(Number.isFinite(creditToSend) ? creditToSend + 1 : 0);
+      }
+      if (passedToSend > 0) {
+        out.begin(FRAME_PASSED);
+        out.varint(consumer.id);
+        out.varint(passedToSend);
+      }
+    }
+  }
+
+  /** Verdicts came, or publishes went. */
+  weigh(): void {
+    this.publishes.tidy();
+    const { keptBytes } = this.publishes;
+    const isBehind = this.isLinked && keptBytes > (this.isBehind ? keptBytesLow : keptBytesHigh);
+    if (isBehind === this.isBehind) return;
+    this.isBehind = isBehind;
+    this.parts.onBehind(this, isBehind);
+  }
+
+  settled(count: number): void {
+    this.settlements.done(count);
+  }
+
+  // ---- links and sessions ----------------------------------------------------------------------------------------
+
+  /** The link is there: what may have been lost with the last one is said again, before anything new. */
+  linked(): void {
+    this.isLinked = true;
+    this.isGivenUp = false;
+    this.publishes.resend();
+    this.settlements.resend();
+    this.settlements.flush();
+    for (const consumer of this.consumers.values()) this.writeAttach(this.out, consumer, 0);
+    this.out.begin(FRAME_RESUMED);
+    this.requests.resend(this.out);
+  }
+
+  unlinked(): void {
+    this.isLinked = false;
+    this.unlinkedSinceMs = this.parts.clock.monotonicMs();
+    this.weigh();
+  }
+
+  /** A pair of sessions is over. `isBack`: its home, or this node, goes on in another one. */
+  sessionEnded(isBack: boolean): void {
+    this.isLinked = false;
+    this.unlinkedSinceMs = this.parts.clock.monotonicMs();
+    this.isRegistered = isBack;
+    this.refuse();
+    for (const { line } of this.queues.values()) line.renew();
+    this.settlements.clear();
+    if (!isBack) this.requests.fail(() => true);
+    for (const consumer of [...this.consumers.values()]) {
+      if (isBack && !consumer.stopped && consumer.queue.properties.durable) consumer.disown();
+      else consumer.detached('node-down');
+    }
+  }
+
+  private refuse(): void {
+    this.out.endFrame();
+    for (const { line } of this.queues.values()) {
+      line.end('node-down');
+      // What introduced it may not have come.
+      line.isIntroduced = false;
+      line.parcel = null;
+    }
+    this.weigh();
+  }
+
+  /** Called now and then. `holdMs`: how long what is under way waits for a link. */
+  tick(nowMs: number, holdMs: number): void {
+    if (this.isLinked) return;
+    this.requests.fail(({ deadlineMs }) => deadlineMs <= nowMs);
+    if (this.isGivenUp || nowMs - this.unlinkedSinceMs < holdMs) return;
+    this.isGivenUp = true;
+    this.refuse();
+    this.requests.fail(() => true);
+    for (const consumer of [...this.consumers.values()]) consumer.detached('node-down');
+  }
+}

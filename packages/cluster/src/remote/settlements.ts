@@ -1,0 +1,71 @@
+import type { Outcome, Position } from '@chapar/core';
+import { FRAME_SETTLE } from '../peer/frames.js';
+import type { Outgoing } from '../peer/outgoing.js';
+import { outcomes } from '../peer/refusals.js';
+
+interface Settlement {
+  readonly consumer: number;
+  readonly outcome: Outcome;
+  readonly first: Position;
+  count: number;
+}
+
+/** Verdicts of this node's consumers on their way to the home of their queues: ranges, kept until they were carried out there. */
+export class Settlements {
+  private readonly out: Outgoing;
+  private gathered: Settlement[] = [];
+  private sent: Settlement[] = [];
+
+  constructor(out: Outgoing) {
+    this.out = out;
+  }
+
+  add(consumer: number, outcome: Outcome, position: Position): void {
+    const { gathered } = this;
+    const last = gathered[gathered.length - 1];
+    if (
+      last !== undefined &&
+      last.consumer === consumer &&
+      last.outcome === outcome &&
+      last.first + last.count === position
+    ) {
+      last.count++;
+      return;
+    }
+    gathered.push({ consumer, outcome, first: position, count: 1 });
+  }
+
+  /** Only while the link is there. */
+  flush(): void {
+    const { gathered } = this;
+    if (gathered.length === 0) return;
+    this.gathered = [];
+    for (const settlement of gathered) this.write(settlement);
+    if (this.sent.length === 0) this.sent = gathered;
+    else for (const settlement of gathered) this.sent.push(settlement);
+  }
+
+  private write({ consumer, outcome, first, count }: Settlement): void {
+    const { out } = this;
+    out.begin(FRAME_SETTLE);
+    out.varint(consumer);
+    out.byte(outcomes.indexOf(outcome));
+    out.varint(first);
+    out.varint(count);
+  }
+
+  /** So many of the oldest were carried out. */
+  done(count: number): void {
+    this.sent.splice(0, count);
+  }
+
+  /** The link is there again: those that may have been lost are said once more; the home ignores what it knows. */
+  resend(): void {
+    for (const settlement of this.sent) this.write(settlement);
+  }
+
+  clear(): void {
+    this.gathered = [];
+    this.sent = [];
+  }
+}
