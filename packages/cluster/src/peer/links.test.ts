@@ -39,8 +39,9 @@ class Cluster {
       },
     );
     await links.listen(name, port);
-    const record = { dataId: name, address: `${name}:${port}`, versions: {} };
-    const registration = new Registration({ etcd: client, clock, log, prefix, node: name, record, leaseSeconds: 10 });
+    const record = { dataId: name, boot: name, address: `${name}:${port}`, versions: {} };
+    const options = { etcd: client, mirror, clock, log, prefix, node: name, record, leaseSeconds: 10 };
+    const registration = new Registration(options);
     registration.onBegan = ({ revision }) => links.begin(revision);
     registration.onEnded = () => links.end();
     registration.start();

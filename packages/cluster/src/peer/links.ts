@@ -63,6 +63,8 @@ export class Links {
   private readonly options: LinksOptions;
   private readonly owner: LinkOwner;
   private readonly openings = new Map<string, Opening[]>();
+  /** Lanes that a node opened to us, by its name. */
+  private readonly accepted = new Map<string, Set<Lane>>();
   private listener: PeerListener | null = null;
   private stopWatch: () => void = () => undefined;
   private readonly greeter: Greeter;
@@ -128,6 +130,9 @@ export class Links {
   }
 
   private forget(node: string): void {
+    // The node itself may not have heard that its session is over.
+    for (const lane of this.accepted.get(node) ?? []) lane.close('the session of the peer is over');
+    this.accepted.delete(node);
     const openings = this.openings.get(node);
     if (openings === undefined) return;
     this.openings.delete(node);
@@ -196,7 +201,11 @@ export class Links {
         greeted.lane.close(`${node} is not registered in session ${session}`);
         return;
       }
-      this.owner.accepted({ node, session }, kind, greeted.lane, greeted.version);
+      const lanes = this.accepted.get(node) ?? new Set();
+      this.accepted.set(node, lanes);
+      const watched: Lane = new WatchedLane(greeted.lane, () => lanes.delete(watched));
+      lanes.add(watched);
+      this.owner.accepted({ node, session }, kind, watched, greeted.version);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.options.log.warn({ lane: kind, reason }, 'a link from another node was refused');
