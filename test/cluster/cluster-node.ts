@@ -31,8 +31,8 @@ export async function startMetadataNode(
   const mirror = new Mirror(etcd, { clock, log }, prefix);
   await mirror.open();
   const writer = new Writer(etcd, { clock, log }, prefix, mirror);
-  const record = { dataId: name, address: 'localhost:1', versions: {} };
-  const registration = new Registration({ etcd, clock, log, prefix, node: name, record, leaseSeconds });
+  const record = { dataId: name, boot: platform.random.uuid(), address: 'localhost:1', versions: {} };
+  const registration = new Registration({ etcd, mirror, clock, log, prefix, node: name, record, leaseSeconds });
   const metadata = new EtcdMetadata(mirror, writer);
   await new Promise<void>((resolve) => {
     registration.onBegan = (session) => {

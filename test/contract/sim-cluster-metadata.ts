@@ -25,8 +25,17 @@ export class SimClusterMetadata implements MetadataSubject {
     this.mirror = new Mirror(this.client, { clock, log }, prefix);
     await this.settle(this.mirror.open());
     const writer = new Writer(this.client, { clock, log }, prefix, this.mirror);
-    const record = { dataId: 'one', address: '127.0.0.1:25672', versions: {} };
-    const options = { etcd: this.client, clock, log, prefix, node: 'chapar@a', record, leaseSeconds: 10 };
+    const record = { dataId: 'one', boot: random.uuid(), address: '127.0.0.1:25672', versions: {} };
+    const options = {
+      etcd: this.client,
+      mirror: this.mirror,
+      clock,
+      log,
+      prefix,
+      node: 'chapar@a',
+      record,
+      leaseSeconds: 10,
+    };
     this.registration = new Registration(options);
     const began = new Promise<void>((resolve) => {
       this.registration.onBegan = (session) => {

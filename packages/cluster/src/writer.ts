@@ -28,6 +28,11 @@ export interface WriterSession {
   readonly markRevision: Revision;
 }
 
+/** A key that is put may go when a lease does. */
+export interface LeasedWrite extends Write {
+  readonly lease?: LeaseId;
+}
+
 /** Somebody waits so long for a change; what is under way then may still take effect. Milliseconds. */
 const patienceMs = 5000;
 const retryMs = 100;
@@ -36,9 +41,11 @@ const batchBytesMax = 1024 * 1024;
 
 interface Change {
   readonly guards: readonly Guard[];
-  readonly writes: readonly Write[];
+  readonly writes: readonly LeasedWrite[];
   readonly bytes: number;
   readonly deadline: Timer;
+  /** etcd refused a transaction in which it stood with others: it may have been the reason, and goes by itself. */
+  isAlone: boolean;
   resolve(revision: Revision): void;
   reject(error: Error): void;
 }
@@ -97,10 +104,13 @@ export class Writer {
   }
 
   /** As MetadataStore.change; rejects with EtcdError when etcd is away or refuses, which then names what is known of the outcome. */
-  change(when: readonly Guard[], then: readonly Write[]): Promise<Revision> {
+  change(when: readonly Guard[], then: readonly LeasedWrite[]): Promise<Revision> {
     return new Promise((resolve, reject) => {
       this.assertFits(when, then);
-      const copies = then.map(({ key, value }) => ({ key, value: value === undefined ? undefined : clone(value) }));
+      const copies = then.map((write) => ({
+        ...write,
+        value: write.value === undefined ? undefined : clone(write.value),
+      }));
       const bytes = copies.reduce(
         (sum, { key, value }) => sum + key.length + JSON.stringify(value ?? null).length + 64,
         0,
@@ -109,6 +119,7 @@ export class Writer {
         guards: when,
         writes: copies,
         bytes,
+        isAlone: false,
         resolve,
         reject,
         deadline: this.clock.after(patienceMs, () => this.giveUp(change)),
@@ -128,7 +139,7 @@ export class Writer {
     this.batch = null;
   }
 
-  private assertFits(when: readonly Guard[], then: readonly Write[]): void {
+  private assertFits(when: readonly Guard[], then: readonly LeasedWrite[]): void {
     if (this.closed) throw new EtcdError('refused', 'the node stops');
     if (new Set(then.map(({ key }) => key)).size < then.length) throw new RangeError('one change writes each key once');
     if (Math.max(when.length, then.length) <= txnOpsMax) return;
@@ -166,9 +177,10 @@ export class Writer {
       opsMax = Math.max(opsMax, change.guards.length, change.writes.length);
       // The mark's operation, those of the batch, and the most of any change in it: etcd adds them up.
       const isFull = 1 + count + 1 + opsMax > txnOpsMax || bytes > batchBytesMax;
-      if (count > 0 && (isFull || [...own].some((key) => keys.has(key)))) break;
+      if (count > 0 && (isFull || change.isAlone || [...own].some((key) => keys.has(key)))) break;
       for (const key of own) keys.add(key);
       count++;
+      if (change.isAlone) break;
     }
     return this.pending.splice(0, count);
   }
@@ -196,10 +208,10 @@ export class Writer {
       kind: 'txn',
       txn: {
         compare: guards.map((guard) => this.compare(guard)),
-        success: writes.map(({ key, value }) =>
+        success: writes.map(({ key, value, lease = null }) =>
           value === undefined
             ? { kind: 'delete', key: this.prefix + key }
-            : { kind: 'put', key: this.prefix + key, value: JSON.stringify(value), lease: null },
+            : { kind: 'put', key: this.prefix + key, value: JSON.stringify(value), lease },
         ),
         failure: guards.map(({ key }) => ({ kind: 'get', key: this.prefix + key })),
       },
@@ -224,7 +236,7 @@ export class Writer {
     const mark = results[0] as EtcdEntry | null;
     if (mark === null) this.abandon(batch, 'the session of this node with etcd has ended');
     else if (mark.value === JSON.stringify(batch.number)) this.doubt(batch);
-    else this.abandon(batch, 'somebody else writes in the name of this node');
+    else this.abandon(batch, 'somebody else writes to etcd in the name of this node');
   }
 
   private failed(batch: Batch, error: Error): void {
@@ -238,9 +250,13 @@ export class Writer {
       return;
     }
     this.batch = null;
-    // One that etcd refuses (too large, no space) must not take the others with it.
-    if (batch.changes.length > 1) this.pending.unshift(...batch.changes.slice(1));
-    this.fail(batch.changes[0]!, error);
+    // One that etcd refuses (too large, its lease gone) must not take the others with it, and etcd does not say which it is.
+    if (batch.changes.length > 1) {
+      for (const change of batch.changes) change.isAlone = true;
+      this.pending.unshift(...batch.changes);
+    } else {
+      this.fail(batch.changes[0]!, error);
+    }
     this.pump();
   }
 
@@ -249,7 +265,11 @@ export class Writer {
     const { batch } = this;
     const mark = events.find(({ key }) => key === batch?.session.markKey);
     if (batch === null || mark === undefined) return;
-    if (mark.value === batch.number) {
+    if (mark.value === batch.number && this.mirror.isGap) {
+      // It was applied, and of what it wrote others may have overwritten some since.
+      this.markRevision = mark.revision;
+      this.giveBack(batch, 'what it did cannot be told, since etcd has forgotten it');
+    } else if (mark.value === batch.number) {
       batch.traces = { revision: mark.revision, written: new Set(events.map(({ key }) => key)) };
       if (batch.isInDoubt) this.doubt(batch);
     } else if (mark.value === undefined) {
@@ -285,11 +305,15 @@ export class Writer {
   }
 
   private abandon(batch: Batch, why: string): void {
+    if (this.session === batch.session) this.session = null;
+    this.giveBack(batch, why);
+  }
+
+  private giveBack(batch: Batch, why: string): void {
     this.batch = null;
     this.retry?.cancel();
     this.log.warn({ changes: batch.changes.length }, `changes of metadata were given up: ${why}`);
     for (const change of batch.changes) this.fail(change, new EtcdError('unknown', why));
-    if (this.session === batch.session) this.session = null;
     this.pump();
   }
 

@@ -6,6 +6,7 @@ import {
   type EtcdEntry,
   EtcdError,
   type EtcdRevision,
+  type EtcdStatus,
   type EtcdTxn,
   type EtcdTxnResult,
   type EtcdWatchSink,
@@ -79,6 +80,23 @@ export class EtcdClient implements Etcd {
 
   async revokeLease(lease: LeaseId): Promise<void> {
     await this.call((member, options) => member.leaseClient.leaseRevoke({ ID: lease }, options));
+  }
+
+  async compact(revision: EtcdRevision): Promise<void> {
+    await this.call((member, options) => member.kv.compact({ revision }, options));
+  }
+
+  async status(): Promise<EtcdStatus> {
+    const status = await this.call((member, options) => member.maintenance.status(options));
+    // As `memberID:8211f1d0f64f3269 alarm:NOSPACE`, and other complaints that are no alarms.
+    const alarms = status.errors.flatMap((error) => /alarm:(\w+)/.exec(error)?.[1] ?? []);
+    return {
+      version: status.version,
+      databaseBytes: Number(status.dbSize),
+      databaseBytesInUse: Number(status.dbSizeInUse),
+      hasLeader: status.leader !== '0',
+      alarms: [...new Set(alarms)].sort(),
+    };
   }
 
   async keepLease(lease: LeaseId): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@chapar/platform';
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import type { Etcd3, IWatchResponse } from 'etcd3';
 import type { EtcdRevision, EtcdWatchSink } from './etcd.js';
 import { decodeEvents, endOfPrefix } from './wire.js';
@@ -7,6 +8,17 @@ import { decodeEvents, endOfPrefix } from './wire.js';
 const askEveryMs = 2000;
 /** Without any word for so long it is dead. Milliseconds. */
 const silenceMaxMs = 5000;
+
+/** Without this a member that has lost its leader keeps a watch open and silent; with it the watch ends, and goes on at another member. */
+const requireLeader: Interceptor = (options, next) =>
+  new InterceptingCall(next(options), {
+    start: (metadata, listener, start) => {
+      // Shared between calls where etcd asks for a password.
+      const own = metadata.clone();
+      own.set('hasleader', 'true');
+      start(own, listener);
+    },
+  });
 
 type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>;
 
@@ -33,7 +45,7 @@ export class EtcdWatch {
   start(): void {
     this.heardMs = this.clock.monotonicMs();
     this.asking = this.clock.every(askEveryMs, () => this.ask());
-    this.member.watchClient.watch().then(
+    this.member.watchClient.watch({ interceptors: [requireLeader] }).then(
       (stream) => this.begin(stream),
       (error: Error) => this.end(null, error.message),
     );

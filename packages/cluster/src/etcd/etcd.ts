@@ -26,6 +26,8 @@ export interface EtcdEvent {
 /** Holds when the key's revision compares so; that of an absent key is 0. */
 export interface EtcdCompare {
   readonly key: string;
+  /** Holds for every key from `key` up to, not including, this one; where there is none, as for one that is absent. */
+  readonly end?: string;
   readonly of: 'create' | 'mod';
   readonly is: 'equal' | 'unequal';
   readonly revision: EtcdRevision;
@@ -69,6 +71,18 @@ export class EtcdError extends Error {
   }
 }
 
+/** What the member that we talk to says of itself. */
+export interface EtcdStatus {
+  readonly version: string;
+  /** On the disk. */
+  readonly databaseBytes: number;
+  /** Of these in use; the rest a defragmentation gives back. */
+  readonly databaseBytesInUse: number;
+  readonly hasLeader: boolean;
+  /** Of the whole etcd cluster: `NOSPACE` (its quota is used up, it takes no writes), `CORRUPT`. */
+  readonly alarms: readonly string[];
+}
+
 export interface EtcdWatchSink {
   /** What changed under the prefix, in order and whole revisions at a time. */
   changed(events: readonly EtcdEvent[]): void;
@@ -90,5 +104,28 @@ export interface Etcd {
   keepLease(lease: LeaseId): Promise<number>;
   /** Ends a lease with all its keys. */
   revokeLease(lease: LeaseId): Promise<void>;
+  /** Forgets what was before this revision, of everybody's keys. What is compacted already is refused. */
+  compact(revision: EtcdRevision): Promise<void>;
+  /** Of one member, also of one that has no majority behind it. */
+  status(): Promise<EtcdStatus>;
   close(): void;
 }
+
+/** Some keys as they are now, linearizable, with the store's revision; null: there is none. */
+export async function readKeys(
+  etcd: Etcd,
+  keys: readonly string[],
+): Promise<{ readonly revision: EtcdRevision; readonly entries: readonly (EtcdEntry | null)[] }> {
+  const success = keys.map((key) => ({ kind: 'get', key }) as const);
+  const { revision, results } = await etcd.txn({ compare: [], success, failure: [] });
+  return { revision, entries: results as readonly (EtcdEntry | null)[] };
+}
+
+/** Holds when there is no key from `first` up to, not including, `end`. */
+export const noKeyBetween = (first: string, end: string): EtcdCompare => ({
+  key: first,
+  end,
+  of: 'create',
+  is: 'equal',
+  revision: 0,
+});

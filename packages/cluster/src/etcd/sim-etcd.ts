@@ -1,5 +1,14 @@
 import type { Clock, Random, SimScheduler, Timer } from '@chapar/platform';
-import type { Etcd, EtcdEntry, EtcdRevision, EtcdTxn, EtcdTxnResult, EtcdWatchSink, LeaseId } from './etcd.js';
+import type {
+  Etcd,
+  EtcdEntry,
+  EtcdRevision,
+  EtcdStatus,
+  EtcdTxn,
+  EtcdTxnResult,
+  EtcdWatchSink,
+  LeaseId,
+} from './etcd.js';
 import { EtcdError } from './etcd.js';
 import { SimKeys } from './sim-keys.js';
 
@@ -21,6 +30,8 @@ export class SimEtcd {
   readonly keys = new SimKeys();
   /** False: no majority. Calls wait for their deadline, watches hear nothing, and no lease ends. */
   private available = true;
+  /** What it says of itself; with NOSPACE it takes no more puts. */
+  readonly alarms = new Set<'NOSPACE' | 'CORRUPT'>();
   private readonly leases = new Map<LeaseId, Lease>();
   private leaseNumber = 7587;
   private readonly clients = new Set<SimEtcdClient>();
@@ -77,6 +88,9 @@ export class SimEtcd {
   }
 
   txn(txn: EtcdTxn): EtcdTxnResult {
+    if (this.alarms.has('NOSPACE') && hasPut(txn)) {
+      throw new EtcdError('refused', 'etcdserver: mvcc: database space exceeded');
+    }
     return this.keys.txn(txn, (lease) => this.leases.has(lease));
   }
 
@@ -135,6 +149,20 @@ export class SimEtcdClient implements Etcd {
 
   revokeLease(lease: LeaseId): Promise<void> {
     return this.call(() => this.etcd.revoke(lease));
+  }
+
+  compact(revision: EtcdRevision): Promise<void> {
+    return this.call(() => this.etcd.keys.compact(revision));
+  }
+
+  status(): Promise<EtcdStatus> {
+    return this.call(() => ({
+      version: 'simulated',
+      databaseBytes: 0,
+      databaseBytesInUse: 0,
+      hasLeader: this.etcd.isAvailable,
+      alarms: [...this.etcd.alarms],
+    }));
   }
 
   watch(prefix: string, from: EtcdRevision, sink: EtcdWatchSink): () => void {
@@ -251,4 +279,8 @@ class SimWatch {
     this.due?.cancel();
     this.progress.cancel();
   }
+}
+
+function hasPut({ success, failure }: EtcdTxn): boolean {
+  return [...success, ...failure].some((op) => op.kind === 'put' || (op.kind === 'txn' && hasPut(op.txn)));
 }

@@ -47,6 +47,10 @@ export class SimKeys {
 
   /** History up to and including this revision is forgotten. */
   compact(revision: number): void {
+    if (revision <= this.compacted)
+      throw new EtcdError('refused', 'etcdserver: mvcc: required revision has been compacted');
+    if (revision > this.revision)
+      throw new EtcdError('refused', 'etcdserver: mvcc: required revision is a future revision');
     this.compacted = revision;
     this.history = this.history.filter((each) => each.revision > revision);
   }
@@ -116,10 +120,14 @@ export class SimKeys {
     events.push({ key, value: undefined, createRevision: 0, modRevision: revision });
   }
 
-  private holds({ key, of, is, revision }: EtcdCompare): boolean {
-    const entry = this.entries.get(key);
-    const found = (of === 'create' ? entry?.createRevision : entry?.modRevision) ?? 0;
-    return (found === revision) === (is === 'equal');
+  private holds({ key, end, of, is, revision }: EtcdCompare): boolean {
+    const compared = (entry: EtcdEntry | undefined) => {
+      const found = (of === 'create' ? entry?.createRevision : entry?.modRevision) ?? 0;
+      return (found === revision) === (is === 'equal');
+    };
+    if (end === undefined) return compared(this.entries.get(key));
+    const within = [...this.entries.values()].filter((entry) => entry.key >= key && entry.key < end);
+    return within.length === 0 ? compared(undefined) : within.every(compared);
   }
 }
 

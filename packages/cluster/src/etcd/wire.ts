@@ -7,9 +7,10 @@ export function encodeTxn({ compare, success, failure }: EtcdTxn): ITxnRequest {
   return { compare: compare.map(encodeCompare), success: success.map(encodeOp), failure: failure.map(encodeOp) };
 }
 
-function encodeCompare({ key, of, is, revision }: EtcdCompare): ICompare {
+function encodeCompare({ key, end, of, is, revision }: EtcdCompare): ICompare {
   const result = is === 'equal' ? 'Equal' : 'NotEqual';
-  const common = { key: Buffer.from(key), result } as const;
+  const range = end === undefined ? {} : { range_end: Buffer.from(end) };
+  const common = { key: Buffer.from(key), result, ...range } as const;
   return of === 'create'
     ? { ...common, target: 'Create', create_revision: revision }
     : { ...common, target: 'Mod', mod_revision: revision };
