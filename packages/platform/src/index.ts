@@ -19,6 +19,7 @@ export * from './read-only-disk.js';
 export * from './sim/clock.js';
 export * from './sim/disk.js';
 export * from './sim/fabric.js';
+export * from './sim/gate.js';
 export * from './sim/gauges.js';
 export { type CrashKeep, sectorBytes } from './sim/inode.js';
 export * from './sim/log.js';

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { type DirectoryLock, DirectoryLockedError, type Disk, type DiskFile } from '../disk.js';
 import { SimDiskFile } from './disk-file.js';
+import { SimGate } from './gate.js';
 import type { CrashKeep, Inode } from './inode.js';
 import { Names } from './names.js';
 import type { SimRandom } from './random.js';
@@ -28,6 +29,7 @@ export class SimDisk implements Disk {
   capacityBytes = Number.MAX_SAFE_INTEGER;
   private readonly scheduler: SimScheduler;
   private readonly random: SimRandom;
+  private readonly gate: SimGate;
   private readonly names = new Names();
   private readonly failures: Record<DiskWork, (string | Error)[]> = { write: [], sync: [], read: [] };
   private readonly locked = new Set<string>();
@@ -36,8 +38,9 @@ export class SimDisk implements Disk {
   /** Counts the machine's lives: callbacks of an earlier one are never called. */
   private life = 0;
 
-  constructor(scheduler: SimScheduler, random: SimRandom) {
+  constructor(scheduler: SimScheduler, random: SimRandom, gate: SimGate = new SimGate(scheduler)) {
     this.scheduler = scheduler;
+    this.gate = gate;
     this.random = random;
   }
 
@@ -138,7 +141,8 @@ export class SimDisk implements Disk {
     this.scheduler.work(this.delayMs[kind], () => {
       if (life !== this.life) return;
       this.underWay.delete(torn);
-      done(errorOf(work));
+      const error = errorOf(work);
+      this.gate.pass(() => done(error));
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Endpoint, TlsSession } from '../network.js';
+import type { SimGate } from './gate.js';
 import { SimLink } from './link.js';
 import type { SimNetwork } from './network.js';
 import { SimPipe } from './pipe.js';
@@ -53,14 +54,19 @@ export class SimFabric {
   }
 
   /** Two ends that are plugged together: the caller's and the one to be accepted. */
-  pair(client: Endpoint, server: Endpoint, tls: TlsSession | null): { near: SimWire; far: SimWire; link: SimLink } {
+  pair(
+    client: Endpoint,
+    server: Endpoint,
+    tls: TlsSession | null,
+    gates: { readonly near: SimGate; readonly far: SimGate },
+  ): { near: SimWire; far: SimWire; link: SimLink } {
     const chunkSize = (available: number) => this.chunkSize(available);
-    const near = new SimWire(client, server, tls, chunkSize);
-    const far = new SimWire(server, client, tls, chunkSize);
+    const near = new SimWire(client, server, tls, chunkSize, gates.near);
+    const far = new SimWire(server, client, tls, chunkSize, gates.far);
     const there = this.link(client.address, server.address);
     const back = this.link(server.address, client.address);
-    near.join(far, new SimPipe(there, this.kernelBytesMax, (bytes) => far.arrived(bytes)));
-    far.join(near, new SimPipe(back, this.kernelBytesMax, (bytes) => near.arrived(bytes)));
+    near.join(far, new SimPipe(there, this.kernelBytesMax, gates.near, (bytes) => far.arrived(bytes)));
+    far.join(near, new SimPipe(back, this.kernelBytesMax, gates.far, (bytes) => near.arrived(bytes)));
     return { near, far, link: there };
   }
 

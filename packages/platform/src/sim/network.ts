@@ -1,5 +1,6 @@
 import type { Endpoint, Listener, ListenOptions, Network, TlsSession, Wire } from '../network.js';
 import type { SimFabric } from './fabric.js';
+import type { SimGate } from './gate.js';
 import { systemError } from './system-error.js';
 import type { SimWire } from './wire.js';
 
@@ -29,12 +30,14 @@ export class SimNetwork implements Network {
   readonly fabric: SimFabric;
   /** All wires that this machine has or had, accepted or connected, oldest first. */
   readonly wires: SimWire[] = [];
+  private readonly gate: SimGate;
   private readonly accepting = new Map<number, Accepting>();
   private nextPort = ephemeralPortMin;
 
-  constructor(fabric: SimFabric, address: string) {
+  constructor(fabric: SimFabric, address: string, gate: SimGate) {
     this.fabric = fabric;
     this.address = address;
+    this.gate = gate;
     fabric.plug(this);
   }
 
@@ -63,7 +66,8 @@ export class SimNetwork implements Network {
     const from = options.from ?? (loopbacks.includes(host) ? '127.0.0.1' : this.address);
     const client = { address: from, port: this.nextPort++ };
     const tls = options.tls ?? null;
-    const { near, far, link } = this.fabric.pair(client, { address: host, port: options.port }, tls);
+    const gates = { near: this.gate, far: target?.gate ?? this.gate };
+    const { near, far, link } = this.fabric.pair(client, { address: host, port: options.port }, tls, gates);
     this.wires.push(near);
     link.carry(() => {
       if (target === undefined) this.fabric.refuse(near, 'ECONNREFUSED');
@@ -91,7 +95,7 @@ export class SimNetwork implements Network {
       return;
     }
     this.wires.push(wire);
-    found.accept(wire);
+    this.gate.pass(() => found.accept(wire));
   }
 }
 

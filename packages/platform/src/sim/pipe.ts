@@ -1,3 +1,4 @@
+import type { SimGate } from './gate.js';
 import type { SimLink } from './link.js';
 
 /** A piece that is still with the process; `written` belongs to the last piece of its write. */
@@ -18,15 +19,18 @@ export class SimPipe {
   private readonly kernelBytesMax: number;
   /** Called with what arrives at the far end; null is the end. */
   private readonly arrived: (bytes: Buffer | null) => void;
+  /** Of the process that writes. */
+  private readonly gate: SimGate;
   private kernelBytes = 0;
   private outbox: Unsent[] = [];
   private isEndWanted = false;
   private isEndSent = false;
   private isSilent = false;
 
-  constructor(link: SimLink, kernelBytesMax: number, arrived: (bytes: Buffer | null) => void) {
+  constructor(link: SimLink, kernelBytesMax: number, gate: SimGate, arrived: (bytes: Buffer | null) => void) {
     this.link = link;
     this.kernelBytesMax = kernelBytesMax;
+    this.gate = gate;
     this.arrived = arrived;
   }
 
@@ -109,8 +113,9 @@ export class SimPipe {
     this.unsentBytes -= bytes.length;
     if (bytes.length > 0) this.link.carry(() => this.arrived(bytes));
     if (finished.length === 0) return;
-    this.link.scheduler.work(0, () => {
+    const tell = () => {
       if (!this.isSilent) for (const written of finished) written();
-    });
+    };
+    this.link.scheduler.work(0, () => this.gate.pass(tell));
   }
 }

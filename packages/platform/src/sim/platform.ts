@@ -2,6 +2,7 @@ import type { Platform } from '../platform.js';
 import { SimClock } from './clock.js';
 import { SimDisk } from './disk.js';
 import { SimFabric } from './fabric.js';
+import { SimGate } from './gate.js';
 import { SimGauges } from './gauges.js';
 import type { CrashKeep } from './inode.js';
 import { SimLog } from './log.js';
@@ -35,13 +36,15 @@ export class SimPlatform implements Platform {
   readonly gauges = new SimGauges();
   readonly log = new SimLog();
   readonly world: SimWorld;
+  private readonly gate: SimGate;
 
   constructor(world: SimWorld, address: string) {
     this.world = world;
-    this.clock = new SimClock(world.scheduler);
+    this.gate = new SimGate(world.scheduler);
+    this.clock = new SimClock(world.scheduler, this.gate);
     this.random = world.random.fork(`${address} random`);
-    this.disk = new SimDisk(world.scheduler, world.random.fork(`${address} disk`));
-    this.network = new SimNetwork(world.fabric, address);
+    this.disk = new SimDisk(world.scheduler, world.random.fork(`${address} disk`), this.gate);
+    this.network = new SimNetwork(world.fabric, address, this.gate);
   }
 
   /** Drives time until `promise` settles; see SimScheduler.settle. */
@@ -49,8 +52,28 @@ export class SimPlatform implements Platform {
     return this.world.scheduler.settle(promise);
   }
 
+  /** The process is stopped (SIGSTOP): its kernel goes on, so that disks write and sockets fill, but nothing happens in it. */
+  pause(): void {
+    this.gate.close();
+  }
+
+  /** The process goes on (SIGCONT) with all that waited, in order. */
+  resume(): void {
+    this.gate.open();
+  }
+
+  get isPaused(): boolean {
+    return this.gate.isShut;
+  }
+
+  /** Something happens to this machine's process from outside of the platform: now, or when it is not stopped any more. */
+  pass(run: () => void): void {
+    this.gate.pass(run);
+  }
+
   /** The process dies (kill -9). The same platform then serves its next start. */
   kill(): void {
+    this.gate.clear();
     this.clock.stop();
     this.disk.kill();
     this.network.crash(true);
@@ -58,6 +81,7 @@ export class SimPlatform implements Platform {
 
   /** Power fails; see SimDisk.crash. Peers hear nothing. */
   crash(keep: CrashKeep = 'some'): void {
+    this.gate.clear();
     this.clock.stop();
     this.disk.crash(keep);
     this.network.crash(false);

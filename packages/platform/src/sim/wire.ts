@@ -1,4 +1,5 @@
 import type { Endpoint, TlsSession, Wire, WireSink } from '../network.js';
+import type { SimGate } from './gate.js';
 import type { SimPipe } from './pipe.js';
 import { systemError } from './system-error.js';
 
@@ -12,6 +13,8 @@ export class SimWire implements Wire {
   readonly tls: TlsSession | null;
   receivedBytes = 0;
   private readonly chunkSize: ChunkSize;
+  /** Of the process at this end. */
+  private readonly gate: SimGate;
   private out!: SimPipe;
   private peer!: SimWire;
   private sink: WireSink | null = null;
@@ -33,11 +36,12 @@ export class SimWire implements Wire {
   /** The machine is without power: not even its kernel answers. */
   private isMute = false;
 
-  constructor(local: Endpoint, remote: Endpoint, tls: TlsSession | null, chunkSize: ChunkSize) {
+  constructor(local: Endpoint, remote: Endpoint, tls: TlsSession | null, chunkSize: ChunkSize, gate: SimGate) {
     this.local = local;
     this.remote = remote;
     this.tls = tls;
     this.chunkSize = chunkSize;
+    this.gate = gate;
   }
 
   /** Plugs both ends together. */
@@ -226,6 +230,6 @@ export class SimWire implements Wire {
 
   /** Sinks are never called from within a call to the wire. */
   private later(run: () => void): void {
-    this.out.link.scheduler.work(0, run);
+    this.out.link.scheduler.work(0, () => this.gate.pass(run));
   }
 }
