@@ -10,6 +10,8 @@ import type { Lane, LaneKind, PeerListener, PeerTransport } from './lane.js';
 export interface Peer {
   readonly node: string;
   readonly session: Revision;
+  /** Of its data directory. */
+  readonly dataId: string;
 }
 
 /** Who gets the lanes. A lane is theirs from then on; when it closes, another one is opened and handed over. */
@@ -18,7 +20,9 @@ export interface LinkOwner {
   opened(peer: Peer, kind: LaneKind, lane: Lane, version: number): void;
   /** The peer opened it to us. */
   accepted(peer: Peer, kind: LaneKind, lane: Lane, version: number): void;
-  /** The peer's registration ended: its session is over for good. */
+  /** The peer is registered in this session; lanes follow. */
+  arrived(peer: Peer): void;
+  /** The peer's session, or this node's, is over for good. */
   departed(peer: Peer): void;
 }
 
@@ -69,6 +73,8 @@ export class Links {
   private stopWatch: () => void = () => undefined;
   private readonly greeter: Greeter;
   private session: Revision = 0;
+  /** Lanes that came before this node had a session. */
+  private early: (() => void)[] = [];
   private isClosed = false;
 
   constructor(options: LinksOptions, owner: LinkOwner) {
@@ -98,6 +104,7 @@ export class Links {
     this.stopWatch = mirror.watch(prefix, mirror.revision, (events) => this.changed(events));
     for (const { key, value, revision } of mirror.under(prefix))
       this.registered(key, value as unknown as NodeRecord, revision);
+    for (const resolve of this.early.splice(0)) resolve();
   }
 
   /** This node's session ended: whatever was said in it is over. */
@@ -120,12 +127,14 @@ export class Links {
     }
   }
 
-  private registered(key: string, { address }: NodeRecord, session: Revision): void {
+  private registered(key: string, { address, dataId }: NodeRecord, session: Revision): void {
     const node = decodeURIComponent(key.slice(prefix.length));
     if (node === this.options.node) return;
     this.forget(node);
-    const openings = kinds.map((kind) => new Opening({ node, session }, address, kind));
+    const peer = { node, session, dataId };
+    const openings = kinds.map((kind) => new Opening(peer, address, kind));
     this.openings.set(node, openings);
+    this.owner.arrived(peer);
     for (const opening of openings) this.open(opening);
   }
 
@@ -194,10 +203,13 @@ export class Links {
   // -- lanes that are opened to us ---------------------------------------------------------------------------------
 
   private async accept(kind: LaneKind, lane: Lane): Promise<void> {
+    // Whoever is registered is reached for, and answers when it can speak for a session.
+    if (this.session === 0) await new Promise<void>((resolve) => this.early.push(resolve));
     try {
       const greeted = await greetAsAcceptor(this.greeter, lane);
       const { node, session } = greeted.peer;
-      if (!(await this.isRegistered(node, session))) {
+      const peer = await this.registeredPeer(node, session);
+      if (peer === null) {
         greeted.lane.close(`${node} is not registered in session ${session}`);
         return;
       }
@@ -205,15 +217,15 @@ export class Links {
       this.accepted.set(node, lanes);
       const watched: Lane = new WatchedLane(greeted.lane, () => lanes.delete(watched));
       lanes.add(watched);
-      this.owner.accepted({ node, session }, kind, watched, greeted.version);
+      this.owner.accepted(peer, kind, watched, greeted.version);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.options.log.warn({ lane: kind, reason }, 'a link from another node was refused');
     }
   }
 
-  /** Whether etcd has the peer in the session that it names, as soon as our copy has come that far. */
-  private async isRegistered(node: string, session: Revision): Promise<boolean> {
+  /** The peer, if etcd has it in the session that it names, as soon as our copy has come that far. */
+  private async registeredPeer(node: string, session: Revision): Promise<Peer | null> {
     const { mirror, clock } = this.options;
     let timer: Timer | null = null;
     const patience = new Promise<void>((resolve) => {
@@ -221,7 +233,8 @@ export class Links {
     });
     await Promise.race([mirror.at(session), patience]);
     (timer as Timer | null)?.cancel();
-    return mirror.get(prefix + encodeURIComponent(node))?.revision === session;
+    const entry = mirror.get(prefix + encodeURIComponent(node));
+    return entry?.revision === session ? (this.openings.get(node)?.[0]?.peer ?? null) : null;
   }
 }
 

@@ -1,0 +1,185 @@
+import type { Topology, Turn } from '@chapar/core';
+import type { Log } from '@chapar/platform';
+import { Guest } from '../guest/guest.js';
+import type { Mirror } from '../mirror.js';
+import { HomeFrames } from '../remote/home-frames.js';
+import type { RemoteHome } from '../remote/remote-home.js';
+import { FrameCursor } from './frame-cursor.js';
+import { frameHeadBytes } from './frames.js';
+import type { Lane } from './lane.js';
+import type { Peer } from './links.js';
+import { batchHeadBytes, type Outgoing, readNeeds } from './outgoing.js';
+
+export interface LinkParts {
+  readonly turn: Turn;
+  readonly topology: Topology;
+  readonly mirror: Mirror;
+  readonly log: Log;
+}
+
+/**
+ * The data between this node and another, each in one session: what it sends comes on the lane that we opened, what we send goes on the
+ * lane that it opened. When either breaks both are closed, and when both are there again each side says what the other may have missed.
+ * It ends with the first of the two sessions.
+ */
+export class Link {
+  readonly peer: Peer;
+  readonly guest: Guest;
+  private readonly home: RemoteHome;
+  private readonly homeFrames: HomeFrames;
+  private readonly parts: LinkParts;
+  private readonly out: Outgoing;
+  private readonly cursor = new FrameCursor();
+  private incoming: Lane | null = null;
+  private outgoing: Lane | null = null;
+  /** Batches that wait for the other lane, or for metadata that they need. */
+  private waiting: Buffer[] = [];
+  private isBehind = false;
+  private isOver = false;
+  isUp = false;
+
+  constructor(parts: LinkParts, peer: Peer, home: RemoteHome) {
+    this.parts = parts;
+    this.peer = peer;
+    this.home = home;
+    this.homeFrames = new HomeFrames(home);
+    this.out = home.out;
+    this.guest = new Guest({ turn: parts.turn, topology: parts.topology, out: home.out });
+    home.isRegistered = true;
+    home.node = peer.node;
+  }
+
+  /** The lane that we opened. */
+  opened(lane: Lane): void {
+    if (this.incoming !== null) this.down('another lane took its place');
+    this.incoming = lane;
+    lane.open({
+      received: (batch) => this.received(lane, batch),
+      drained: () => undefined,
+      closed: (reason) => this.closed(lane, reason),
+    });
+    this.upIfBoth();
+  }
+
+  /** The lane that the peer opened. */
+  accepted(lane: Lane): void {
+    if (this.outgoing !== null) this.dropOutgoing('another lane took its place');
+    this.outgoing = lane;
+    lane.open({
+      received: () => undefined,
+      drained: () => this.out.drained(),
+      closed: (reason) => this.closed(lane, reason),
+    });
+    this.upIfBoth();
+  }
+
+  private upIfBoth(): void {
+    const { incoming, outgoing } = this;
+    if (incoming === null || outgoing === null || this.isUp || this.isOver) return;
+    this.isUp = true;
+    this.out.open(outgoing);
+    this.out.onDrained = () => this.guest.drained();
+    this.out.onFlush = () => {
+      this.home.flush();
+      this.guest.flush();
+    };
+    this.guest.linked();
+    this.home.linked();
+    this.out.schedule();
+    this.process();
+  }
+
+  private closed(lane: Lane, reason: string): void {
+    if (lane === this.incoming || lane === this.outgoing) this.down(reason);
+  }
+
+  /** Both lanes go: what one of them lost, the other must not outrun. */
+  private down(reason: string): void {
+    const { incoming } = this;
+    this.incoming = null;
+    this.waiting = [];
+    this.dropOutgoing(reason);
+    incoming?.close(reason);
+  }
+
+  private dropOutgoing(reason: string): void {
+    const { outgoing, isUp } = this;
+    this.outgoing = null;
+    this.isUp = false;
+    if (isUp) {
+      this.out.close();
+      this.home.unlinked();
+      this.guest.unlinked();
+      // Its other half goes, too, when this one was in use.
+      const { incoming } = this;
+      this.incoming = null;
+      this.waiting = [];
+      incoming?.close(reason);
+    }
+    outgoing?.close(reason);
+  }
+
+  /** The pair of sessions is over. `isBack`: another follows it at once. */
+  end(isBack: boolean): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.down('the session is over');
+    this.guest.end();
+    this.home.sessionEnded(isBack);
+  }
+
+  // ---- what the peer sends ---------------------------------------------------------------------------------------
+
+  private received(lane: Lane, batch: Buffer): void {
+    if (lane !== this.incoming) return;
+    if (!this.isUp || this.isBehind || this.waiting.length > 0) {
+      this.waiting.push(batch);
+      return;
+    }
+    if (!this.awaits(batch)) this.read(batch);
+  }
+
+  private process(): void {
+    while (this.isUp && !this.isBehind && this.waiting.length > 0) {
+      const batch = this.waiting[0]!;
+      if (this.awaits(batch, true)) return;
+      this.waiting.shift();
+      this.read(batch);
+    }
+  }
+
+  /** Whether the batch has to wait for our copy of etcd: its sender knows more than we do. */
+  private awaits(batch: Buffer, isQueued = false): boolean {
+    const { mirror } = this.parts;
+    const needs = readNeeds(batch);
+    if (needs <= mirror.revision) return false;
+    if (!isQueued) this.waiting.push(batch);
+    this.isBehind = true;
+    const lane = this.incoming;
+    void mirror.at(needs).then(() => {
+      this.isBehind = false;
+      if (lane === this.incoming) this.process();
+    });
+    return true;
+  }
+
+  private read(batch: Buffer): void {
+    const { cursor } = this;
+    try {
+      for (let at = batchHeadBytes; at < batch.length; ) {
+        const type = batch[at]!;
+        const end = at + frameHeadBytes + batch.readUInt32BE(at + 1);
+        cursor.set(batch, at + frameHeadBytes, end);
+        at = end;
+        if (!this.guest.receive(type, cursor) && !this.homeFrames.receive(type, cursor)) {
+          throw new Error(`a frame of unknown type ${type}`);
+        }
+        if (!this.isUp) return;
+      }
+    } catch (error) {
+      // What this batch said after it is lost; the link begins anew and both sides say what is theirs.
+      this.parts.log.error({ error, peer: this.peer.node }, 'a node sent what cannot be read; the link is closed');
+      this.down('a batch could not be read');
+    }
+  }
+}
