@@ -1,4 +1,13 @@
-import type { Arguments, Binding, JsonValue, Queue, QueueProperties, SharedQueue, Topology, VirtualHost } from '@chapar/core';
+import type {
+  Arguments,
+  Binding,
+  JsonValue,
+  Queue,
+  QueueProperties,
+  SharedQueue,
+  Topology,
+  VirtualHost,
+} from '@chapar/core';
 import { bindingKey, ownerElsewhere } from '@chapar/core';
 import type { RemoteHome } from './remote/remote-home.js';
 
@@ -39,7 +48,10 @@ export function newsOfEnd({ properties }: Queue): News {
   return { gone: name, vhost, incarnation };
 }
 
-export function newsOfBinding(vhost: VirtualHost, { source, destination, routingKey, arguments: args }: Binding): BindingNews {
+export function newsOfBinding(
+  vhost: VirtualHost,
+  { source, destination, routingKey, arguments: args }: Binding,
+): BindingNews {
   const incarnation = destination.kind === 'queue' ? destination.queue.incarnation : '';
   return {
     source: source.name,
@@ -97,7 +109,8 @@ export class Announced {
       const { source } = binding;
       const vhost = this.topology.vhosts.get(source.properties.vhost);
       // It may have gone with its queue or exchange.
-      if (vhost !== undefined && source.bindings.get(keyOf(binding)) === binding) this.topology.dropBinding(vhost, binding);
+      if (vhost !== undefined && source.bindings.get(keyOf(binding)) === binding)
+        this.topology.dropBinding(vhost, binding);
     }
     this.unnamedBindings.clear();
   }
@@ -157,7 +170,10 @@ export class Announced {
     this.topology.addBinding(vhost, source, { kind: 'queue', name, queue }, routingKey, args, 0);
   }
 
-  private unbind(vhost: VirtualHost, { source: sourceName, to, incarnation, routingKey, arguments: args }: BindingNews): void {
+  private unbind(
+    vhost: VirtualHost,
+    { source: sourceName, to, incarnation, routingKey, arguments: args }: BindingNews,
+  ): void {
     const binding = vhost.exchanges.get(sourceName)?.bindings.get(bindingKey('queue', to, routingKey, args));
     if (binding?.destination.kind !== 'queue' || binding.destination.queue.incarnation !== incarnation) return;
     this.topology.dropBinding(vhost, binding);

@@ -1,4 +1,13 @@
-import { type ConfirmSink, Confirms, type Message, type PublishTag, PublishSlot, type Queue, type Refusal, type Turn } from '@chapar/core';
+import {
+  type ConfirmSink,
+  Confirms,
+  type Message,
+  PublishSlot,
+  type PublishTag,
+  type Queue,
+  type Refusal,
+  type Turn,
+} from '@chapar/core';
 
 /** Told what a peer's publishes to one queue came to. */
 export interface VerdictSink {

@@ -3,7 +3,7 @@ import type { Log } from '@chapar/platform';
 import { Guest } from '../guest/guest.js';
 import type { Mirror } from '../mirror.js';
 import { HomeFrames } from '../remote/home-frames.js';
-import type { RemoteHome } from '../remote/remote-home.js';
+import type { RemoteHome, SessionEnd } from '../remote/remote-home.js';
 import { FrameCursor } from './frame-cursor.js';
 import { frameHeadBytes } from './frames.js';
 import type { Lane } from './lane.js';
@@ -119,13 +119,13 @@ export class Link {
     outgoing?.close(reason);
   }
 
-  /** The pair of sessions is over. `isBack`: another follows it at once. */
-  end(isBack: boolean): void {
+  /** The pair of sessions is over. */
+  end(how: SessionEnd): void {
     if (this.isOver) return;
     this.isOver = true;
     this.down('the session is over');
     this.guest.end();
-    this.home.sessionEnded(isBack);
+    this.home.sessionEnded(how);
   }
 
   // ---- what the peer sends ---------------------------------------------------------------------------------------

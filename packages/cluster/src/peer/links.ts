@@ -12,6 +12,8 @@ export interface Peer {
   readonly session: Revision;
   /** Of its data directory. */
   readonly dataId: string;
+  /** Of its process. */
+  readonly boot: string;
 }
 
 /** Who gets the lanes. A lane is theirs from then on; when it closes, another one is opened and handed over. */
@@ -127,11 +129,11 @@ export class Links {
     }
   }
 
-  private registered(key: string, { address, dataId }: NodeRecord, session: Revision): void {
+  private registered(key: string, { address, dataId, boot }: NodeRecord, session: Revision): void {
     const node = decodeURIComponent(key.slice(prefix.length));
     if (node === this.options.node) return;
     this.forget(node);
-    const peer = { node, session, dataId };
+    const peer = { node, session, dataId, boot };
     const openings = kinds.map((kind) => new Opening(peer, address, kind));
     this.openings.set(node, openings);
     this.owner.arrived(peer);

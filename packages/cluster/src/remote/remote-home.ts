@@ -12,7 +12,15 @@ import type {
   VirtualHost,
 } from '@chapar/core';
 import type { Clock } from '@chapar/platform';
-import { FRAME_ASK, FRAME_ATTACH, FRAME_CREDIT, FRAME_GET, FRAME_PASSED, FRAME_RESUMED, FRAME_STOP } from '../peer/frames.js';
+import {
+  FRAME_ASK,
+  FRAME_ATTACH,
+  FRAME_CREDIT,
+  FRAME_GET,
+  FRAME_PASSED,
+  FRAME_RESUMED,
+  FRAME_STOP,
+} from '../peer/frames.js';
 import { Outgoing } from '../peer/outgoing.js';
 import { referenceTo } from '../peer/queue-reference.js';
 import { PublishStream } from './publish-stream.js';
@@ -38,6 +46,9 @@ export interface RemoteHomeParts {
   /** For consumers and queues, unique on this node. */
   nextNumber(): number;
 }
+
+/** What follows a pair of sessions: the same processes in another one, a process that has begun anew, or nothing. */
+export type SessionEnd = 'same' | 'restarted' | 'gone';
 
 /**
  * Another node as the home of queues: all that this node has under way there, and its way back. It outlives links and sessions: a link
@@ -282,8 +293,8 @@ export class RemoteHome {
     this.weigh();
   }
 
-  /** A pair of sessions is over. `isBack`: its home, or this node, goes on in another one. */
-  sessionEnded(isBack: boolean): void {
+  sessionEnded(how: SessionEnd): void {
+    const isBack = how !== 'gone';
     this.isLinked = false;
     this.unlinkedSinceMs = this.parts.clock.monotonicMs();
     this.isRegistered = isBack;
@@ -292,7 +303,8 @@ export class RemoteHome {
     this.settlements.clear();
     if (!isBack) this.requests.fail(() => true);
     for (const consumer of [...this.consumers.values()]) {
-      if (isBack && !consumer.stopped && consumer.queue.properties.durable) consumer.disown();
+      const survives = how === 'same' || (isBack && consumer.queue.logs);
+      if (survives && !consumer.stopped) consumer.disown();
       else consumer.detached('node-down');
     }
   }

@@ -6,6 +6,7 @@ import {
   type DeliverySink,
   type EffectivePolicy,
   type Got,
+  type JsonValue,
   type Later,
   type Message,
   noPolicy,
@@ -91,11 +92,16 @@ export class RemoteQueue implements SharedQueue {
   used(): void {}
 
   counts(): Promise<QueueCounts> {
-    return this.host.ask(this, 'counts', null) as Promise<QueueCounts>;
+    return this.ask('counts') as Promise<QueueCounts>;
   }
 
   purge(): Promise<number> {
-    return this.host.ask(this, 'purge', null) as Promise<number>;
+    return this.ask('purge') as Promise<number>;
+  }
+
+  /** Asks its home, behind what was published here before; see `questions`. Rejects with BrokerError. */
+  ask(kind: string, body: JsonValue = null): Promise<unknown> {
+    return this.host.ask(this, kind, body);
   }
 
   attach(spec: ConsumerSpec, sink: DeliverySink): Promise<Consumer> {

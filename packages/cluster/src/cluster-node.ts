@@ -1,0 +1,212 @@
+import type { Broker, Incarnation, JsonValue, Later, MetadataStore, Residence } from '@chapar/core';
+import type { Clock, Log, Random, Timer } from '@chapar/platform';
+import type { News } from './announcements.js';
+import { Gossip } from './gossip.js';
+import { Homes, type KnownIncarnations } from './homes.js';
+import type { Membership } from './membership/membership.js';
+import { Control } from './peer/control.js';
+import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
+import { Link } from './peer/link.js';
+import { type LinkOwner, Links, type Peer } from './peer/links.js';
+import type { RemoteHome } from './remote/remote-home.js';
+import { ClusterResidence, type ResidenceCluster } from './residence.js';
+
+export interface ClusterNodeOptions {
+  /** Open, not registered. Belongs to the node from here on. */
+  readonly membership: Membership;
+  readonly transport: PeerTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** What peers prove to each other that they know; null: certificates alone say who may speak. */
+  readonly secret: string | null;
+  readonly leaseSeconds: number;
+  readonly known: KnownIncarnations;
+}
+
+/** A node that begins to serve waits so long for links to those that are there. Milliseconds. */
+const linkPatienceMs = 2000;
+const tickMs = 500;
+
+/** What this node has to do with one other, in one session of each. */
+export interface Relation {
+  readonly peer: Peer;
+  readonly home: RemoteHome;
+  readonly link: Link;
+  readonly control: Control;
+}
+
+/** This node as one of a cluster: its membership, its links, what it tells the others and hears from them. */
+export class ClusterNode implements LinkOwner, ResidenceCluster {
+  readonly membership: Membership;
+  readonly residence: Residence;
+  readonly gossip: Gossip;
+  private readonly options: ClusterNodeOptions;
+  private readonly links: Links;
+  private readonly homes: Homes;
+  private broker: Broker | null = null;
+  private readonly relations = new Map<string, Relation>();
+  private timer: Timer | null = null;
+
+  constructor(options: ClusterNodeOptions) {
+    const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
+    this.options = options;
+    this.membership = membership;
+    this.homes = new Homes(membership, clock, leaseSeconds);
+    this.residence = new ClusterResidence(this);
+    const { cluster, node, mirror } = membership;
+    this.gossip = new Gossip({ clock, log }, mirror, this.homes, () => this.controls());
+    this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
+    this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
+  }
+
+  get metadata(): MetadataStore {
+    return this.membership.metadata;
+  }
+
+  get dataId(): string {
+    return this.membership.dataId;
+  }
+
+  /** Listens for peers, who are answered from `begin` on. Resolves with the port. */
+  listen(host: string, port: number): Promise<number> {
+    return this.links.listen(host, port);
+  }
+
+  /** Before the broker opens, which asks its residence. */
+  attach(broker: Broker): void {
+    this.broker = broker;
+    this.homes.attach(broker);
+  }
+
+  /** The broker is open: peers are reached for. Resolves when this node can serve: it is linked to those that are there, or has tried. */
+  async begin(): Promise<void> {
+    const { membership, broker } = this;
+    this.gossip.begin(broker!);
+    membership.onBegan = ({ revision }) => this.links.begin(revision);
+    membership.onEnded = () => this.links.end();
+    const { session } = membership;
+    if (session !== null) this.links.begin(session.revision);
+    this.tick();
+    await this.linkedOrTried();
+  }
+
+  private async linkedOrTried(): Promise<void> {
+    const { clock } = this.options;
+    const untilMs = clock.monotonicMs() + linkPatienceMs;
+    const isLinked = () => [...this.relations.values()].every(({ link, control }) => link.isUp && control.isOpen);
+    while (!isLinked() && clock.monotonicMs() < untilMs) {
+      await new Promise<void>((done) => clock.after(20, done));
+    }
+  }
+
+  /** After the broker's doors and before its store: the others are told at once that this node is gone. */
+  async close(): Promise<void> {
+    this.timer?.cancel();
+    this.membership.onEnded = null;
+    await this.membership.close();
+    await this.links.close();
+    this.gossip.close();
+  }
+
+  private tick(): void {
+    this.homes.tick();
+    this.gossip.sayAlarms();
+    for (const { link, home } of this.relations.values()) if (home.isGivenUp) link.guest.leave();
+    this.timer = this.options.clock.after(tickMs, () => this.tick());
+  }
+
+  // ---- links -----------------------------------------------------------------------------------------------------
+
+  arrived(peer: Peer): void {
+    const { turn, topology } = this.broker!;
+    const { log } = this.options;
+    const home = this.homes.of(peer.dataId);
+    const link = new Link({ turn, topology, mirror: this.membership.mirror, log }, peer, home);
+    this.relations.set(peer.node, { peer, home, link, control: new Control({ turn, log }, peer, this.gossip) });
+  }
+
+  opened(peer: Peer, kind: LaneKind, lane: Lane): void {
+    const relation = this.relationTo(peer);
+    if (relation === null) lane.close('the session is over');
+    else if (kind === 'bulk') relation.link.opened(lane);
+    else relation.control.opened(lane);
+  }
+
+  accepted(peer: Peer, kind: LaneKind, lane: Lane): void {
+    const relation = this.relationTo(peer);
+    if (relation === null) lane.close('the session is over');
+    else if (kind === 'bulk') relation.link.accepted(lane);
+    else relation.control.accepted(lane);
+  }
+
+  departed(peer: Peer): void {
+    const relation = this.relationTo(peer);
+    if (relation === null) return;
+    this.relations.delete(peer.node);
+    relation.control.end();
+    const { dataId, boot } = peer;
+    const next = this.membership.members.registrations().find(({ record }) => record.dataId === dataId);
+    // The same process in another session, its own or this node's, has what lived in its memory.
+    const isSame = next?.record.boot === boot;
+    if (!isSame) this.gossip.departed(peer);
+    relation.link.end(isSame ? 'same' : next === undefined ? 'gone' : 'restarted');
+  }
+
+  private relationTo({ node, session }: Peer): Relation | null {
+    const relation = this.relations.get(node);
+    return relation?.peer.session === session ? relation : null;
+  }
+
+  *controls(): Iterable<Control> {
+    for (const { control } of this.relations.values()) yield control;
+  }
+
+  /** For people who look. */
+  listRelations(): readonly Relation[] {
+    return [...this.relations.values()];
+  }
+
+  // ---- asked by the residence ------------------------------------------------------------------------------------
+
+  home(dataId: string): RemoteHome {
+    return this.homes.of(dataId);
+  }
+
+  homeByTag(tag: string): RemoteHome | null {
+    return this.homes.byTag(tag);
+  }
+
+  announce(news: News): void {
+    this.gossip.announce(news);
+  }
+
+  seen(): Later<void> {
+    return this.gossip.seen();
+  }
+
+  loads(): ReadonlyMap<string, number> {
+    return this.homes.loads();
+  }
+
+  hasKnown(incarnation: Incarnation): boolean {
+    return this.options.known.has(incarnation);
+  }
+
+  async claim(): Promise<boolean> {
+    return true;
+  }
+
+  release(): void {}
+
+  /** Asks one node. Rejects when it is out of reach. */
+  ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue> {
+    const relation = [...this.relations.values()].find((each) => each.home === home);
+    if (relation === undefined) return Promise.reject(new Error(`there is no link to ${home.node}`));
+    return relation.control.ask(kind, body);
+  }
+
+  private hasDirectEnd({ vhost, routingKey }: { readonly vhost: string; readonly routingKey: string }): boolean {
+    return this.broker!.topology.vhosts.get(vhost)?.directQueues.has(routingKey) ?? false;
+  }
+}

@@ -1,0 +1,86 @@
+import type { Broker, Incarnation, SharedQueue } from '@chapar/core';
+import type { Clock } from '@chapar/platform';
+import type { Membership } from './membership/membership.js';
+import { RemoteHome } from './remote/remote-home.js';
+import { RemoteQueue } from './remote/remote-queue.js';
+import { tagOf } from './residence.js';
+
+/** Beyond the time that a lease lasts, for what is under way to a node that cannot be reached. Milliseconds. */
+const holdMarginMs = 5000;
+
+/** The other nodes of the cluster as homes of queues, by the data id of their directories. Those that are gone are among them, as long as queues name them. */
+export class Homes {
+  private readonly membership: Membership;
+  private readonly clock: Clock;
+  private readonly holdMs: number;
+  private readonly byDataId = new Map<string, RemoteHome>();
+  private broker: Broker | null = null;
+  private number = 0;
+
+  constructor(membership: Membership, clock: Clock, leaseSeconds: number) {
+    this.membership = membership;
+    this.clock = clock;
+    this.holdMs = leaseSeconds * 1000 + holdMarginMs;
+  }
+
+  /** Before the broker opens. */
+  attach(broker: Broker): void {
+    this.broker = broker;
+  }
+
+  [Symbol.iterator](): Iterator<RemoteHome> {
+    return this.byDataId.values();
+  }
+
+  of(dataId: string): RemoteHome {
+    let home = this.byDataId.get(dataId);
+    if (home !== undefined) return home;
+    const { turn, topology, alarms } = this.broker!;
+    const parts = {
+      turn,
+      clock: this.clock,
+      revisionOf: (queue: SharedQueue) => topology.revisionOf(queue),
+      vhost: (name: string) => topology.vhosts.get(name) ?? null,
+      onBehind: ({ node }: RemoteHome, isBehind: boolean) => {
+        if (isBehind) alarms.raise(`pace of ${dataId}`, `${node} is behind`, false);
+        else alarms.clear(`pace of ${dataId}`);
+      },
+      nextNumber: () => ++this.number,
+    };
+    home = new RemoteHome(parts, dataId, this.nameOf(dataId));
+    this.byDataId.set(dataId, home);
+    return home;
+  }
+
+  private nameOf(dataId: string): string {
+    return this.membership.members.list().find((member) => member.dataId === dataId)?.node ?? dataId;
+  }
+
+  byTag(tag: string): RemoteHome | null {
+    for (const home of this.byDataId.values()) if (home.isRegistered && tagOf(home.dataId) === tag) return home;
+    return null;
+  }
+
+  /** How many queues each node that takes part now has. */
+  loads(): Map<string, number> {
+    const loads = new Map<string, number>([[this.membership.dataId, 0]]);
+    for (const { dataId, isLinked } of this.byDataId.values()) if (isLinked) loads.set(dataId, 0);
+    for (const vhost of this.broker!.topology.vhosts.values()) {
+      for (const queue of vhost.queues.values()) {
+        const at = queue instanceof RemoteQueue ? queue.host.dataId : this.membership.dataId;
+        const load = loads.get(at);
+        if (load !== undefined) loads.set(at, load + 1);
+      }
+    }
+    return loads;
+  }
+
+  /** Called now and then: what waits too long is given up. */
+  tick(): void {
+    const nowMs = this.clock.monotonicMs();
+    for (const home of this.byDataId.values()) home.tick(nowMs, this.holdMs);
+  }
+}
+
+/** What a directory has known, by its copy of the metadata. */
+export type KnownIncarnations = ReadonlySet<Incarnation>;

@@ -1,0 +1,158 @@
+import type {
+  Binding,
+  BindingRequest,
+  ConfirmSlot,
+  Incarnation,
+  JsonValue,
+  Later,
+  Message,
+  Queue,
+  QueueHandle,
+  QueueProperties,
+  Residence,
+  SharedQueue,
+  VirtualHost,
+} from '@chapar/core';
+import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
+import type { RemoteHome } from './remote/remote-home.js';
+import type { RemoteQueue } from './remote/remote-queue.js';
+
+/** How direct reply-to addresses begin, before the tag of their node. */
+const replyPrefix = 'amq.rabbitmq.reply-to.';
+
+/** What of the cluster the residence needs. */
+export interface ResidenceCluster {
+  readonly dataId: string;
+  /** The node of that data id, registered or not. */
+  home(dataId: string): RemoteHome;
+  /** The node whose names have this tag; null: no node that is known. */
+  homeByTag(tag: string): RemoteHome | null;
+  announce(news: News): void;
+  seen(): Later<void>;
+  claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean>;
+  release(vhost: string, name: string): void;
+  /** Asks a node; rejects when it is out of reach. */
+  ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
+  /** The data ids of the nodes that take part now, with how many queues each has. */
+  loads(): ReadonlyMap<string, number>;
+  hasKnown(incarnation: Incarnation): boolean;
+}
+
+/** The tag in the names that a node makes: eight characters of its data id. */
+export const tagOf = (dataId: string): string => dataId.replaceAll('-', '').slice(0, 8);
+
+/** Where things live, for the topology of a node of a cluster. */
+export class ClusterResidence implements Residence {
+  readonly here: string;
+  readonly tag: string;
+  private readonly cluster: ResidenceCluster;
+
+  constructor(cluster: ResidenceCluster) {
+    this.cluster = cluster;
+    this.here = cluster.dataId;
+    this.tag = tagOf(cluster.dataId);
+  }
+
+  place({ arguments: args }: QueueProperties): string {
+    if (args['x-queue-leader-locator'] !== 'balanced') return this.here;
+    let best = this.here;
+    const loads = this.cluster.loads();
+    for (const [dataId, load] of loads) if (load < (loads.get(best) ?? 0)) best = dataId;
+    return best;
+  }
+
+  elsewhere(properties: QueueProperties, home: string): SharedQueue {
+    return this.cluster.home(home).queue(properties);
+  }
+
+  claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean> {
+    return this.cluster.claim(vhost, name, incarnation);
+  }
+
+  seen(): Later<void> {
+    return this.cluster.seen();
+  }
+
+  hasKnown(incarnation: Incarnation): boolean {
+    return this.cluster.hasKnown(incarnation);
+  }
+
+  // ---- news ------------------------------------------------------------------------------------------------------
+
+  queueAdded(queue: Queue): void {
+    this.cluster.announce(newsOfQueue(queue));
+  }
+
+  queueDropped(queue: Queue): void {
+    this.cluster.announce(newsOfEnd(queue));
+    this.cluster.release(queue.properties.vhost, queue.name);
+  }
+
+  bindingAdded(vhost: VirtualHost, binding: Binding): void {
+    this.cluster.announce(newsOfBinding(vhost, binding));
+  }
+
+  bindingDropped(vhost: VirtualHost, binding: Binding): void {
+    this.cluster.announce({ unbound: newsOfBinding(vhost, binding) });
+  }
+
+  // ---- asked of a queue's home -----------------------------------------------------------------------------------
+
+  async bindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void> {
+    await (queue as RemoteQueue).ask('bind', request as unknown as JsonValue);
+  }
+
+  async unbindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void> {
+    await (queue as RemoteQueue).ask('unbind', request as unknown as JsonValue);
+  }
+
+  async deleteAtHome(
+    queue: SharedQueue,
+    conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
+  ): Promise<number> {
+    const count = (await (queue as RemoteQueue).ask('delete', conditions)) as number;
+    // Whoever asks for it next finds it gone, also here.
+    await this.cluster.seen();
+    return count;
+  }
+
+  // ---- direct reply-to -------------------------------------------------------------------------------------------
+
+  directEnd(vhost: VirtualHost, routingKey: string): QueueHandle | null {
+    const home = this.homeOfReply(routingKey);
+    return home === null ? null : new RemoteEnd(home, vhost.name, routingKey);
+  }
+
+  async hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean> {
+    const home = this.homeOfReply(routingKey);
+    if (home === null) return false;
+    return (await this.cluster.ask(home, 'direct-end', { vhost: vhost.name, routingKey })) === true;
+  }
+
+  private homeOfReply(routingKey: string): RemoteHome | null {
+    if (!routingKey.startsWith(replyPrefix)) return null;
+    const end = routingKey.indexOf('.', replyPrefix.length);
+    return end === -1 ? null : this.cluster.homeByTag(routingKey.slice(replyPrefix.length, end));
+  }
+}
+
+/** The way to a buffer-less end of another node: a message is sent at once or not at all. */
+class RemoteEnd implements QueueHandle {
+  readonly name: string;
+  readonly incarnation = '';
+  readonly logs = false;
+  readonly mayRefuse = false;
+  private readonly home: RemoteHome;
+  private readonly vhost: string;
+
+  constructor(home: RemoteHome, vhost: string, name: string) {
+    this.home = home;
+    this.vhost = vhost;
+    this.name = name;
+  }
+
+  enqueue(message: Message, slot: ConfirmSlot | null): void {
+    if (this.home.isLinked) this.home.publishes.direct(this.vhost, message);
+    slot?.committed();
+  }
+}
