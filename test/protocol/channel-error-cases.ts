@@ -1,3 +1,4 @@
+import { RemoteHome } from '@chapar/cluster';
 import { fieldTable } from '../../packages/amqp091/src/codec/index.js';
 import { type ErrorCases, saying } from './error-case.js';
 
@@ -14,6 +15,18 @@ export const channelErrorCases = {
     text: "no exchange 'nope' in vhost '/'",
     method: [60, 40],
     provoke: (peer) => peer.publish(1, 'key', 'body', { exchange: 'nope' }),
+  },
+  queueHomeDown: {
+    text: "home node 'other' of durable queue 'away' in vhost '/' is down or inaccessible",
+    method: [60, 20],
+    prepare: ({ broker, platform }) => {
+      const { turn, topology } = broker;
+      const parts = { turn, clock: platform.clock, revisionOf: () => 1, vhost: () => null, onBehind: () => undefined };
+      const home = new RemoteHome({ ...parts, nextNumber: () => 1 }, 'its data id', 'other');
+      const properties = { name: 'away', vhost: '/', durable: true, autoDelete: false, owner: null, arguments: {} };
+      topology.addShared(topology.vhosts.get('/')!, home.queue({ ...properties, incarnation: 'away #1' }));
+    },
+    provoke: saying({ name: 'basic.consume', queue: 'away' }),
   },
   accessRefused: {
     text: "configure access to queue 'mine' in vhost '/' refused for user 'reader'",

@@ -149,8 +149,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const next = this.membership.members.registrations().find(({ record }) => record.dataId === dataId);
     // The same process in another session, its own or this node's, has what lived in its memory.
     const isSame = next?.record.boot === boot;
-    if (!isSame) this.gossip.departed(peer);
     relation.link.end(isSame ? 'same' : next === undefined ? 'gone' : 'restarted');
+    if (!isSame) this.gossip.departed(peer);
   }
 
   private relationTo({ node, session }: Peer): Relation | null {

@@ -74,7 +74,10 @@ export class Seen {
     const oldest = this.waiters[this.first];
     if (oldest === undefined) return;
     const leftMs = oldest.deadlineMs - this.clock.monotonicMs();
-    if (leftMs > 0) return this.watch(leftMs);
+    if (leftMs > 0) {
+      this.watch(leftMs);
+      return;
+    }
     for (const peer of this.peers()) {
       if (!peer.isOpen || peer.isLagging) continue;
       const isBehind = peer.appliedRevision < oldest.revision || peer.announcedSequence < oldest.sequence;

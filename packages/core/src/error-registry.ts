@@ -26,7 +26,7 @@ export const errorRegistry = {
     'NOT_FOUND',
     "home node '{node}' of {kind} '{queue}' in vhost '{vhost}' is down or inaccessible",
     'The queue is not mirrored and its messages are on a node of the cluster that has died, or that this node cannot reach.',
-    "Start that node again with its data directory, or mend the network between the nodes (chapar status shows links). If it is gone for good, an administrator lets it go with its queues: chapar forget NODE.",
+    'Start that node again with its data directory, or mend the network between the nodes (chapar status shows links). If it is gone for good, an administrator lets it go with its queues: chapar forget NODE.',
   ),
   // ---- 403 -----------------------------------------------------------------------------------------------------
   accessRefused: channel(

@@ -33,6 +33,7 @@ class Cluster {
     const links = new Links(
       { transport, mirror, clock, random, log, cluster: 'c', node: name, secret },
       {
+        arrived: () => undefined,
         opened: note('opened'),
         accepted: note('accepted'),
         departed: (peer) => departed.push(`${peer.node}@${peer.session}`),

@@ -115,7 +115,7 @@ export class RemoteHome {
     this.queues.delete(queue.number);
     queue.line.end(null);
     this.publishes.tidy();
-    this.requests.fail((request) => request.queue === queue);
+    // What was asked of it is answered by its home, which knows better.
     for (const consumer of [...this.consumers.values()]) {
       if (consumer.queue === queue) consumer.detached('queue-deleted');
     }
