@@ -140,3 +140,8 @@ export async function restore({ platform: { disk } }: SimMember, files: Readonly
     await disk.replaceFile(path, content);
   }
 }
+
+/** The data id in a directory that nobody has open. */
+export async function readIdentityOf({ platform: { disk } }: SimMember): Promise<string> {
+  return JSON.parse((await disk.readFile(`${directory}/chapar.json`)).toString()).dataId;
+}

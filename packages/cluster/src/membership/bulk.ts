@@ -52,8 +52,8 @@ export async function commit(
 }
 
 /**
- * Puts records under the cluster's prefix while `compare` holds, only where there is none; for a node that has no session yet. Returns
- * how many were put. Rejects with BulkInterruptedError or EtcdError; some are there then, and it may be begun again.
+ * Puts records under the cluster's prefix while `compare` holds, only where there is none; for a node that has no session yet. Rejects
+ * with BulkInterruptedError or EtcdError; some are there then, and it may be begun again.
  */
 export async function putWhereAbsent(
   etcd: Etcd,

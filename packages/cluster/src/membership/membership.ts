@@ -6,12 +6,16 @@ import { Mirror } from '../mirror.js';
 import { type NodeRecord, Registration, type RegistrationRecord, type Session } from '../session.js';
 import { Writer } from '../writer.js';
 import { writeDirectoryMemory } from './directory-memory.js';
+import { EtcdHealth } from './etcd-health.js';
 import { JoinRefusedError } from './join-refused.js';
 import { type Joined, Joining } from './joining.js';
 import { Members } from './members.js';
 import { MetadataCopy } from './metadata-copy.js';
+import { NameClaims } from './name-claims.js';
 import { Patience } from './patience.js';
 import { type ClusterRecord, clusterKey, forgottenKey, memberKey, stored } from './records.js';
+import { eraseTransients } from './transients.js';
+import { Upkeep } from './upkeep.js';
 
 export interface MembershipOptions {
   /** Belongs to the membership from `open` on, which closes it. */
@@ -49,6 +53,9 @@ export class Membership {
   readonly metadata: EtcdMetadata;
   readonly registration: Registration;
   readonly members: Members;
+  readonly claims: NameClaims;
+  readonly health: EtcdHealth;
+  readonly upkeep: Upkeep;
   readonly joined: Joined;
   /** As in etcd: with a slash at its end. */
   readonly prefix: string;
@@ -73,6 +80,12 @@ export class Membership {
     this.members = new Members(mirror, this.writer, clock);
     this.copy = new MetadataCopy({ disk, clock, log }, directory, joined.cluster, mirror);
     const record: NodeRecord = { dataId: joined.dataId, boot: joined.boot, address, versions };
+    const leaseSeconds = options.leaseSeconds ?? 10;
+    const world = { etcd, clock, log, mirror, writer: this.writer };
+    const { members } = this;
+    this.claims = new NameClaims({ ...world, dataId: joined.dataId, boot: joined.boot, leaseSeconds });
+    this.health = new EtcdHealth(etcd, { clock, log }, prefix, mirror);
+    this.upkeep = new Upkeep({ ...world, members, session: () => this.sureSession?.revision ?? null });
     this.registration = new Registration({
       etcd,
       mirror,
@@ -81,7 +94,7 @@ export class Membership {
       prefix,
       node,
       record,
-      leaseSeconds: options.leaseSeconds ?? 10,
+      leaseSeconds,
       admission: () => this.admission(),
     });
     this.follow();
@@ -102,6 +115,7 @@ export class Membership {
     await patience.ask(() => mirror.open());
     const membership = new Membership(options, prefix, joined, mirror);
     membership.copy.start();
+    membership.health.start();
     return membership;
   }
 
@@ -119,6 +133,11 @@ export class Membership {
 
   get session(): Session | null {
     return this.registration.session;
+  }
+
+  /** The session, while it is known not to have ended at etcd. */
+  get sureSession(): Session | null {
+    return this.registration.isSure ? this.registration.session : null;
   }
 
   /** Resolves with the first session, when the name is ours; from then on the registration is kept and renewed. */
@@ -147,6 +166,9 @@ export class Membership {
   /** Gives the name back and closes what `open` was given; the metadata can still be read. */
   async close(): Promise<void> {
     const { disk, directory, etcd } = this.options;
+    this.upkeep.close();
+    this.health.close();
+    await this.claims.close();
     await this.registration.close();
     this.writer.close();
     this.mirror.close();
@@ -173,6 +195,7 @@ export class Membership {
   private began(session: Session): void {
     this.hadSession = true;
     this.writer.use(session);
+    this.claims.use(session);
     this.onBegan?.(session);
   }
 
@@ -191,17 +214,22 @@ export class Membership {
     }
     if (forgotten) throw new JoinRefusedError('forgotten', 'the cluster was told to forget this node');
     if (!member) throw new EtcdError('unknown', 'etcd does not know this node any more');
-    if (!this.hadSession) await this.leaveOldName();
+    if (!this.hadSession) await this.arrive();
     return [
       { key: cluster!.key, of: 'create', is: 'equal', revision: cluster!.createRevision },
       { key: member.key, of: 'mod', is: 'equal', revision: member.modRevision },
     ];
   }
 
-  /** A node that was called something else in its last life is still registered so until its lease ends. */
-  private async leaveOldName(): Promise<void> {
+  /** Before the first session of a life: what earlier lives left behind goes. */
+  private async arrive(): Promise<void> {
+    const { etcd, clock, log } = this.options;
+    // A node that was called something else in its last life is still registered so until its lease ends.
     for (const { node, record } of this.members.registrations()) {
-      if (record.dataId === this.dataId && node !== this.node) await this.options.etcd.revokeLease(record.lease);
+      if (record.dataId === this.dataId && node !== this.node) await etcd.revokeLease(record.lease);
     }
+    const erased = await eraseTransients(etcd, clock, this.prefix, this.mirror, this.node);
+    if (erased > 0)
+      log.info({ records: erased }, 'transient exchanges of nodes that are all gone were erased, with their bindings');
   }
 }

@@ -9,7 +9,7 @@ import { readIfPresent } from './directory-memory.js';
 const FORMAT = 1;
 const FILE_NAME = 'cluster-copy.jsonl';
 /** What is kept: records that mean something without the nodes that were there. */
-const rooms = ['meta/', 'members/'] as const;
+const rooms = ['forgotten/', 'members/', 'meta/'] as const;
 /** After a change, and between two copies. Milliseconds. */
 const waitMs = 1000;
 /** A copy may take so much of the time: the next one waits this many times longer than it took. */

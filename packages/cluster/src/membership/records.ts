@@ -15,6 +15,8 @@ export interface ClusterRecord {
   readonly founding?: string;
   /** The cluster whose records were put here again (`adopt`). */
   readonly adopted?: Adopted;
+  /** What stood here before is being deleted first. */
+  readonly emptying?: boolean;
 }
 
 export interface Adopted {
