@@ -1,4 +1,14 @@
-import type { Broker, Incarnation, JsonValue, Later, MetadataStore, Residence } from '@chapar/core';
+import {
+  type Broker,
+  type Incarnation,
+  isStored,
+  type JsonValue,
+  type Later,
+  type MetadataStore,
+  metadataKey,
+  metadataKeyParts,
+  type Residence,
+} from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
@@ -27,6 +37,8 @@ export interface ClusterNodeOptions {
 /** A node that begins to serve waits so long for links to those that are there. Milliseconds. */
 const linkPatienceMs = 2000;
 const tickMs = 500;
+/** Somebody who wants a name that is taken waits so long to see by what. Milliseconds. */
+const claimPatienceMs = 1000;
 
 /** What this node has to do with one other, in one session of each. */
 export interface Relation {
@@ -85,6 +97,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.gossip.begin(broker!);
     membership.onBegan = ({ revision }) => this.links.begin(revision);
     membership.onEnded = () => this.links.end();
+    membership.claims.onLost = (key) => this.claimLost(key);
     const { session } = membership;
     if (session !== null) this.links.begin(session.revision);
     this.tick();
@@ -193,11 +206,30 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.options.known.has(incarnation);
   }
 
-  async claim(): Promise<boolean> {
-    return true;
+  async claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean> {
+    if (await this.membership.claims.claim(metadataKey(vhost, name), { incarnation })) return true;
+    // Whoever has it announces its queue, or has a record of it: the asker shall find that.
+    const { clock } = this.options;
+    const untilMs = clock.monotonicMs() + claimPatienceMs;
+    const queues = this.broker!.topology.vhosts.get(vhost)?.queues;
+    while (queues?.has(name) === false && clock.monotonicMs() < untilMs) {
+      await new Promise<void>((done) => clock.after(20, done));
+    }
+    return false;
   }
 
-  release(): void {}
+  release(vhost: string, name: string): void {
+    void this.membership.claims.release(metadataKey(vhost, name));
+  }
+
+  /** Somebody else has taken the name while this node was away: the queue here has lost. */
+  private claimLost(key: string): void {
+    const [vhostName, name] = metadataKeyParts(key) as [string, string];
+    const { topology } = this.broker!;
+    const vhost = topology.vhosts.get(vhostName);
+    const queue = vhost?.localQueue(name);
+    if (queue !== undefined && !isStored(queue.properties)) topology.dropQueue(vhost!, queue);
+  }
 
   /** Asks one node. Rejects when it is out of reach. */
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue> {

@@ -12,6 +12,8 @@ import type { Writer } from './writer.js';
 
 /** Where metadata stands under the cluster's prefix. */
 const room = 'meta/';
+/** Claims of names are no metadata, they live and end with their node; but who takes a name for good asks that none holds it. */
+const claims = 'claims/';
 
 /** The cluster's metadata: read from this node's copy of etcd, written to etcd, and told when the copy has it. */
 export class EtcdMetadata implements MetadataStore {
@@ -37,11 +39,12 @@ export class EtcdMetadata implements MetadataStore {
   async change(when: readonly Guard[], then: readonly Write[]): Promise<Revision> {
     try {
       return await this.writer.change(
-        when.map((guard) => ({ ...guard, key: room + guard.key })),
+        when.map((guard) => ({ ...guard, key: guard.key.startsWith(claims) ? guard.key : room + guard.key })),
         then.map((write) => ({ ...write, key: room + write.key })),
       );
     } catch (error) {
-      if (error instanceof GuardFailedError) throw new GuardFailedError(error.key.slice(room.length));
+      if (error instanceof GuardFailedError)
+        throw new GuardFailedError(error.key.startsWith(room) ? error.key.slice(room.length) : error.key);
       throw error;
     }
   }

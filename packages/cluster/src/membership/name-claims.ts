@@ -1,10 +1,11 @@
-import { GuardFailedError, type JsonValue, type MetadataEntry, type MetadataEvent } from '@chapar/core';
+import { type Guard, GuardFailedError, type JsonValue, type MetadataEntry, type MetadataEvent } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import { type Etcd, EtcdError } from '../etcd/etcd.js';
 import type { Mirror } from '../mirror.js';
 import type { Session } from '../session.js';
 import type { Writer } from '../writer.js';
 import { type ClaimLease, ClaimLeases } from './claim-leases.js';
+import { queuesPrefix } from './records.js';
 
 export interface NameClaimsOptions {
   readonly etcd: Etcd;
@@ -119,12 +120,18 @@ export class NameClaims {
     for (;;) {
       const found = mirror.get(key);
       if (found !== undefined && !this.isOurs(found)) return false;
+      // A queue that a record holds has the name.
+      const record = queuesPrefix + claim.key;
+      if (mirror.get(record) !== undefined) return false;
       const lease = await this.leases.take(claim.key);
       claim.lease = lease;
-      const record: ClaimRecord = { dataId, boot, value: claim.value };
+      const told: ClaimRecord = { dataId, boot, value: claim.value };
       try {
-        const guard = { key, revision: found?.revision ?? ('absent' as const) };
-        await writer.change([guard], [{ key, value: record as unknown as JsonValue, lease: lease.id }]);
+        const guards: Guard[] = [
+          { key, revision: found?.revision ?? 'absent' },
+          { key: record, revision: 'absent' },
+        ];
+        await writer.change(guards, [{ key, value: told as unknown as JsonValue, lease: lease.id }]);
         if (!lease.isOver) return true;
         claim.lease = null;
       } catch (error) {
