@@ -3,7 +3,6 @@ import type { Compose } from '../broker.js';
 import { addressForms } from '../config/address.js';
 import { readConfiguration } from '../config/effective.js';
 import type { Flags } from '../config/flags.js';
-import { flagsToCome } from '../config/not-built.js';
 import { serverOptions } from '../config/options.js';
 import { protocols } from '../config/protocols.js';
 
@@ -27,7 +26,6 @@ async function composeOfThisServer(): Promise<Compose> {
 export function addConfigurationFlags(command: Command): () => Flags {
   const listen: string[] = [];
   const noListen: string[] = [];
-  const toCome: string[] = [];
   const gather = (into: string[]) => (value: string) => {
     into.push(value);
     return undefined;
@@ -39,13 +37,13 @@ export function addConfigurationFlags(command: Command): () => Flags {
     .addOption(new Option('--listen <protocol=address>', listenText()).argParser(gather(listen)))
     .addOption(
       new Option('--no-listen <protocol>', 'do not listen for this protocol; repeatable').argParser(gather(noListen)),
-    );
-  for (const flag of Object.keys(flagsToCome)) {
-    command.addOption(new Option(`${flag} <value>`).hideHelp().argParser(() => toCome.push(flag)));
-  }
+    )
+    .option('--etcd <url,...>', 'join the cluster that this etcd keeps (docs/CLUSTER.md); without it the node is alone')
+    .option('--etcd-prefix <path>', "the cluster's part of etcd (default: /chapar)")
+    .option('--advertise <host:port>', 'where the other nodes reach this one (default: where `peer` listens)');
   return () => {
-    const { config, dataDir, nodeName } = command.opts<{ config?: string; dataDir?: string; nodeName?: string }>();
-    return { config, dataDir, nodeName, listen, noListen, toCome };
+    const { config, dataDir, nodeName, etcd, etcdPrefix, advertise } = command.opts<Flags>();
+    return { config, dataDir, nodeName, listen, noListen, etcd, etcdPrefix, advertise };
   };
 }
 

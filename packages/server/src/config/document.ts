@@ -7,6 +7,7 @@ const titles: Readonly<Record<string, string>> = {
   '': 'Settings that stand alone',
   node: 'node: who it is and where it keeps things',
   listeners: 'listeners: where it listens',
+  cluster: 'cluster: which other nodes it belongs to',
   tls: 'tls: certificates of the TLS listeners',
   store: 'store: what is kept',
   auth: 'auth: who may log in',
@@ -29,7 +30,8 @@ and keeps its data in \`./data\`. Each setting can be given in three ways; the l
 1. a YAML file: \`npm start -- --config chapar.yaml\`,
 2. the environment: \`CHAPAR_SECTION__KEY\`, words split by one underscore,
 3. flags: \`--data-dir DIR\`, \`--node-name NAME\`, \`--listen PROTOCOL=ADDRESS\` (repeatable; when given, only those that are named
-   listen), \`--no-listen PROTOCOL\`.
+   listen), \`--no-listen PROTOCOL\`, and to join a cluster ([CLUSTER.md](CLUSTER.md)) \`--etcd URL[,URL...]\`, \`--etcd-prefix PATH\`,
+   \`--advertise HOST:PORT\`.
 
 \`npx chapar config show --effective --origin\` prints every value and where it comes from; it takes the same flags. An unknown key, a
 value that is not allowed, or something that this version does not have yet stops the start with exit code 2 and a text that names the

@@ -164,7 +164,9 @@ describe('what is refused', () => {
       'listeners:\n  mqtt: 1883\n',
       ['line 2', 'listeners.mqtt: not built yet: the protocol mqtt', 'speaks amqp, amqps, management'],
     ],
-    ['cluster:\n  etcd: [a]\n', ['line 1', 'cluster: not built yet: clusters']],
+    ['cluster:\n  etcd: [a]\n', ['line 2', 'cluster.etcd: ["a"] is not allowed', 'a list of http://HOST:PORT']],
+    ['cluster:\n  prefix: chapar/\n', ['cluster.prefix', 'names after slashes']],
+    ['cluster:\n  leaseSeconds: 2\n', ['cluster.leaseSeconds: 2', 'from 3 to 60']],
     ['auth:\n  ldap: {}\n', ['auth.ldap: not built yet: the LDAP back end']],
     ['shutdownSeconds: -1\n', ['shutdownSeconds: -1 is not allowed']],
   ])('%j', (text, parts) => {
@@ -184,7 +186,6 @@ describe('what is refused', () => {
   });
 
   test.each([
-    [{ CHAPAR_CLUSTER__SECRET: 's' }, 'not built yet: clusters'],
     [{ CHAPAR_LISTENERS__MQTT_WS: '1' }, 'not built yet: the protocol mqtt-ws'],
     [{ CHAPAR_LIMITS__FRAME_MAX: 'big' }, 'limits.frameMax: "big" is not allowed'],
   ])('environment %j', (environment, part) => {
@@ -198,7 +199,7 @@ describe('what is refused', () => {
     [{ noListen: ['amqp', 'management'] }, 'no listener is left'],
     [{ listen: ['amqp=*:7', 'management=*:7'] }, 'listeners.management: *:7 is taken by listeners.amqp'],
     [{ listen: ['amqps'] }, 'listeners.amqps needs tls.certFile, which is not set'],
-    [{ toCome: ['--etcd'] }, 'flag --etcd: not built yet: clusters'],
+    [{ etcd: '' }, 'flag --etcd: cluster.etcd: [""] is not allowed'],
     [{ nodeName: 'spaces are bad' }, 'flag --node-name: node.name'],
   ] as [Flags, string][])('flags %j', (flags, part) => {
     expect(errorOf(() => options('', {}, flags))).toContain(part);

@@ -100,7 +100,8 @@ function validatorOf(key: SettingKey): ValidateFunction {
 /** What is wrong with a value, in words; null when nothing is. */
 function findWrong(key: SettingKey, value: unknown): string | null {
   const validate = validatorOf(key);
-  if (!validate(value)) return `${JSON.stringify(value) ?? String(value)} is not allowed`;
+  const shown = settingOf(key).isSecret === true ? 'what was given' : (JSON.stringify(value) ?? String(value));
+  if (!validate(value)) return `${shown} is not allowed`;
   const protocol = key.startsWith('listeners.') ? key.slice('listeners.'.length) : '';
   if (!isProtocol(protocol) || isOff(value) || value === true) return null;
   const address = parseAddress(protocol, value as string | number);

@@ -1,5 +1,5 @@
 import { addressForms } from './address.js';
-import { builtProtocolsText, flagsToCome, notBuiltText, toCome } from './not-built.js';
+import { builtProtocolsText, notBuiltText, toCome } from './not-built.js';
 import type { Assignment } from './origin.js';
 import { ConfigurationError, nearest, type Problem } from './problem.js';
 import { defaultPorts, isKnownProtocol, protocols } from './protocols.js';
@@ -13,23 +13,30 @@ export interface Flags {
   readonly listen?: readonly string[];
   /** One protocol per --no-listen. */
   readonly noListen?: readonly string[];
-  /** Options that are settled but not built: flag and what was given. */
-  readonly toCome?: readonly string[];
+  /** `URL[,URL...]`. */
+  readonly etcd?: string | undefined;
+  readonly etcdPrefix?: string | undefined;
+  /** `HOST:PORT`. */
+  readonly advertise?: string | undefined;
 }
 
 /** Throws ConfigurationError for what cannot be a setting at all. */
 export function readFlags(flags: Flags): Assignment[] {
-  const problems: Problem[] = (flags.toCome ?? []).map((flag) => ({
-    origin: { kind: 'flag', flag },
-    text: notBuiltText(flagsToCome[flag] ?? flag),
-    hint: `Leave ${flag} out; a later version takes it.`,
-  }));
+  const problems: Problem[] = [];
   const assignments: Assignment[] = [];
   if (flags.dataDir !== undefined) assignments.push(fromFlag('node.dataDir', flags.dataDir, '--data-dir'));
   if (flags.nodeName !== undefined) assignments.push(fromFlag('node.name', flags.nodeName, '--node-name'));
+  if (flags.etcd !== undefined) assignments.push(fromFlag('cluster.etcd', splitUrls(flags.etcd), '--etcd'));
+  if (flags.etcdPrefix !== undefined) assignments.push(fromFlag('cluster.prefix', flags.etcdPrefix, '--etcd-prefix'));
+  if (flags.advertise !== undefined) assignments.push(fromFlag('node.advertise', flags.advertise, '--advertise'));
   assignments.push(...readListen(flags.listen ?? [], problems), ...readNoListen(flags.noListen ?? [], problems));
   if (problems.length > 0) throw new ConfigurationError(problems);
   return assignments;
+}
+
+/** Nothing stays one empty URL, which is then refused: `--etcd "$ETCD"` without that variable must not make a node alone. */
+function splitUrls(text: string): string[] {
+  return text.split(',').map((url) => url.trim());
 }
 
 /** When any --listen is given, only those that are named listen. */

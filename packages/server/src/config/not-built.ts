@@ -5,7 +5,6 @@ import { isKnownProtocol, isProtocol, protocols } from './protocols.js';
  * broker without it would find out much later.
  */
 const sectionsToCome: Readonly<Record<string, string>> = {
-  cluster: 'clusters (etcd and peers)',
   metrics: 'the metrics listener',
   mqtt: 'MQTT',
   stomp: 'STOMP',
@@ -19,14 +18,6 @@ const keysToCome: Readonly<Record<string, string>> = {
   'auth.oauth2': 'the OAuth 2 back end',
   'auth.backends': 'other back ends than the internal one',
   'listeners.zmtp': 'ZeroMQ sockets',
-  'node.advertise': 'clusters (etcd and peers)',
-};
-
-/** Options of the command line to come, by flag. */
-export const flagsToCome: Readonly<Record<string, string>> = {
-  '--advertise': 'clusters (etcd and peers)',
-  '--etcd': 'clusters (etcd and peers)',
-  '--etcd-prefix': 'clusters (etcd and peers)',
 };
 
 /** What a key asks for that is not built yet, in words; undefined when it is built or unknown. */

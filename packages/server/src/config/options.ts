@@ -1,8 +1,10 @@
 import { accessSync, constants } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import type { TlsFiles } from '@chapar/platform';
 import { formatAddress, type ListenAddress, parseAddress } from './address.js';
 import { type EffectiveConfiguration, isOff } from './effective.js';
+import { checkMembership, type MembershipOptions, membershipOptions } from './membership-options.js';
 import { ConfigurationError, type Problem } from './problem.js';
 import { type Protocol, protocols, tlsProtocols } from './protocols.js';
 import type { SettingKey, SettingValues } from './settings.js';
@@ -20,6 +22,8 @@ export interface ServerOptions {
   readonly listeners: { readonly [protocol in Protocol]?: ListenAddress };
   /** Absolute paths; null when no TLS listener is wanted. */
   readonly tls: TlsFiles | null;
+  /** Null: this node is alone. */
+  readonly membership: MembershipOptions | null;
   readonly store: {
     /** Bytes. */
     readonly windowBytes: number;
@@ -64,11 +68,16 @@ export interface ServerOptions {
 
 /** Turns the settings into what the broker is built from. Relative paths start at `directory`. Throws ConfigurationError. */
 export function serverOptions(config: EffectiveConfiguration, directory: string): ServerOptions {
-  const listeners = readListeners(config);
+  const asked = readListeners(config);
+  const { peer, ...doors } = asked;
+  // Without peers there is nobody to listen for; that somebody asked for it all the same is among the problems.
+  const listeners = config.get('cluster.etcd').length === 0 ? doors : asked;
   const problems = [
     ...checkListeners(config, listeners),
     ...checkTls(config, listeners, directory),
     ...checkAuth(config),
+    ...checkMembership(config, peer),
+    ...membershipFiles.flatMap((key) => checkFile(config, key, directory)),
   ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return {
@@ -80,6 +89,7 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     },
     listeners,
     tls: tlsFiles(config, directory),
+    membership: membershipOptions(config, directory, peer, hostname()),
     store: {
       windowBytes: config.get('store.windowBytes'),
       memoryBytes: config.get('store.memoryBytes'),
@@ -199,7 +209,18 @@ function checkTls(config: EffectiveConfiguration, listeners: ServerOptions['list
   return problems;
 }
 
-type FileKey = SettingKey & ('tls.certFile' | 'tls.keyFile' | 'tls.caFile' | 'auth.defaultPasswordFile');
+const membershipFiles = [
+  'cluster.secretFile',
+  'cluster.peerCaFile',
+  'cluster.peerCertFile',
+  'cluster.peerKeyFile',
+  'cluster.etcdCaFile',
+  'cluster.etcdCertFile',
+  'cluster.etcdKeyFile',
+  'cluster.etcdPasswordFile',
+] as const;
+
+type FileKey = SettingKey & ('tls.certFile' | 'tls.keyFile' | 'tls.caFile' | (typeof membershipFiles)[number]);
 
 function checkFile(config: EffectiveConfiguration, key: FileKey, directory: string): Problem[] {
   const file = absolute(config.get(key), directory);

@@ -22,7 +22,7 @@ export const defaultPorts = {
 export type KnownProtocol = keyof typeof defaultPorts;
 
 /** What this version speaks. */
-export const protocols = ['amqp', 'amqps', 'management', 'management-tls'] as const;
+export const protocols = ['amqp', 'amqps', 'management', 'management-tls', 'peer'] as const;
 export type Protocol = (typeof protocols)[number];
 
 /** Those that need `tls.certFile` and `tls.keyFile`. */

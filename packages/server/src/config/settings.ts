@@ -15,12 +15,14 @@ interface Setting {
   readonly maxLength?: number;
   readonly pattern?: string;
   readonly enum?: readonly unknown[];
-  readonly items?: { readonly type: 'string'; readonly minLength?: number };
+  readonly items?: { readonly type: 'string'; readonly minLength?: number; readonly pattern?: string };
   readonly additionalProperties?: { readonly enum: readonly string[] };
   /** How the default is told in the documentation where it depends on the machine. */
   readonly defaultText?: string;
   /** In words, where a pattern would not help the reader. */
   readonly allowedText?: string;
+  /** Never shown by `config show`. */
+  readonly isSecret?: true;
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -59,6 +61,14 @@ export const settings = {
     description:
       'Where everything durable is kept; created when absent. A relative path starts at the working directory.',
   },
+  'node.advertise': {
+    type: ['string', 'null'],
+    pattern: '^([A-Za-z0-9._-]+|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?$',
+    default: null,
+    defaultText: 'the address and port of `listeners.peer`; the host name where that listens on all interfaces',
+    allowedText: 'HOST:PORT, [IPv6]:PORT or HOST (with the port of `listeners.peer`)',
+    description: 'Where the other nodes of the cluster reach this one.',
+  },
   'node.productVersion': {
     type: 'string',
     pattern: '^\\d+\\.\\d+\\.\\d+$',
@@ -72,6 +82,70 @@ export const settings = {
   'listeners.amqps': listener('off', 'AMQP 0-9-1 over TLS (needs `tls.certFile` and `tls.keyFile`).'),
   'listeners.management': listener('127.0.0.1:15672', 'The management HTTP API and `/health/live`, `/health/ready`.'),
   'listeners.management-tls': listener('off', 'The same over TLS (needs `tls.certFile` and `tls.keyFile`).'),
+
+  'listeners.peer': listener(
+    '127.0.0.1:25672',
+    'The other nodes of the cluster, over gRPC. Listens only with `cluster.etcd`, and on more than the loopback only with `cluster.secret` or certificates (`cluster.peerCertFile`).',
+  ),
+
+  'cluster.etcd': {
+    type: 'array',
+    items: { type: 'string', pattern: '^https?://([A-Za-z0-9._-]+|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?/?$' },
+    default: [],
+    defaultText: 'none: this node is alone',
+    allowedText: 'a list of http://HOST:PORT or https://HOST:PORT',
+    description:
+      'The members of the etcd (3.4 or later) in which the nodes of a cluster find each other and keep what all of them must know. Every node that starts with the same etcd and the same `cluster.prefix` is a node of the same cluster.',
+  },
+  'cluster.prefix': {
+    type: 'string',
+    pattern: '^(/[A-Za-z0-9._-]+)+$',
+    maxLength: 255,
+    default: '/chapar',
+    allowedText: 'names after slashes, such as /chapar or /brokers/test',
+    description: 'Under which keys of etcd the cluster keeps its own. Clusters with different prefixes share an etcd.',
+  },
+  'cluster.leaseSeconds': {
+    type: 'integer',
+    minimum: 3,
+    maximum: 60,
+    default: 10,
+    description:
+      'How long after its last sign of life a node counts as gone: then its queues elsewhere are answered with its name, and its exclusive queues end. Seconds.',
+  },
+  'cluster.secret': {
+    type: ['string', 'null'],
+    minLength: 1,
+    maxLength: 1024,
+    default: null,
+    isSecret: true,
+    allowedText: 'a text, the same on all nodes; long and random',
+    description:
+      'By which nodes know each other; it is proved and never sent. What they say after that is not encrypted: across networks that others can read take certificates.',
+  },
+  'cluster.secretFile': file(
+    'The file with the secret, instead of `cluster.secret`; a newline at its end does not count.',
+  ),
+  'cluster.peerCaFile': file(
+    "Certificates of the authorities that sign the nodes' certificates. With it nodes speak mutual TLS to each other. PEM.",
+  ),
+  'cluster.peerCertFile': file(
+    "This node's certificate for other nodes, as server and as client; it has to name the host of `node.advertise`. PEM.",
+  ),
+  'cluster.peerKeyFile': file("That certificate's private key. PEM."),
+  'cluster.etcdCaFile': file(
+    "Certificates of the authorities that sign etcd's certificate; needs https endpoints. PEM.",
+  ),
+  'cluster.etcdCertFile': file("This node's certificate for etcd, where etcd asks its clients for one. PEM."),
+  'cluster.etcdKeyFile': file("That certificate's private key. PEM."),
+  'cluster.etcdUser': {
+    type: ['string', 'null'],
+    minLength: 1,
+    maxLength: 255,
+    default: null,
+    description: 'The user of etcd, where it wants one; with `cluster.etcdPasswordFile`.',
+  },
+  'cluster.etcdPasswordFile': file('The file with its password; a newline at its end does not count.'),
 
   'tls.certFile': file("The server's certificate, followed by those of the authorities between it and the root. PEM."),
   'tls.keyFile': file("The certificate's private key. PEM."),

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { EffectiveConfiguration } from './effective.js';
 import { formatOrigin } from './origin.js';
-import { type SettingKey, sectionOf, sections, settingKeys } from './settings.js';
+import { type SettingKey, sectionOf, sections, settingKeys, settingOf } from './settings.js';
 
 export interface ShownAs {
   /** Defaults too. */
@@ -19,8 +19,14 @@ export function showConfiguration(config: EffectiveConfiguration, as: ShownAs): 
 
 function asJson(config: EffectiveConfiguration, keys: readonly SettingKey[], origin: boolean): string {
   const entry = (key: SettingKey) =>
-    origin ? { value: config.get(key), origin: formatOrigin(config.origin(key)) } : config.get(key);
+    origin ? { value: shown(config, key), origin: formatOrigin(config.origin(key)) } : shown(config, key);
   return `${JSON.stringify(Object.fromEntries(keys.map((key) => [key, entry(key)])), null, 2)}\n`;
+}
+
+/** What is shown may be copied into a report: secrets stay behind. */
+function shown(config: EffectiveConfiguration, key: SettingKey): unknown {
+  const value = config.get(key);
+  return settingOf(key).isSecret === true && value !== null ? '(set, not shown)' : value;
 }
 
 function asYaml(config: EffectiveConfiguration, keys: readonly SettingKey[], origin: boolean): string {
@@ -29,7 +35,7 @@ function asYaml(config: EffectiveConfiguration, keys: readonly SettingKey[], ori
     const inSection = keys.filter((key) => sectionOf(key) === section);
     if (section !== '' && inSection.length > 0) lines.push({ text: `${section}:`, origin: '' });
     for (const key of inSection)
-      lines.push(...yamlLines(key, section, config.get(key), formatOrigin(config.origin(key))));
+      lines.push(...yamlLines(key, section, shown(config, key), formatOrigin(config.origin(key))));
   }
   const width = Math.max(0, ...lines.map((line) => (line.origin === '' ? 0 : line.text.length)));
   const text = (line: { text: string; origin: string }) =>
