@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { DIALECT_AMQP091 } from '@chapar/core';
 import { allRoutes, methods, type Need, type Route } from '@chapar/management';
-import { SimLog } from '@chapar/platform';
+import { createNodePlatform } from '@chapar/platform';
 import { expect, test } from 'vitest';
 
 const file = new URL('../../docs/API.md', import.meta.url);
@@ -31,8 +31,8 @@ test('docs/API.md has every endpoint', () => {
   const encode = () => ({ properties: Buffer.alloc(0), persistent: false, priority: -1, expirationMs: -1 });
   const form = { dialect: DIALECT_AMQP091, encode };
   const routes = allRoutes(
-    { token: null, form, durability: '', isReady: () => true, listeners: () => [] },
-    new SimLog(),
+    { token: null, form, durability: '', isReady: () => true, listeners: () => [], membership: null },
+    createNodePlatform({ log: { level: 'silent' } }),
   );
   const rows = [...routes].sort((a, b) => (a.path < b.path ? -1 : 1)).map(row);
   const table = ['| path | methods | who may | |', '|---|---|---|---|', ...rows].join('\n');

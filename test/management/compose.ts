@@ -1,6 +1,12 @@
 import { InternalUsers } from '@chapar/auth';
 import { Broker, DIALECT_AMQP091, type JsonValue, type Message, noArguments } from '@chapar/core';
-import { createManagement, type EncodedProperties, type Management, type MessageForm } from '@chapar/management';
+import {
+  createManagement,
+  type EncodedProperties,
+  type Management,
+  type Membership,
+  type MessageForm,
+} from '@chapar/management';
 import { createNodePlatform, SimLog } from '@chapar/platform';
 import { MemoryLogs, MemoryMetadata } from '../support/memory-store.js';
 
@@ -92,7 +98,7 @@ export class Fixture {
 
 export const token = 'a-token-of-this-node';
 
-export async function startFixture(): Promise<Fixture> {
+export async function startFixture(membership: Membership | null = null): Promise<Fixture> {
   const log = new SimLog();
   const platform = { ...createNodePlatform({ log: { level: 'silent' } }), log };
   const metadata = new MemoryMetadata();
@@ -157,6 +163,7 @@ export async function startFixture(): Promise<Fixture> {
       { protocol: 'amqp', address: '127.0.0.1', port: 5672 },
       { protocol: 'management', address: '127.0.0.1', port: 15672 },
     ],
+    membership,
   });
   fixture = new Fixture(broker, management, log, logs);
   return fixture;

@@ -1,3 +1,4 @@
+export * from './cluster/membership.js';
 export type { EncodedProperties, MessageForm } from './form.js';
 export { createManagement, Management } from './management.js';
 export type { ListeningAddress, ManagementOptions } from './options.js';

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import type { Broker } from '@chapar/core';
 import type { Clock, Endpoint, TlsFiles } from '@chapar/platform';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
+import { answerPeers } from './cluster/answers.js';
+import { Peers } from './cluster/peers.js';
 import { Credentials } from './credentials.js';
 import type { ManagementOptions } from './options.js';
 import { allRoutes } from './routes.js';
@@ -64,7 +66,10 @@ const goodbyeMs = 1000;
 export async function createManagement(broker: Broker, options: ManagementOptions): Promise<Management> {
   const log = broker.platform.log.of('management');
   const credentials = new Credentials(broker, log, options.token);
-  const face = await createHttpFace({ broker, credentials, log, routes: allRoutes(options, log) });
+  const { clock } = broker.platform;
+  const routes = allRoutes(options, { clock, log });
+  answerPeers(broker, options, new Peers(options.membership, log));
+  const face = await createHttpFace({ broker, credentials, log, routes });
   return new Management(face, broker.platform.clock);
 }
 

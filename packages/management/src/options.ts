@@ -1,3 +1,4 @@
+import type { Membership } from './cluster/membership.js';
 import type { MessageForm } from './form.js';
 
 /** Where a protocol is listened for: `amqp`, `127.0.0.1`, 5672. */
@@ -18,4 +19,6 @@ export interface ManagementOptions {
   readonly isReady: () => boolean;
   /** What this node listens on at the moment, this API included. */
   readonly listeners: () => readonly ListeningAddress[];
+  /** The cluster that this node belongs to; null: it is alone. */
+  readonly membership: Membership | null;
 }

@@ -1,6 +1,7 @@
-import type { Log } from '@chapar/platform';
+import type { Platform } from '@chapar/platform';
 import { bindingRoutes } from './api/bindings.js';
 import { channelRoutes } from './api/channels.js';
+import { clusterRoutes } from './api/cluster.js';
 import { connectionRoutes } from './api/connections.js';
 import { consumerRoutes } from './api/consumers.js';
 import { definitionRoutes } from './api/definitions.js';
@@ -20,23 +21,30 @@ import { topicPermissionRoutes } from './api/topic-permissions.js';
 import { userRoutes } from './api/users.js';
 import { vhostRoutes } from './api/vhosts.js';
 import { whoamiRoutes } from './api/whoami.js';
+import { Peers } from './cluster/peers.js';
+import { Reach } from './cluster/reach.js';
 import type { ManagementOptions } from './options.js';
 import type { Route } from './route.js';
 import { Said } from './said.js';
 
 /** The whole API. A new endpoint is a line in one of these, or a file beside them and a line here. */
-export function allRoutes(options: ManagementOptions, log: Log): readonly Route[] {
+export function allRoutes(options: ManagementOptions, platform: Pick<Platform, 'clock' | 'log'>): readonly Route[] {
+  const { clock, log } = platform;
   const said = new Said(log);
+  const peers = new Peers(options.membership, log);
+  const reach = new Reach(peers, clock);
+  reach.answer();
   return [
-    ...overviewRoutes(options),
+    ...overviewRoutes(options, peers),
     ...factRoutes,
-    ...nodeRoutes(options),
+    ...nodeRoutes(options, peers),
+    ...clusterRoutes(options, peers),
     ...whoamiRoutes,
-    ...vhostRoutes,
+    ...vhostRoutes(peers),
     ...userRoutes,
     ...permissionRoutes,
     ...topicPermissionRoutes,
-    ...queueRoutes,
+    ...queueRoutes(peers),
     ...getRoutes,
     ...exchangeRoutes,
     ...publishRoutes(options.form),
@@ -44,10 +52,10 @@ export function allRoutes(options: ManagementOptions, log: Log): readonly Route[
     ...policyRoutes,
     ...parameterRoutes(said),
     ...limitRoutes,
-    ...connectionRoutes,
-    ...channelRoutes,
-    ...consumerRoutes,
+    ...connectionRoutes(peers),
+    ...channelRoutes(peers),
+    ...consumerRoutes(peers),
     ...definitionRoutes(said),
-    ...healthRoutes(options),
+    ...healthRoutes(options, peers, reach),
   ];
 }

@@ -70,6 +70,7 @@ export async function compose(options: ServerOptions, platform: NodePlatform): P
       durability,
       isReady: () => isReady,
       listeners: () => listeners.addresses,
+      membership: null,
     });
     const shutDown = async (): Promise<void> => {
       broker.resources.stop();

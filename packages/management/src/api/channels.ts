@@ -1,73 +1,69 @@
-import type { ChannelView, ConnectionView } from '@chapar/core';
+import type { Broker } from '@chapar/core';
 import type { Call } from '../call.js';
-import { channelJson, channelWithConsumers } from '../json/channel.js';
+import { channelKind } from '../cluster/connection-kinds.js';
+import type { Peers } from '../cluster/peers.js';
+import { everywhere, listScattered, type Scope } from '../cluster/scattered.js';
+import { channelWithConsumers } from '../json/channel.js';
 import { channelName } from '../json/consumer.js';
-import { list } from '../listing.js';
-import { Pace } from '../pace.js';
+import type { Row } from '../json/counters.js';
 import { notFound } from '../problem.js';
 import { ok, type Reply } from '../reply.js';
 import type { Route } from '../route.js';
-import { compareTexts } from '../sorting.js';
-import { connectionOf, visibleConnections } from './connections.js';
+import { connectionOf, visibleScope } from './connections.js';
 
-export const channelRoutes: readonly Route[] = [
-  {
-    path: '/api/channels',
-    summary: 'Open channels',
-    GET: { need: 'management', answer: (call) => listChannels(call, visibleConnections(call)) },
-  },
-  {
-    path: '/api/vhosts/:vhost/channels',
-    summary: 'Open channels in a virtual host',
-    GET: { need: 'vhost', answer: ofVirtualHost },
-  },
-  {
-    path: '/api/connections/:connection/channels',
-    summary: 'Channels of a connection',
-    GET: { need: 'management', answer: (call) => listChannels(call, [connectionOf(call)]) },
-  },
-  {
-    path: '/api/channels/:channel',
-    summary: 'A channel with its consumers, by name: the connection’s and the number in brackets',
-    GET: { need: 'management', answer: get },
-  },
-];
-
-async function listChannels(call: Call, connections: readonly ConnectionView[]): Promise<Reply> {
-  const { broker } = call;
-  const pace = new Pace(broker.platform.clock);
-  const items: ChannelView[] = [];
-  for (const connection of connections) {
-    items.push(...connection.channels);
-    if (pace.isDue) await pace.rest();
-  }
-  return list(call.query, broker.platform.clock, {
-    items,
-    name: channelName,
-    order: compareChannels,
-    json: (channel) => channelJson(broker, channel),
-  });
+export function channelRoutes(peers: Peers): readonly Route[] {
+  return [
+    {
+      path: '/api/channels',
+      summary: 'Open channels',
+      GET: { need: 'management', answer: (call) => listChannels(call, peers, {}) },
+    },
+    {
+      path: '/api/vhosts/:vhost/channels',
+      summary: 'Open channels in a virtual host',
+      GET: { need: 'vhost', answer: (call) => listChannels(call, peers, { vhosts: [call.vhost.name] }) },
+    },
+    {
+      path: '/api/connections/:connection/channels',
+      summary: 'Channels of a connection',
+      GET: { need: 'management', answer: (call) => ofConnection(call, peers) },
+    },
+    {
+      path: '/api/channels/:channel',
+      summary: 'A channel with its consumers, by name: the connection’s and the number in brackets',
+      GET: { need: 'management', answer: (call) => get(call, peers) },
+    },
+  ];
 }
 
-function compareChannels(a: ChannelView, b: ChannelView): number {
-  const [left, right] = [a.connection, b.connection];
-  return compareTexts(left.vhost, right.vhost) || compareTexts(left.name, right.name) || a.number - b.number;
+function listChannels(call: Call, peers: Peers, scope: Partial<Scope>): Promise<Reply> {
+  return listScattered(call, peers, channelKind, { ...visibleScope(call), ...scope });
 }
 
-function ofVirtualHost(call: Call): Promise<Reply> {
-  const { name } = call.vhost;
-  return listChannels(
-    call,
-    visibleConnections(call).filter(({ vhost }) => vhost === name),
-  );
+async function ofConnection(call: Call, peers: Peers): Promise<Reply> {
+  const { row } = await connectionOf(call, peers);
+  return listChannels(call, peers, { connection: String(row['name']) });
 }
 
-function get(call: Call): Reply {
+/** What a node is asked for a channel with its consumers. */
+export const oneChannel = 'channel';
+
+async function get(call: Call, peers: Peers): Promise<Reply> {
   const name = call.part('channel');
-  const [, connectionName] = /^(.*) \(\d+\)$/.exec(name) ?? [];
-  const connection = visibleConnections(call).find((each) => each.name === connectionName);
-  for (const channel of connection?.channels ?? []) {
-    if (channelName(channel) === name) return ok(channelWithConsumers(call.broker, channel));
-  }
+  const [, connection] = /^(.*) \(\d+\)$/.exec(name) ?? [];
+  if (connection === undefined) throw notFound();
+  const scope = { ...visibleScope(call), connection };
+  const own = await channelNamed(call.broker, scope, name);
+  if (own !== null) return ok(own);
+  const { answers } = await peers.askAll(oneChannel, { scope, name });
+  for (const row of answers.values()) if (row !== null) return ok(row);
   throw notFound();
+}
+
+/** Null when it is not on this node. */
+export async function channelNamed(broker: Broker, scope: Scope, name: string): Promise<Row | null> {
+  const found = (await channelKind.items(broker, { ...everywhere, ...scope })).find(
+    (channel) => channelName(channel) === name,
+  );
+  return found === undefined ? null : channelWithConsumers(broker, found);
 }

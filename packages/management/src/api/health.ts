@@ -1,13 +1,18 @@
 import type { JsonValue } from '@chapar/core';
 import type { Call } from '../call.js';
+import { alarmsOfNode } from '../cluster/answers.js';
+import { type Peers, withSilent } from '../cluster/peers.js';
+import { type Reach, wordsOf } from '../cluster/reach.js';
+import type { Row } from '../json/counters.js';
 import { alarmsJson } from '../json/node.js';
 import { fieldProtocol } from '../json/protocol.js';
 import type { ManagementOptions } from '../options.js';
 import { ok, type Reply } from '../reply.js';
-import type { Route } from '../route.js';
+import type { Endpoint, Route } from '../route.js';
 
 /** For probes and scripts. `/health/*` are ours and ask for no password; the others are the field's. */
-export function healthRoutes(options: ManagementOptions): readonly Route[] {
+export function healthRoutes(options: ManagementOptions, peers: Peers, reach: Reach): readonly Route[] {
+  const ready = () => readiness(options, reach);
   const fine = (): Reply => ok({ status: 'ok' });
   return [
     {
@@ -18,7 +23,7 @@ export function healthRoutes(options: ManagementOptions): readonly Route[] {
     {
       path: '/health/ready',
       summary: 'The node serves clients: 200, else 503. No password',
-      GET: { need: 'nothing', answer: () => ready(options) },
+      GET: { need: 'nothing', answer: ready },
     },
     {
       path: '/api/aliveness-test/:vhost',
@@ -28,31 +33,41 @@ export function healthRoutes(options: ManagementOptions): readonly Route[] {
     {
       path: '/api/healthchecks/node',
       summary: 'As `/health/ready`',
-      GET: { need: 'management', answer: () => ready(options) },
+      GET: { need: 'management', answer: ready },
     },
     {
       path: '/api/healthchecks/node/:node',
       summary: 'As `/health/ready`',
-      GET: { need: 'management', answer: () => ready(options) },
+      GET: { need: 'management', answer: ready },
     },
-    ...checks(options, fine),
+    ...checks(options, peers, reach, fine),
   ];
 }
 
-function checks(options: ManagementOptions, fine: () => Reply): Route[] {
-  const check = (name: string, summary: string, answer: (call: Call) => Reply): Route => ({
+function checks(options: ManagementOptions, peers: Peers, reach: Reach, fine: () => Reply): Route[] {
+  const ready = () => readiness(options, reach);
+  const check = (name: string, summary: string, answer: Endpoint['answer']): Route => ({
     path: `/api/health/checks/${name}`,
     summary,
     GET: { need: 'management', answer },
   });
   return [
-    check('alarms', 'No alarm is on, else 503 with what, why and since when', noAlarm),
-    check('local-alarms', 'The same, of this node', noAlarm),
+    check('alarms', 'No alarm is on on any node, else 503 with what, why and since when', (call) =>
+      noAlarms(call, peers),
+    ),
+    check('local-alarms', 'The same, of this node', ({ broker }) => noAlarm(alarmsJson(broker))),
     check('virtual-hosts', 'All virtual hosts run', fine),
-    check('is-in-service', 'As `/health/ready`', () => ready(options)),
-    check('ready-to-serve-clients', 'As `/health/ready`', () => ready(options)),
+    check('is-in-service', 'As `/health/ready`', ready),
+    check('ready-to-serve-clients', 'As `/health/ready`', ready),
     check('metadata-store/initialized', 'Metadata is read before the API answers', fine),
-    check('node-is-quorum-critical', 'One node alone', () => ok({ status: 'ok', reason: 'single node cluster' })),
+    check('node-is-quorum-critical', 'No queue needs this node for a majority', () => notCritical(peers)),
+    check('etcd', 'etcd answers and this node is registered, else 503; 200 for a node that is alone', () =>
+      etcd(peers),
+    ),
+    check('cluster-links', 'This node reaches all that are registered, else 503 with whom it does not', () =>
+      links(reach),
+    ),
+    check('below-node-connection-limit', 'One more connection would be taken, else 503', belowLimit),
     check('port-listener/:port', 'Something listens on the port, else 503', (call) => portListener(options, call)),
     check('protocol-listener/:protocol', 'The protocol is listened for, else 503', (call) =>
       protocolListener(options, call),
@@ -60,13 +75,52 @@ function checks(options: ManagementOptions, fine: () => Reply): Route[] {
   ];
 }
 
-function noAlarm({ broker }: Call): Reply {
-  const alarms = alarmsJson(broker);
-  return alarms.length === 0 ? ok({ status: 'ok' }) : failed({ reason: 'resource alarm(s) in effect', alarms });
+async function noAlarms({ broker }: Call, peers: Peers): Promise<Reply> {
+  const { answers, silent } = await peers.askAll(alarmsOfNode, null);
+  const alarms = [...alarmsJson(broker), ...[...answers.values()].flatMap((answer) => answer as Row[])];
+  return withSilent(noAlarm(alarms), silent);
 }
 
-function ready(options: ManagementOptions): Reply {
-  return options.isReady() ? ok({ status: 'ok' }) : failed({ reason: 'the node does not serve clients now' });
+function noAlarm(alarms: readonly Row[]): Reply {
+  return alarms.length === 0
+    ? ok({ status: 'ok' })
+    : failed({ reason: 'resource alarm(s) in effect', alarms: [...alarms] });
+}
+
+async function readiness(options: ManagementOptions, reach: Reach): Promise<Reply> {
+  if (!options.isReady()) return failed({ reason: 'the node does not serve clients now' });
+  const reason = await reach.problem();
+  return reason === null ? ok({ status: 'ok' }) : failed({ reason });
+}
+
+/** As long as queues are not replicated. */
+function notCritical({ view }: Peers): Reply {
+  const isAlone = view === null || view.members.length < 2;
+  return ok({ status: 'ok', reason: isAlone ? 'single node cluster' : 'no queue is replicated' });
+}
+
+function etcd({ view }: Peers): Reply {
+  if (view === null) return ok({ status: 'ok', reason: 'this node is alone and needs none' });
+  const { endpoints, isReachable, silentMs, registration } = view.etcd;
+  if (isReachable && registration === 'held') return ok({ status: 'ok' });
+  const reason = isReachable
+    ? 'this node is not registered in etcd'
+    : `etcd has not answered for ${Math.round(silentMs / 1000)} s`;
+  return failed({ reason, endpoints: [...endpoints], registration });
+}
+
+function links(reach: Reach): Reply {
+  const unreached = reach.unreached();
+  if (unreached.length === 0) return ok({ status: 'ok' });
+  return failed({ reason: unreached.map(wordsOf).join('; '), unreached: unreached.map(({ name }) => name) });
+}
+
+function belowLimit({ broker }: Call): Reply {
+  const current = broker.connections.size;
+  const limit = broker.limits.node.connectionsMax;
+  const shown = { current, limit: Number.isFinite(limit) ? limit : 'infinity' };
+  if (current < limit) return ok({ status: 'ok', ...shown });
+  return failed({ reason: 'node connection limit is reached', ...shown });
 }
 
 async function alive(call: Call): Promise<Reply> {

@@ -1,41 +1,54 @@
-import type { Broker, ConnectionView, VirtualHost } from '@chapar/core';
+import type { Broker, JsonValue } from '@chapar/core';
 import type { Call } from '../call.js';
-import { lengths, MessageCounts, type Row } from '../json/counters.js';
+import { type Peers, withSilent } from '../cluster/peers.js';
+import { messageTotals, sumOf, totalsOf } from '../cluster/totals.js';
+import type { Row } from '../json/counters.js';
 import { alarmsJson, contexts, exchangeTypesJson, listenersJson } from '../json/node.js';
 import type { ManagementOptions } from '../options.js';
-import { Pace } from '../pace.js';
 import { ok, type Reply } from '../reply.js';
 import type { Route } from '../route.js';
 
-export function overviewRoutes(options: ManagementOptions): readonly Route[] {
+export function overviewRoutes(options: ManagementOptions, peers: Peers): readonly Route[] {
   return [
     {
       path: '/api/overview',
       summary: 'This broker, and totals over what the caller may see',
-      GET: { need: 'management', answer: (call) => overview(call, options) },
+      GET: { need: 'management', answer: (call) => overview(call, options, peers) },
     },
   ];
 }
 
-async function overview(call: Call, options: ManagementOptions): Promise<Reply> {
+/** What nodes ask each other for: what is of interest to those who watch them. */
+export const watchedParts = 'overview';
+
+async function overview(call: Call, options: ManagementOptions, peers: Peers): Promise<Reply> {
   const { broker, caller } = call;
-  const totals = caller.isMonitor
-    ? await totalsOf(broker, [...broker.topology.vhosts.values()], [...broker.connections])
-    : await totalsOf(
-        broker,
-        await caller.visibleVirtualHosts(),
-        [...broker.connections].filter(({ principal }) => principal.user === caller.user),
-      );
+  const { totals, silent } = await totalsFor(call, peers);
   const shared = { ...identity(broker), ...totals };
-  // Where this node listens is the business of those who watch it.
-  if (!caller.isMonitor) return ok(shared);
-  return ok({
-    ...shared,
+  // Where nodes listen is the business of those who watch them.
+  if (!caller.isMonitor) return withSilent(ok(shared), silent);
+  const { answers } = await peers.askAll(watchedParts, null);
+  const parts = [watched(broker, options), ...[...answers.values()].map((answer) => answer as Watched)];
+  return withSilent(
+    ok({
+      ...shared,
+      alarms: parts.flatMap(({ alarms }) => alarms),
+      contexts: parts.flatMap(({ contexts }) => contexts),
+      durability: options.durability,
+      listeners: parts.flatMap(({ listeners }) => listeners),
+    }),
+    silent,
+  );
+}
+
+type Watched = Record<'alarms' | 'contexts' | 'listeners', JsonValue[]>;
+
+export function watched(broker: Broker, options: ManagementOptions): Watched {
+  return {
     alarms: alarmsJson(broker),
     contexts: contexts(broker, options),
-    durability: options.durability,
     listeners: listenersJson(broker, options),
-  });
+  };
 }
 
 function identity({ identity: { node, clusterName, product, productVersion, version } }: Broker): Row {
@@ -64,28 +77,24 @@ function identity({ identity: { node, clusterName, product, productVersion, vers
   };
 }
 
-async function totalsOf(broker: Broker, vhosts: VirtualHost[], connections: ConnectionView[]): Promise<Row> {
-  const pace = new Pace(broker.platform.clock);
-  const counts = new MessageCounts();
-  const objects = { channels: 0, connections: connections.length, consumers: 0, exchanges: 0, queues: 0 };
-  let ready = 0;
-  let unacknowledged = 0;
-  for (const vhost of vhosts) {
-    objects.exchanges += vhost.exchanges.size;
-    objects.queues += vhost.queues.size;
-    for (const queue of [...vhost.localQueues()]) {
-      objects.consumers += queue.consumers.size;
-      ready += queue.readyCount;
-      unacknowledged += queue.unsettledCount;
-      counts.add(queue.statistics);
-      if (pace.isDue) await pace.rest();
-    }
-  }
-  for (const connection of connections) objects.channels += connection.channelCount;
+async function totalsFor(call: Call, peers: Peers): Promise<{ totals: Row; silent: readonly string[] }> {
+  const { broker, caller } = call;
+  const { isMonitor } = caller;
+  const vhosts = isMonitor ? [...broker.topology.vhosts.values()] : await caller.visibleVirtualHosts();
+  const question = { vhosts: vhosts.map(({ name }) => name), user: isMonitor ? null : caller.user };
+  const { totals, silent } = await totalsOf(broker, peers, question);
+  const sum = sumOf(totals.values());
+  const { lengths, stats } = messageTotals(sum);
+  const count = (what: 'exchanges' | 'queues') => vhosts.reduce((total, vhost) => total + vhost[what].size, 0);
+  const objects = {
+    channels: sum.channels,
+    connections: sum.connections,
+    consumers: sum.consumers,
+    exchanges: count('exchanges'),
+    queues: count('queues'),
+  };
   return {
-    churn_rates: {},
-    message_stats: counts.json() ?? {},
-    object_totals: objects,
-    queue_totals: lengths(ready, unacknowledged),
+    totals: { churn_rates: {}, message_stats: stats ?? {}, object_totals: objects, queue_totals: lengths },
+    silent,
   };
 }

@@ -1,8 +1,11 @@
 import type { SharedQueue } from '@chapar/core';
 import type { Call } from '../call.js';
-import { consumersOf } from '../json/consumer.js';
+import { consumerKind } from '../cluster/connection-kinds.js';
+import { type Peers, withSilent } from '../cluster/peers.js';
+import { QueueRows } from '../cluster/queue-rows.js';
+import { everywhere, gatherScattered } from '../cluster/scattered.js';
+import type { Columns } from '../columns.js';
 import type { Row } from '../json/counters.js';
-import { queueJson, queueProperties, queueTotals } from '../json/queue.js';
 import { list } from '../listing.js';
 import { badRequest, notFound } from '../problem.js';
 import { noContent, ok, type Reply, stored } from '../reply.js';
@@ -10,14 +13,26 @@ import type { Route } from '../route.js';
 import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 
-export const queueRoutes: readonly Route[] = [
-  { path: '/api/queues', summary: 'Queues of all visible virtual hosts', GET: { need: 'management', answer: getAll } },
-  { path: '/api/queues/detailed', summary: 'The same', GET: { need: 'management', answer: getAll } },
-  { path: '/api/queues/:vhost', summary: 'Queues of a virtual host', GET: { need: 'vhost', answer: getAll } },
+export const queueRoutes = (peers: Peers): readonly Route[] => [
+  {
+    path: '/api/queues',
+    summary: 'Queues of all visible virtual hosts',
+    GET: { need: 'management', answer: (call) => getAll(call, peers) },
+  },
+  {
+    path: '/api/queues/detailed',
+    summary: 'The same',
+    GET: { need: 'management', answer: (call) => getAll(call, peers) },
+  },
+  {
+    path: '/api/queues/:vhost',
+    summary: 'Queues of a virtual host',
+    GET: { need: 'vhost', answer: (call) => getAll(call, peers) },
+  },
   {
     path: '/api/queues/:vhost/:queue',
     summary: 'A queue. PUT: `durable`, `auto_delete`, `arguments`; DELETE: `?if-empty=true`, `?if-unused=true`',
-    GET: { need: 'vhost', answer: get },
+    GET: { need: 'vhost', answer: (call) => get(call, peers) },
     PUT: { need: 'vhost', answer: put },
     DELETE: { need: 'vhost', answer: remove },
   },
@@ -33,25 +48,32 @@ export const queueRoutes: readonly Route[] = [
   },
 ];
 
-async function getAll(call: Call): Promise<Reply> {
+async function getAll(call: Call, peers: Peers): Promise<Reply> {
   const items = (await call.virtualHosts()).flatMap((vhost) => [...vhost.queues.values()]);
-  return list(call.query, call.broker.platform.clock, {
+  const rows = new QueueRows(call.broker, peers);
+  const reply = await list(call.query, call.broker.platform.clock, {
     items,
     name: (queue) => queue.name,
     order: byVirtualHostAndName,
-    json: shape(call),
+    ...shape(call, rows),
   });
+  return withSilent(reply, [...rows.silent]);
 }
 
 export function byVirtualHostAndName(a: SharedQueue, b: SharedQueue): number {
   return compareTexts(a.properties.vhost, b.properties.vhost) || compareTexts(a.name, b.name);
 }
 
-function shape(call: Call): (queue: SharedQueue) => Row {
-  const { broker } = call;
-  if (!call.asks('disable_stats')) return (queue) => queueJson(broker, queue);
-  if (!call.asks('enable_queue_totals')) return (queue) => queueProperties(broker, queue);
-  return (queue) => ({ ...queueProperties(broker, queue), ...queueTotals(queue) });
+/** What is shown of each queue, and what has to be asked for it. */
+function shape(call: Call, rows: QueueRows) {
+  const fetch = (queues: readonly SharedQueue[], columns: Columns) => rows.fetch(queues, columns);
+  if (!call.asks('disable_stats')) return { fetch, json: (queue: SharedQueue): Row => rows.json(queue) };
+  if (!call.asks('enable_queue_totals')) return { json: (queue: SharedQueue): Row => rows.properties(queue) };
+  const totals: Columns = [['messages'], ['messages_ready'], ['messages_unacknowledged']];
+  return {
+    fetch: (queues: readonly SharedQueue[]) => rows.fetch(queues, totals),
+    json: (queue: SharedQueue): Row => rows.totals(queue),
+  };
 }
 
 /** The queue of the path: 404 without one. */
@@ -61,11 +83,18 @@ export function queueOf(call: Call): SharedQueue {
   return queue;
 }
 
-async function get(call: Call): Promise<Reply> {
+async function get(call: Call, peers: Peers): Promise<Reply> {
   const queue = queueOf(call);
-  const consumers = await consumersOf(call.broker, queue);
+  const { broker } = call;
+  const rows = new QueueRows(broker, peers);
+  const scope = { ...everywhere, vhosts: [queue.properties.vhost], queue: queue.name };
+  const [, consumers] = await Promise.all([
+    rows.fetch([queue], null),
+    gatherScattered(broker, peers, consumerKind, scope),
+  ]);
   // Who publishes and consumes how much comes with the rates.
-  return ok({ consumer_details: consumers, deliveries: [], incoming: [], ...queueJson(call.broker, queue) });
+  const row = { consumer_details: consumers.rows, deliveries: [], incoming: [], ...rows.json(queue) };
+  return withSilent(ok(row), [...new Set([...rows.silent, ...consumers.silent])]);
 }
 
 async function put(call: Call): Promise<Reply> {

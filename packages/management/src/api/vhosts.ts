@@ -1,6 +1,8 @@
 import type { JsonValue, VirtualHost } from '@chapar/core';
 import type { Call } from '../call.js';
-import { isProtected, vhostJson, vhostWithCounts } from '../json/vhost.js';
+import { type Peers, withSilent } from '../cluster/peers.js';
+import { type Totals, totalsOf } from '../cluster/totals.js';
+import { isProtected, vhostJson, vhostWithTotals } from '../json/vhost.js';
 import { list } from '../listing.js';
 import { notFound, Problem } from '../problem.js';
 import { knownQueueType } from '../queue-type.js';
@@ -9,16 +11,16 @@ import type { Route } from '../route.js';
 import { shortText } from '../short-text.js';
 import { compareTexts } from '../sorting.js';
 
-export const vhostRoutes: readonly Route[] = [
+export const vhostRoutes = (peers: Peers): readonly Route[] => [
   {
     path: '/api/vhosts',
     summary: 'Virtual hosts',
-    GET: { need: 'management', answer: getAll },
+    GET: { need: 'management', answer: (call) => getAll(call, peers) },
   },
   {
     path: '/api/vhosts/:vhost',
     summary: 'A virtual host: `description`, `tags`, `default_queue_type`; deleting it deletes all that is in it',
-    GET: { need: 'administrator', answer: (call) => ok(vhostWithCounts(call.broker, call.vhost)) },
+    GET: { need: 'administrator', answer: (call) => get(call, peers) },
     PUT: { need: 'administrator', answer: put },
     DELETE: { need: 'administrator', answer: remove },
   },
@@ -30,17 +32,29 @@ export const vhostRoutes: readonly Route[] = [
   },
 ];
 
-async function getAll(call: Call): Promise<Reply> {
+async function get(call: Call, peers: Peers): Promise<Reply> {
+  const { broker, vhost } = call;
+  const { totals, silent } = await totalsOf(broker, peers, { vhosts: [vhost.name], user: null });
+  return withSilent(ok(vhostWithTotals(broker, vhost, totals.get(vhost.name)!)), silent);
+}
+
+async function getAll(call: Call, peers: Peers): Promise<Reply> {
   const { broker, caller } = call;
   // Monitors may know of every virtual host, though not of what is in it.
   const items = caller.isMonitor ? [...broker.topology.vhosts.values()] : await caller.visibleVirtualHosts();
-  const json = call.asks('disable_stats') ? vhostJson : vhostWithCounts;
-  return list(call.query, broker.platform.clock, {
+  let totals: ReadonlyMap<string, Totals> | null = null;
+  let silent: readonly string[] = [];
+  if (!call.asks('disable_stats')) {
+    ({ totals, silent } = await totalsOf(broker, peers, { vhosts: items.map(({ name }) => name), user: null }));
+  }
+  const reply = await list(call.query, broker.platform.clock, {
     items,
     name: (vhost) => vhost.name,
     order: (a, b) => compareTexts(a.name, b.name),
-    json: (vhost: VirtualHost): JsonValue => json(broker, vhost),
+    json: (vhost: VirtualHost): JsonValue =>
+      totals === null ? vhostJson(broker, vhost) : vhostWithTotals(broker, vhost, totals.get(vhost.name)!),
   });
+  return withSilent(reply, silent);
 }
 
 async function put(call: Call): Promise<Reply> {

@@ -1,5 +1,4 @@
-import type { Broker, ChannelView, ConsumerView, JsonValue, SharedQueue } from '@chapar/core';
-import { Pace } from '../pace.js';
+import type { Broker, ChannelView, ConsumerView } from '@chapar/core';
 import type { Row } from './counters.js';
 import { shownArguments } from './shown.js';
 
@@ -29,20 +28,4 @@ export function consumerJson(broker: Broker, channel: ChannelView, consumer: Con
 
 export function channelName({ connection, number }: ChannelView): string {
   return `${connection.name} (${number})`;
-}
-
-/** A queue knows its consumers and not their channels, so the connections are asked, in slices. */
-export async function consumersOf(broker: Broker, queue: SharedQueue): Promise<JsonValue[]> {
-  const found: JsonValue[] = [];
-  const pace = new Pace(broker.platform.clock);
-  for (const connection of [...broker.connections]) {
-    if (connection.vhost !== queue.properties.vhost) continue;
-    for (const channel of connection.channels) {
-      for (const consumer of channel.consumers) {
-        if (consumer.queue === queue) found.push(consumerJson(broker, channel, consumer));
-      }
-    }
-    if (pace.isDue) await pace.rest();
-  }
-  return found;
 }

@@ -17,6 +17,12 @@ export function lengths(ready: number, unacknowledged: number): Row {
   };
 }
 
+/** Of the counters of a queue, those that are summed. */
+export type Counted = Pick<
+  QueueStatistics,
+  'published' | 'delivered' | 'deliveredSettled' | 'got' | 'gotSettled' | 'getEmpty' | 'redelivered' | 'settled'
+>;
+
 /** Sums of queues' counters. */
 export class MessageCounts {
   private publish = 0;
@@ -28,7 +34,7 @@ export class MessageCounts {
   private redeliver = 0;
   private ack = 0;
 
-  add(counted: QueueStatistics): void {
+  add(counted: Counted): void {
     this.publish += counted.published;
     this.deliver += counted.delivered;
     this.deliverNoAck += counted.deliveredSettled;

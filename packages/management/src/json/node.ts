@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Broker, exchangeTypes, type JsonValue } from '@chapar/core';
+import type { MemberView } from '../cluster/membership.js';
 import type { ManagementOptions } from '../options.js';
 import { compareTexts } from '../sorting.js';
 import type { Row } from './counters.js';
@@ -83,4 +84,26 @@ export function nodeJson(broker: Broker, options: ManagementOptions): Row {
     type: 'disc',
     uptime: Math.max(0, platform.clock.wallMs() - startedAtMs),
   };
+}
+
+/** A node that is not running, or does not answer: what the others know of it. */
+export function absentNodeJson({ name, isLive, address, version, dataId, sinceMs }: MemberView): Row {
+  return {
+    applications: version === '' ? [] : [{ name: 'chapar', description: 'Chapar', version }],
+    name,
+    partitions: [],
+    running: isLive,
+    type: 'disc',
+    ...memberFields({ isLive, address, dataId, sinceMs }),
+  };
+}
+
+/** Ours, of each node of a cluster. */
+export function memberFields({
+  isLive,
+  address,
+  dataId,
+  sinceMs,
+}: Pick<MemberView, 'isLive' | 'address' | 'dataId' | 'sinceMs'>): Row {
+  return { data_id: dataId, peer_address: address, [isLive ? 'registered_since' : 'gone_since']: sinceMs };
 }

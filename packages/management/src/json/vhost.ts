@@ -1,5 +1,6 @@
 import type { Broker, VirtualHost } from '@chapar/core';
-import { lengths, MessageCounts, type Row } from './counters.js';
+import { messageTotals, type Totals } from '../cluster/totals.js';
+import type { Row } from './counters.js';
 
 export function vhostJson(broker: Broker, vhost: VirtualHost): Row {
   const { description, tags, defaultQueueType } = vhost.properties;
@@ -24,35 +25,18 @@ export function vhostMetadata(vhost: VirtualHost): Row {
 
 export const isProtected = ({ properties }: VirtualHost): boolean => properties.protectedFromDeletion === true;
 
-/** With the sums over its queues and connections. */
-export function vhostWithCounts(broker: Broker, vhost: VirtualHost): Row {
-  let ready = 0;
-  let unacknowledged = 0;
-  const counts = new MessageCounts();
-  for (const queue of vhost.localQueues()) {
-    ready += queue.readyCount;
-    unacknowledged += queue.unsettledCount;
-    counts.add(queue.statistics);
-  }
-  const stats = counts.json();
+/** With the sums over its queues and connections, on all nodes. */
+export function vhostWithTotals(broker: Broker, vhost: VirtualHost, totals: Totals): Row {
+  const { lengths, stats } = messageTotals(totals);
   return {
     ...vhostJson(broker, vhost),
-    ...lengths(ready, unacknowledged),
-    ...traffic(broker, vhost.name),
+    ...lengths,
+    ...traffic(totals),
     ...(stats === null ? {} : { message_stats: stats }),
   };
 }
 
 /** Bytes over the connections that are open; absent in the field, too, while there is none. */
-function traffic(broker: Broker, vhost: string): Row {
-  let received = 0;
-  let sent = 0;
-  let open = 0;
-  for (const connection of broker.connections) {
-    if (connection.vhost !== vhost) continue;
-    open++;
-    received += connection.receivedBytes;
-    sent += connection.sentBytes;
-  }
-  return open === 0 ? {} : { recv_oct: received, send_oct: sent };
+function traffic({ connections, receivedBytes, sentBytes }: Totals): Row {
+  return connections === 0 ? {} : { recv_oct: receivedBytes, send_oct: sentBytes };
 }

@@ -1,0 +1,107 @@
+import type { Broker, JsonValue, SharedQueue } from '@chapar/core';
+import { type Columns, pick } from '../columns.js';
+import type { Row } from '../json/counters.js';
+import { queueJson, queueProperties, queueTotals } from '../json/queue.js';
+import { Pace } from '../pace.js';
+import type { Peers } from './peers.js';
+
+/** What nodes ask each other for: rows of queues that live there. A type, so that it is JSON. */
+type Question = {
+  readonly queues: readonly (readonly [vhost: string, name: string])[];
+  readonly columns: readonly (readonly string[])[] | null;
+};
+const kind = 'queues';
+
+/** Known everywhere without asking the queue's home. */
+const known = new Set([
+  'name',
+  'vhost',
+  'node',
+  'durable',
+  'auto_delete',
+  'exclusive',
+  'arguments',
+  'type',
+  'policy',
+  'state',
+]);
+
+/**
+ * Rows of queues wherever they live. What a queue does is known at its home only, which is asked once for many queues, and for no more
+ * than what is looked at; numbers of a home that does not answer are absent.
+ */
+export class QueueRows {
+  /** Homes that did not answer: not asked again for this list. */
+  readonly silent = new Set<string>();
+  private fetched = new Map<SharedQueue, Row>();
+  private readonly broker: Broker;
+  private readonly peers: Peers;
+
+  constructor(broker: Broker, peers: Peers) {
+    this.broker = broker;
+    this.peers = peers;
+  }
+
+  /** Gets what `json` then shows of these queues, and forgets those before. */
+  async fetch(queues: readonly SharedQueue[], columns: Columns): Promise<void> {
+    this.fetched = new Map();
+    if (columns?.every(([first = '']) => known.has(first)) === true) return;
+    const byHome = new Map<string, SharedQueue[]>();
+    for (const queue of queues) {
+      const { home } = queue;
+      if (home === null || this.silent.has(home) || !this.peers.isLive(home)) continue;
+      const there = byHome.get(home);
+      if (there === undefined) byHome.set(home, [queue]);
+      else there.push(queue);
+    }
+    await Promise.all([...byHome].map(([home, there]) => this.ask(home, there, columns)));
+  }
+
+  json(queue: SharedQueue): Row {
+    return queue.home === null
+      ? queueJson(this.broker, queue)
+      : { ...this.properties(queue), ...this.fetched.get(queue) };
+  }
+
+  /** For `disable_stats=true&enable_queue_totals=true`. */
+  totals(queue: SharedQueue): Row {
+    return { ...this.properties(queue), ...(queue.home === null ? queueTotals(queue) : this.fetched.get(queue)) };
+  }
+
+  /** What is known without asking. */
+  properties(queue: SharedQueue): Row {
+    const isDown = queue.home !== null && !this.peers.isLive(queue.home);
+    return { ...queueProperties(this.broker, queue), ...(isDown ? { state: 'down' } : {}) };
+  }
+
+  private async ask(home: string, queues: readonly SharedQueue[], columns: Columns): Promise<void> {
+    for (let from = 0; from < queues.length && !this.silent.has(home); from += queuesMax) {
+      const portion = queues.slice(from, from + queuesMax);
+      const names = portion.map(({ name, properties }) => [properties.vhost, name] as const);
+      const question: Question = { queues: names, columns };
+      try {
+        const rows = (await this.peers.ask(home, kind, question as unknown as JsonValue)) as (Row | null)[];
+        for (const [i, row] of rows.entries()) if (row !== null) this.fetched.set(portion[i]!, row);
+      } catch {
+        this.silent.add(home);
+      }
+    }
+  }
+}
+
+/** Of one question, so that no answer is large. */
+const queuesMax = 500;
+
+export function answerQueueRows(broker: Broker, peers: Peers): void {
+  peers.membership?.answer(kind, async (body) => {
+    const { queues, columns } = body as unknown as Question;
+    const pace = new Pace(broker.platform.clock);
+    const rows: JsonValue[] = [];
+    for (const [vhost, name] of queues) {
+      const queue = broker.topology.vhosts.get(vhost)?.localQueue(name);
+      rows.push(queue === undefined ? null : pick(queueJson(broker, queue), columns));
+      if (pace.isDue) await pace.rest();
+    }
+    return rows;
+  });
+}
