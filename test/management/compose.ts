@@ -98,7 +98,7 @@ export class Fixture {
 
 export const token = 'a-token-of-this-node';
 
-export async function startFixture(membership: Membership | null = null): Promise<Fixture> {
+export async function startFixture(node = 'chapar@test', membership: Membership | null = null): Promise<Fixture> {
   const log = new SimLog();
   const platform = { ...createNodePlatform({ log: { level: 'silent' } }), log };
   const metadata = new MemoryMetadata();
@@ -120,7 +120,7 @@ export async function startFixture(membership: Membership | null = null): Promis
     authenticator: users,
     authorizer: null,
     identity: {
-      node: 'chapar@test',
+      node,
       clusterName: 'test',
       product: 'Chapar',
       productVersion: '4.1.0',

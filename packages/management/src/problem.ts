@@ -1,5 +1,6 @@
 import { BrokerError, GuardFailedError } from '@chapar/core';
 import { PatternError } from '@chapar/platform';
+import { RefusedError } from './cluster/membership.js';
 
 /** An answer that says no: a status, and the body `{"error", "reason"}` that the field's tools read. */
 export class Problem extends Error {
@@ -34,6 +35,7 @@ export const notAuthorised = (reason: string): Problem => new Problem(401, 'not_
 export function problemOf(error: unknown): Problem | null {
   if (error instanceof Problem) return error;
   if (error instanceof BrokerError) return ofBrokerError(error);
+  if (error instanceof RefusedError) return new Problem(409, 'conflict', error.message);
   if (error instanceof PatternError) return badRequest(error.message);
   if (error instanceof GuardFailedError) return new Problem(409, 'conflict', error.message);
   return ofHttpError(error);
