@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import type { Compose } from './broker.js';
+import { addClusterCommands } from './cli/cluster.js';
 import { CommandError } from './cli/command-error.js';
 import { addConfigCommands } from './cli/config.js';
 import { addDeclareCommands } from './cli/declare.js';
 import { addDefinitionCommands } from './cli/definitions.js';
 import { addDeleteCommands } from './cli/delete.js';
+import { addForgetCommand } from './cli/forget.js';
 import { addInspectCommand } from './cli/inspect.js';
 import { addListCommand } from './cli/list.js';
 import { addMessageCommands } from './cli/messages.js';
@@ -25,6 +27,8 @@ export async function main(args: readonly string[], compose?: Compose): Promise<
     .exitOverride();
   addStartCommand(program, compose);
   addStatusCommand(program);
+  addClusterCommands(program);
+  addForgetCommand(program);
   addConfigCommands(program);
   addListCommand(program);
   addInspectCommand(program);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Talk, talks } from './api-command.js';
+import { alarmText, type ClusterAnswer, clusterText } from './cluster-text.js';
 import { CommandError } from './command-error.js';
 import { type EndpointOptions, readTokenFile } from './endpoint.js';
 import type { Row } from './table.js';
@@ -26,9 +27,24 @@ export function addStatusCommand(program: Command): void {
     });
   talks(command, async (talk: Talk) => {
     const overview = (await talk.api.get('overview')) as Row;
-    if (talk.format === 'json') process.stdout.write(`${JSON.stringify(overview, null, 2)}\n`);
-    else process.stdout.write(describe(overview));
+    const cluster = await clusterOf(talk);
+    if (talk.format === 'json') {
+      process.stdout.write(`${JSON.stringify(cluster === null ? overview : { ...overview, cluster }, null, 2)}\n`);
+      return;
+    }
+    process.stdout.write(describe(overview));
+    if (cluster?.id !== undefined) process.stdout.write(`\n${clusterText(cluster, Date.now())}`);
   });
+}
+
+/** Null for who may not watch the nodes, and for brokers that have no such answer. */
+async function clusterOf({ api }: Talk): Promise<ClusterAnswer | null> {
+  try {
+    return (await api.get('cluster')) as ClusterAnswer;
+  } catch (error) {
+    if (error instanceof CommandError) return null;
+    throw error;
+  }
 }
 
 function describe(overview: Row): string {
@@ -61,11 +77,6 @@ function describe(overview: Row): string {
   ];
   const shown = rows.filter(([, value]) => value !== undefined && value !== '');
   return `${shown.map(([name, value]) => `${name.padEnd(10)}  ${value}`).join('\n')}\n`;
-}
-
-/** `memory for 12 s: memory is short: ...`. */
-function alarmText({ resource, reason, age }: Row): string {
-  return `${resource} for ${Math.round(Number(age))} s: ${reason}; publishers wait`;
 }
 
 function endpointText({ ip_address: address, port }: Row): string {

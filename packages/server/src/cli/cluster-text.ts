@@ -1,0 +1,112 @@
+import { formatRows, type Row } from './table.js';
+
+/** The answer of /api/cluster, as far as it is shown. */
+export interface ClusterAnswer {
+  readonly name: string;
+  readonly id?: string;
+  readonly prefix?: string;
+  readonly node: string;
+  readonly nodes: readonly NodeAnswer[];
+}
+
+interface NodeAnswer {
+  readonly name: string;
+  readonly data_id?: string;
+  readonly running: boolean;
+  readonly here?: boolean;
+  /** Milliseconds since 1970; null: not known. */
+  readonly since?: number | null;
+  readonly address?: string;
+  readonly version?: string;
+  readonly queues: number;
+  /** Whether it was asked and said the following; absent for a node alone. */
+  readonly answered?: boolean;
+  readonly ready?: boolean;
+  readonly revision?: number;
+  readonly alarms?: readonly Row[];
+  readonly links?: readonly LinkAnswer[];
+  readonly etcd?: EtcdAnswer;
+}
+
+interface LinkAnswer {
+  readonly to: string;
+  readonly up: boolean;
+  readonly since: number;
+  readonly reason?: string;
+}
+
+interface EtcdAnswer {
+  readonly endpoints: readonly string[];
+  readonly reachable: boolean;
+  readonly silent_ms: number;
+  readonly registration: string;
+}
+
+const columns = ['node', 'state', 'since', 'queues', 'revision', 'links', 'etcd', 'alarms', 'version', 'address'];
+
+/** A node a line, then what is wrong, in words. Ends with a newline. */
+export function clusterText(cluster: ClusterAnswer, nowMs: number): string {
+  const where = cluster.id === undefined ? '' : `, id ${cluster.id}, under ${cluster.prefix} in etcd`;
+  const table = formatRows(
+    cluster.nodes.map((node) => row(node, nowMs)),
+    columns,
+    'table',
+  );
+  const wrong = cluster.nodes.flatMap((node) => wrongWith(node, nowMs));
+  const said = wrong.length === 0 ? '' : `\n${wrong.map((line) => `! ${line}`).join('\n')}\n`;
+  return `cluster ${cluster.name}${where}, as ${cluster.node} sees it\n\n${table}${said}`;
+}
+
+function row(node: NodeAnswer, nowMs: number): Row {
+  const { links, etcd, alarms } = node;
+  return {
+    node: node.name,
+    state: stateOf(node),
+    since: node.since == null ? '' : age(nowMs - node.since),
+    queues: node.queues,
+    revision: node.revision,
+    links: links === undefined ? '' : `${links.filter(({ up }) => up).length}/${links.length}`,
+    etcd: etcd === undefined ? '' : etcd.reachable ? etcd.registration : 'away',
+    alarms: alarms?.map(({ resource }) => resource).join(',') ?? '',
+    version: node.version,
+    address: node.address,
+  };
+}
+
+function stateOf({ running, answered, ready }: NodeAnswer): string {
+  if (!running) return 'gone';
+  if (answered === false) return 'silent';
+  return ready === false ? 'not ready' : 'running';
+}
+
+function wrongWith(node: NodeAnswer, nowMs: number): string[] {
+  const { name, running, answered, queues, data_id: dataId, links, etcd, alarms } = node;
+  const wrong: string[] = [];
+  if (!running) {
+    const left = queues === 0 ? 'no queue lives there' : `${queues} queue${queues === 1 ? '' : 's'} come back with it`;
+    wrong.push(`${name} is gone (data id ${dataId}): ${left}; if it never returns: chapar forget ${dataId}`);
+  } else if (answered === false) {
+    wrong.push(`${name} is registered in etcd but does not answer the node that was asked`);
+  }
+  for (const link of links ?? []) {
+    if (!link.up) wrong.push(`${name} has not reached ${link.to} for ${age(nowMs - link.since)}: ${link.reason ?? ''}`);
+  }
+  if (etcd !== undefined && !etcd.reachable) {
+    wrong.push(`${name} has heard nothing of etcd for ${age(etcd.silent_ms)} (${etcd.endpoints.join(', ')})`);
+  }
+  for (const alarm of alarms ?? []) wrong.push(`${name}: ${alarmText(alarm)}`);
+  return wrong;
+}
+
+/** `memory for 12 s: memory is short: ...`. */
+export function alarmText({ resource, reason, age: seconds }: Row): string {
+  return `${resource} for ${age(Number(seconds) * 1000)}: ${reason}; publishers wait`;
+}
+
+/** `12 s`, `3 min`, `5 h`, `2 days`: as exact as is of use. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`;
+  return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
