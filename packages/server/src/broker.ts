@@ -19,5 +19,11 @@ export interface RunningBroker {
   stop(reason: StopReason): Promise<void>;
 }
 
-/** Builds everything and listens; resolves when the node can serve. Throws the world's errors (EADDRINUSE, EACCES, DirectoryLockedError, ...). */
-export type Compose = (options: ServerOptions, platform: NodePlatform) => Promise<RunningBroker>;
+/** Somebody asked the node to stop while its start waited for something. */
+export class StartAbortedError extends Error {}
+
+/**
+ * Builds everything and listens; resolves when the node can serve. Throws the world's errors (EADDRINUSE, EACCES, DirectoryLockedError,
+ * JoinRefusedError, ...), and StartAbortedError soon after `aborted`.
+ */
+export type Compose = (options: ServerOptions, platform: NodePlatform, aborted: AbortSignal) => Promise<RunningBroker>;

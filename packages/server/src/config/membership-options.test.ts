@@ -40,8 +40,8 @@ describe('a node alone', () => {
   });
 
   test('is told when somebody gives it one', () => {
-    const text = refusal({ listen: ['amqp', 'peer=127.0.0.1:25672'] });
-    expect(text).toContain('listeners.peer is 127.0.0.1:25672, but cluster.etcd is not set');
+    const text = refusal({ listen: ['amqp', 'peer=127.0.0.1:7000'] });
+    expect(text).toContain('listeners.peer is 127.0.0.1:7000, but cluster.etcd is not set');
     expect(text).toContain('--etcd URL');
   });
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { formatAddress, type ListenAddress } from './address.js';
 import type { EffectiveConfiguration } from './effective.js';
 import type { Problem } from './problem.js';
-import type { SettingKey } from './settings.js';
+import { type SettingKey, settings } from './settings.js';
 
 /** PEM files, absolute paths. */
 export interface CertificateFiles {
@@ -96,7 +96,9 @@ function checkPeer(config: EffectiveConfiguration, peer: ListenAddress | undefin
       ),
     ];
   }
-  if (joins || peer === undefined || config.origin('listeners.peer').kind === 'default') return [];
+  // What `config show --effective` prints has it, and can be read back.
+  const isDefault = peer !== undefined && formatAddress(peer) === settings['listeners.peer'].default;
+  if (joins || peer === undefined || isDefault) return [];
   return [
     problem(
       config,

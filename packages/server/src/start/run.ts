@@ -1,5 +1,5 @@
 import { createNodePlatform, type Log, type NodeLogOptions } from '@chapar/platform';
-import type { Compose, RunningBroker } from '../broker.js';
+import { type Compose, type RunningBroker, StartAbortedError } from '../broker.js';
 import type { ServerOptions } from '../config/options.js';
 import { banner, readyFields } from './banner.js';
 import { descriptorWarning } from './descriptors.js';
@@ -19,8 +19,13 @@ export async function runBroker(options: ServerOptions, compose: Compose): Promi
 
   let broker: RunningBroker;
   try {
-    broker = await compose(options, platform);
+    broker = await compose(options, platform, signals.aborted);
   } catch (error) {
+    // What it waited for will not come any more, and that is no failure.
+    if (error instanceof StartAbortedError) {
+      log.info({}, 'stopped');
+      process.exit(0);
+    }
     endFailedStart(error, options);
     return;
   }

@@ -13,6 +13,8 @@ export class StopSignals {
   private readonly log: Log;
   private readonly secondsMax: number;
   private readonly exit: (code: number) => void;
+  /** Is aborted by a signal that comes before there is anything to stop: whoever waits in a start gives up. */
+  private readonly starting = new AbortController();
   private broker: RunningBroker | null = null;
   private first: { readonly signal: NodeJS.Signals; readonly atMs: number } | null = null;
 
@@ -27,6 +29,10 @@ export class StopSignals {
     process.on('SIGINT', () => this.signalled('SIGINT'));
   }
 
+  get aborted(): AbortSignal {
+    return this.starting.signal;
+  }
+
   /** From now on there is something to stop; a signal that came while it was starting counts now. */
   started(broker: RunningBroker): void {
     this.broker = broker;
@@ -37,9 +43,10 @@ export class StopSignals {
     const atMs = performance.now();
     if (this.first === null) {
       this.first = { signal, atMs };
-      if (this.broker === null)
+      if (this.broker === null) {
         this.log.info({ signal }, 'stopping as soon as the start is through; the same signal again ends it at once');
-      else this.stop(this.broker, signal);
+        this.starting.abort();
+      } else this.stop(this.broker, signal);
     } else if (atMs - this.first.atMs > sameSignalMs) {
       this.log.warn({ signal }, 'a second signal: ending at once');
       this.exit(1);
