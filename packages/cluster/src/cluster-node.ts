@@ -180,6 +180,11 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return [...this.relations.values()];
   }
 
+  /** Why a registered peer is not reached; empty when it is, or when nothing is known. */
+  troubleWith(node: string): string {
+    return this.links.troubleWith(node);
+  }
+
   // ---- asked by the residence ------------------------------------------------------------------------------------
 
   home(dataId: string): RemoteHome {

@@ -115,6 +115,11 @@ export class Links {
     for (const node of [...this.openings.keys()]) this.forget(node);
   }
 
+  /** Why a registered peer is not reached, for people; empty when it is, or when nothing is known. */
+  troubleWith(node: string): string {
+    return this.openings.get(node)?.find(({ said }) => said !== '')?.said ?? '';
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.end();
