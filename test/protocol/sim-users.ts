@@ -6,6 +6,7 @@ interface Known extends User {
 
 /** Users with passwords in the clear: hashing is the business of other tests, and slow. */
 export class SimUsers implements Authenticator, UserDirectory {
+  onDeleted: ((name: string) => void) | null = null;
   private readonly users = new Map<string, Known>();
   /** Set to make the next login fail as no login should: with an error that is none of the peer's making. */
   fault: Error | null = null;
@@ -51,7 +52,9 @@ export class SimUsers implements Authenticator, UserDirectory {
   }
 
   async delete(name: string): Promise<boolean> {
-    return this.users.delete(name);
+    const was = this.users.delete(name);
+    if (was) this.onDeleted?.(name);
+    return was;
   }
 
   fieldHash(password: string): string {

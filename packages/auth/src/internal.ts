@@ -32,6 +32,7 @@ type PutUser = Parameters<UserDirectory['put']>[0];
 
 /** The back end `internal`: users kept in metadata, mirrored in memory. */
 export class InternalUsers implements Authenticator, UserDirectory {
+  onDeleted: ((name: string) => void) | null = null;
   private readonly metadata: MetadataStore;
   private readonly random: Random;
   private readonly log: Log;
@@ -167,8 +168,9 @@ export class InternalUsers implements Authenticator, UserDirectory {
     for (const { key, value } of events) {
       const name = metadataKeyParts(key)[1] ?? '';
       this.logins.forget(name);
-      if (value === undefined) this.users.delete(name);
-      else this.keep(key, value);
+      if (value === undefined) {
+        if (this.users.delete(name)) this.onDeleted?.(name);
+      } else this.keep(key, value);
     }
   }
 

@@ -14,6 +14,7 @@ export * from './membership/etcd-health.js';
 export * from './membership/import-embedded.js';
 export * from './membership/join-refused.js';
 export * from './membership/joining.js';
+export * from './membership/known-incarnations.js';
 export * from './membership/members.js';
 export * from './membership/membership.js';
 export * from './membership/metadata-copy.js';

@@ -110,6 +110,12 @@ export class Broker {
     this.topology.onVirtualHostDeleted = ({ name }) => {
       this.closeWhere((each) => each.vhost === name, `vhost '${name}' is deleted`);
     };
+    this.users.onDeleted = (name) => {
+      this.closeWhere(
+        ({ principal }) => principal.user === name && principal.backend === 'internal',
+        `user '${name}' is deleted`,
+      );
+    };
     this.topology.onQueueUnused = (vhost, queue) => {
       this.inBackground(() => removeQueue(this.topology, vhost, queue, { ifUnused: false, ifEmpty: false }));
     };
@@ -220,14 +226,9 @@ export class Broker {
     }
   }
 
-  /** Deletes a user; its connections are closed. False when there was none. */
-  async deleteUser(name: string): Promise<boolean> {
-    if (!(await this.users.delete(name))) return false;
-    this.closeWhere(
-      ({ principal }) => principal.user === name && principal.backend === 'internal',
-      `user '${name}' is deleted`,
-    );
-    return true;
+  /** Deletes a user; its connections are closed, on every node. False when there was none. */
+  deleteUser(name: string): Promise<boolean> {
+    return this.users.delete(name);
   }
 
   /** Closes the connections that `which` names. Returns how many. */

@@ -259,6 +259,8 @@ export interface UserDirectory {
   }): Promise<void>;
   /** False when there was none. */
   delete(name: string): Promise<boolean>;
+  /** Called when a user was deleted, on whichever node. Set by the broker. */
+  onDeleted: ((name: string) => void) | null;
   /** Salted hash in the field's own form (base64 of 4 bytes of salt and sha256), for `/api/auth/hash_password`. */
   fieldHash(password: string): string;
 }

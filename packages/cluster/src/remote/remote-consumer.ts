@@ -37,8 +37,8 @@ export class RemoteConsumer implements Consumer, WindowMember {
   readonly window: Window | null;
   /** Granted, and not used by what arrived. */
   credit = 0;
-  /** Of it, what the home was not told yet. */
-  creditToSend = 0;
+  /** Of it, what the home was told and has not used. */
+  private told = 0;
   passedToSend = 0;
   isDirty = false;
   stopped = false;
@@ -75,7 +75,6 @@ export class RemoteConsumer implements Consumer, WindowMember {
 
   grant(credit: number): void {
     this.credit += credit;
-    this.creditToSend += credit;
     this.queue.host.touch(this);
   }
 
@@ -115,6 +114,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
   /** Passes on what waits, as far as it may. */
   wake(): void {
     while (this.waiting.length > 0 && this.mayPass()) this.pass(this.waiting.shift()!);
+    if (this.window !== null) this.queue.host.touch(this);
   }
 
   private mayPass(): boolean {
@@ -134,6 +134,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
       return;
     }
     this.credit--;
+    this.told--;
     if (this.waiting.length === 0 && this.mayPass()) {
       this.pass({ position, redelivered, message });
       return;
@@ -167,6 +168,30 @@ export class RemoteConsumer implements Consumer, WindowMember {
     if (next === null) this.lastHeld = previous;
     else next.previous = previous;
     delivery.previous = delivery.next = null;
+  }
+
+  /** How much more credit its home is to be told; called at the end of a turn. What the window has no room for would wait here, where nobody else gets it. */
+  takeCreditDue(): number {
+    const { window } = this;
+    let target = this.credit;
+    if (window !== null && window.limitCount !== Number.POSITIVE_INFINITY) {
+      const room = Math.max(0, window.room - this.waiting.length);
+      if (room < target) {
+        target = room;
+        window.waitFor(this);
+      }
+    }
+    if (!(target > this.told)) return 0;
+    const due = target - this.told;
+    this.told = target;
+    return due;
+  }
+
+  /** The home is told anew. */
+  creditAnew(): number {
+    this.told = 0;
+    this.takeCreditDue();
+    return this.told;
   }
 
   /** What this node has of the queue's messages, for a home that may not know what arrived. */

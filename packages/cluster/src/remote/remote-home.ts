@@ -189,10 +189,11 @@ export class RemoteHome {
   }
 
   private writeAttach(out: Outgoing, consumer: RemoteConsumer, request: number): void {
-    const { queue, spec, credit, isHolder, stopped } = consumer;
+    const { queue, spec, isHolder, stopped } = consumer;
+    const credit = consumer.creditAnew();
     const { window: _, ...told } = spec;
     const revision = this.revisionOf(queue);
-    consumer.creditToSend = consumer.passedToSend = 0;
+    consumer.passedToSend = 0;
     out.begin(FRAME_ATTACH);
     out.need(revision);
     out.json({
@@ -244,12 +245,13 @@ export class RemoteHome {
     for (const consumer of dirty) {
       consumer.isDirty = false;
       if (consumer.stopped) continue;
-      const { creditToSend, passedToSend } = consumer;
-      consumer.creditToSend = consumer.passedToSend = 0;
-      if (creditToSend > 0) {
+      const { passedToSend } = consumer;
+      consumer.passedToSend = 0;
+      const credit = consumer.takeCreditDue();
+      if (credit > 0) {
         out.begin(FRAME_CREDIT);
         out.varint(consumer.id);
-        out.varint(Number.isFinite(creditToSend) ? creditToSend + 1 : 0);
+        out.varint(Number.isFinite(credit) ? credit + 1 : 0);
       }
       if (passedToSend > 0) {
         out.begin(FRAME_PASSED);

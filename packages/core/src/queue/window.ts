@@ -26,6 +26,11 @@ export class Window {
     return this.held < this.limit;
   }
 
+  /** What may be taken before it is full. */
+  get room(): number {
+    return Math.max(0, this.limit - this.held);
+  }
+
   get limitCount(): number {
     return this.limit;
   }
