@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { Amqp091Door, amqp091Dialect, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
 import { Broker, Memory, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
-import { createManagement, type Management } from '@chapar/management';
+import { createManagement, HttpPorts, type ManagementOptions } from '@chapar/management';
 import type { Endpoint, NodePlatform } from '@chapar/platform';
-import { openStore } from '@chapar/store';
 import type { RunningBroker, StopReason } from './broker.js';
 import { tokenFileName } from './cli/endpoint.js';
+import type { ClusterFace } from './cluster/cluster-face.js';
 import { formatAddress } from './config/address.js';
 import type { ServerOptions } from './config/options.js';
+import { type Ground, openGround } from './ground.js';
 import { Listeners, tlsFilesFor } from './listener.js';
 import { readDefaultPassword } from './start/default-password.js';
 import { version } from './version.js';
@@ -22,93 +23,136 @@ const unsentBytesMax = 512 * 1024;
 /** Of the time that a stop may take, what clients get for their goodbyes; the rest is for the last sync. */
 const goodbyeShare = 0.8;
 
-/** Builds one node: store, users, core, doors; listens when all of it can serve. */
-export async function compose(options: ServerOptions, platform: NodePlatform): Promise<RunningBroker> {
-  const { dataDir } = options.node;
-  const { syncEveryMs, reserve } = options.store;
-  const store = await openStore({ platform, dataDir, wal: { syncEveryMs, reserveBytes: reserve } });
-  const durability = durabilityText(syncEveryMs);
+/** Builds one node: store, cluster, users, core, doors; listens when all of it can serve. */
+export async function compose(
+  options: ServerOptions,
+  platform: NodePlatform,
+  aborted: AbortSignal = new AbortController().signal,
+): Promise<RunningBroker> {
+  const ports = new HttpPorts(platform.clock);
+  const listeners = new Listeners(options, platform);
   try {
-    const { metadata, logs } = store;
-    await ensureDefaultUser(metadata, platform.random, {
-      name: options.auth.defaultUser,
-      readPassword: () => readDefaultPassword(options),
-    });
-    const users = await openUsers(options, platform, metadata);
-    const broker = new Broker({
-      platform,
-      metadata,
-      logs,
-      users,
-      authenticator: users,
-      authorizer: null,
-      identity: {
-        node: options.node.name,
-        clusterName: options.node.clusterName,
-        product: 'Chapar',
-        productVersion: options.node.productVersion,
-        version,
-      },
-      limits: nodeLimits(options),
-      memory: new Memory(options.store.windowBytes, options.store.memoryBytes),
-      resources: resourceLimits(options),
-    });
-    // What is found in the logs may be due at once, and has to be read for it.
-    broker.dialects.add(amqp091Dialect);
-    await broker.open();
-    await broker.resources.start();
-    const amqp = new Amqp091Door(broker, {
-      certificateLogin: options.auth.sslCertLoginFrom,
-      recognise: recogniseProtocol,
-    });
-    const listeners = new Listeners(options, platform);
-    const token = platform.random.bytes(32).toString('base64url');
-    let isReady = false;
-    const management = await createManagement(broker, {
-      token,
-      form: amqp091Form,
-      durability,
-      isReady: () => isReady,
-      listeners: () => listeners.addresses,
-      membership: null,
-    });
-    const shutDown = async (): Promise<void> => {
-      broker.resources.stop();
-      await management.close();
+    await openManagement(ports, listeners, options);
+    const waitsFor = (what: string) => {
+      ports.waitingFor = what;
     };
+    const ground = await openGround(options, platform, { aborted, waitsFor });
     try {
-      await openManagement(management, listeners, options);
-      await writeToken(listeners, options, platform, token);
-      await listeners.open({ amqp: (wire) => amqp.accept(wire), amqps: (wire) => amqp.accept(wire) });
+      return await composeOn(ground, { options, platform, ports, listeners });
     } catch (error) {
-      await shutDown();
+      await ground.cluster?.close();
+      await ground.close();
       throw error;
     }
-    isReady = true;
-    const stop = async (reason: StopReason): Promise<void> => {
-      isReady = false;
-      await listeners.close();
-      await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000 * goodbyeShare);
-      try {
-        await broker.close();
-      } finally {
-        // A disk that failed has nothing left to sync, but ports and directory are given back all the same.
-        await shutDown();
-        await store.close();
-      }
-    };
-    let stopped: Promise<void> | null = null;
-    return {
-      listeners: listeners.endpoints,
-      dataDir,
-      durability,
-      version,
-      stop: (reason) => (stopped ??= stop(reason)),
-    };
   } catch (error) {
-    await store.close();
+    await ports.close();
     throw error;
   }
+}
+
+interface Parts {
+  readonly options: ServerOptions;
+  readonly platform: NodePlatform;
+  readonly ports: HttpPorts;
+  readonly listeners: Listeners;
+}
+
+async function composeOn(ground: Ground, { options, platform, ports, listeners }: Parts): Promise<RunningBroker> {
+  const { cluster, peer } = ground;
+  if (peer !== null) listeners.add('peer', peer);
+  const durability = durabilityText(options.store.syncEveryMs);
+  const broker = await openBroker(ground, options, platform);
+  const amqp = new Amqp091Door(broker, {
+    certificateLogin: options.auth.sslCertLoginFrom,
+    recognise: recogniseProtocol,
+  });
+  const token = platform.random.bytes(32).toString('base64url');
+  const face = cluster === null ? null : await clusterFace(ground, options, platform);
+  let isReady = false;
+  const managementOptions: ManagementOptions = {
+    token,
+    form: amqp091Form,
+    durability,
+    isReady: () => isReady,
+    listeners: () => listeners.addresses,
+    membership: face,
+  };
+  const management = await createManagement(broker, managementOptions, ports);
+  const shutDown = async (): Promise<void> => {
+    broker.resources.stop();
+    face?.close();
+    await management.close();
+  };
+  try {
+    await cluster?.begin();
+    await writeToken(listeners, options, platform, token);
+    await listeners.open({ amqp: (wire) => amqp.accept(wire), amqps: (wire) => amqp.accept(wire) });
+  } catch (error) {
+    await shutDown();
+    throw error;
+  }
+  isReady = true;
+  const stop = async (reason: StopReason): Promise<void> => {
+    isReady = false;
+    await listeners.close();
+    await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000 * goodbyeShare);
+    // The others hear at once that this node is gone; what they still have under way to it was not confirmed.
+    await cluster?.close();
+    try {
+      await broker.close();
+    } finally {
+      // A disk that failed has nothing left to sync, but ports and directory are given back all the same.
+      await shutDown();
+      await ground.close();
+    }
+  };
+  let stopped: Promise<void> | null = null;
+  return {
+    listeners: listeners.endpoints,
+    dataDir: options.node.dataDir,
+    durability,
+    version,
+    stop: (reason) => (stopped ??= stop(reason)),
+  };
+}
+
+async function openBroker(ground: Ground, options: ServerOptions, platform: NodePlatform): Promise<Broker> {
+  const { metadata, logs, cluster } = ground;
+  await ensureDefaultUser(metadata, platform.random, {
+    name: options.auth.defaultUser,
+    readPassword: () => readDefaultPassword(options),
+  });
+  const users = await openUsers(options, platform, metadata);
+  const broker = new Broker({
+    platform,
+    metadata,
+    logs,
+    users,
+    authenticator: users,
+    authorizer: null,
+    identity: {
+      node: options.node.name,
+      clusterName: options.node.clusterName,
+      product: 'Chapar',
+      productVersion: options.node.productVersion,
+      version,
+    },
+    limits: nodeLimits(options),
+    memory: new Memory(options.store.windowBytes, options.store.memoryBytes),
+    resources: resourceLimits(options),
+    residence: cluster?.residence ?? null,
+  });
+  // What is found in the logs may be due at once, and has to be read for it.
+  broker.dialects.add(amqp091Dialect);
+  cluster?.attach(broker);
+  await broker.open();
+  await broker.resources.start();
+  return broker;
+}
+
+async function clusterFace({ cluster }: Ground, options: ServerOptions, { clock }: NodePlatform): Promise<ClusterFace> {
+  const { ClusterFace } = await import('./cluster/cluster-face.js');
+  return new ClusterFace(cluster!, clock, options.membership!.etcd);
 }
 
 function durabilityText(syncEveryMs: number): string {
@@ -117,14 +161,13 @@ function durabilityText(syncEveryMs: number): string {
 }
 
 /** The HTTP ports, which are not wires: they are opened by the door and listed with the others. */
-async function openManagement(management: Management, listeners: Listeners, options: ServerOptions): Promise<void> {
+async function openManagement(ports: HttpPorts, listeners: Listeners, options: ServerOptions): Promise<void> {
   for (const protocol of ['management', 'management-tls'] as const) {
     const address = options.listeners[protocol];
     if (address === undefined) continue;
-    listeners.add(protocol, await management.listen(address.host, address.port, tlsFilesFor(protocol, options)));
+    listeners.add(protocol, await ports.listen(address.host, address.port, tlsFilesFor(protocol, options)));
   }
 }
-
 /** Lets the command line of this machine's administrator in: who may read the data directory may rule the broker. */
 async function writeToken(
   listeners: Listeners,

@@ -58,6 +58,8 @@ function statusHere(broker: Broker, options: ManagementOptions, { revision, etcd
   const { endpoints, isReachable, silentMs, registration } = etcd;
   return {
     ready: options.isReady(),
+    // Each knows best itself since when it is registered.
+    since: members.find(({ isHere }) => isHere)?.sinceMs ?? null,
     revision,
     alarms: alarmsJson(broker),
     links,

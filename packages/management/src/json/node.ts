@@ -36,11 +36,11 @@ export function listenersJson(broker: Broker, options: ManagementOptions): JsonV
   return rows.sort((a, b) => compareTexts(a.protocol, b.protocol) || a.port - b.port);
 }
 
-/** What is on, as the field's health checks list it, with why and since when beside it. */
+/** What is on, as the field's health checks list it, with why and since when beside it. Those of other nodes (`memory@node`) are theirs to tell. */
 export function alarmsJson({ alarms, identity, platform }: Broker): Row[] {
   return alarms
     .list()
-    .filter(({ isTold }) => isTold)
+    .filter(({ isTold, source }) => isTold && !source.includes('@'))
     .map(({ source, reason, sinceMs }) => ({
       resource: source,
       node: identity.node,
