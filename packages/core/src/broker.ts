@@ -138,7 +138,9 @@ export class Broker {
     const recovered = await this.logs.recover();
     this.turn.startNotBefore(this.logs.lastStampMs);
     const { entries } = await this.metadata.load('vhosts/');
-    if (entries.length === 0) await this.putVirtualHost('/', defaultVirtualHost);
+    // Its administrator may be there already, with permissions.
+    if (entries.length === 0)
+      await this.metadata.change([], [{ key: vhostKey('/'), value: { ...defaultVirtualHost } }]);
     await this.permissions.open();
     await this.records.open();
     this.policies.follow(this.records);
