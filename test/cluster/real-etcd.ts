@@ -17,34 +17,46 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** One etcd process on loopback with its own data directory, alone or as a member of a cluster. */
+/** Where it listens, and a command that runs it there. */
+export interface EtcdPlace {
+  readonly host: string;
+  readonly wrapper: readonly string[];
+}
+
+const onLoopback: EtcdPlace = { host: '127.0.0.1', wrapper: [] };
+
+/** One etcd process with its own data directory, on the loopback or elsewhere, alone or as a member of a cluster. */
 export class RealEtcd {
   readonly clientPort: number;
   readonly peerPort: number;
   readonly name: string;
   private readonly directory = mkdtempSync(path.join(tmpdir(), 'chapar-etcd-'));
   private readonly options: readonly string[];
+  private readonly place: EtcdPlace;
   private process: ChildProcess | null = null;
   private errors = '';
 
-  constructor(name: string, clientPort: number, peerPort: number, options: readonly string[]) {
+  constructor(name: string, clientPort: number, peerPort: number, options: readonly string[], place = onLoopback) {
     this.name = name;
     this.clientPort = clientPort;
     this.peerPort = peerPort;
     this.options = options;
+    this.place = place;
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.clientPort}`;
+    return `http://${this.place.host}:${this.clientPort}`;
   }
 
   start(): void {
-    const { clientPort, peerPort, name } = this;
-    const client = `http://127.0.0.1:${clientPort}`;
-    const peer = `http://127.0.0.1:${peerPort}`;
+    const { peerPort, name } = this;
+    const client = this.endpoint;
+    const peer = `http://${this.place.host}:${peerPort}`;
+    const [program, ...before] = [...this.place.wrapper, 'etcd'];
     this.process = spawn(
-      'etcd',
+      program!,
       [
+        ...before,
         ...['--name', name, '--data-dir', path.join(this.directory, 'data'), '--logger', 'zap', '--log-level', 'error'],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],

@@ -10,6 +10,8 @@ export interface BrokerProcessOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** A command that runs the one behind it, such as `unshare -m`; it must end by exec, so that signals reach the broker. */
   readonly wrapper?: readonly string[];
+  /** Where it listens for AMQP: a free port of the loopback unless told otherwise. */
+  readonly amqp?: string;
   /** More options for `chapar start`. */
   readonly options?: readonly string[];
 }
@@ -20,7 +22,7 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** One life of a real broker on a data directory that outlives it, listening for AMQP on a free port of the loopback. */
+/** One life of a real broker on a data directory that outlives it. */
 export class BrokerProcess {
   /** What it logged, and what it printed beside its log as `msg`. */
   readonly lines: LogLine[] = [];
@@ -29,8 +31,8 @@ export class BrokerProcess {
   private address: string | null = null;
   private wake: () => void = () => {};
 
-  constructor({ dataDir, environment = {}, wrapper = [], options = [] }: BrokerProcessOptions) {
-    const start = [main, 'start', '--data-dir', dataDir, '--listen', 'amqp=127.0.0.1:0', ...options];
+  constructor({ dataDir, environment = {}, wrapper = [], amqp = '127.0.0.1:0', options = [] }: BrokerProcessOptions) {
+    const start = [main, 'start', '--data-dir', dataDir, '--listen', `amqp=${amqp}`, ...options];
     const [program, ...args] = [...wrapper, process.execPath, ...start];
     const env = { ...process.env, CHAPAR_LOG__FORMAT: 'json', ...environment };
     this.child = spawn(program!, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -61,6 +63,11 @@ export class BrokerProcess {
     return `amqp://guest:guest@${this.address}`;
   }
 
+  /** Also while it does not run any more. */
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   get isRunning(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
@@ -74,6 +81,15 @@ export class BrokerProcess {
     const find = () => this.lines.find(({ msg }) => msg.includes(text));
     await this.until(`the log says "${text}"`, () => find() !== undefined);
     return find()!;
+  }
+
+  /** Stands still, with its sockets open, until `resume`. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
   }
 
   /** SIGKILL, to this process and nobody else, and its end. */
