@@ -102,6 +102,8 @@ class Judge {
       if (message.isReturned) this.fault('returned twice', entry, 'was returned twice');
       message.isReturned = true;
       this.counts.returned++;
+      const { q } = message.published;
+      if (q !== null && !this.isLost(q)) this.fault('returned', entry, `came back, and there is a queue ${q}`);
     } else {
       if (hasFate) this.fault('two fates', entry, `was ${entry.e} after it had been confirmed or nacked`);
       if (entry.e === 'confirmed') message.isConfirmed = true;
@@ -176,8 +178,12 @@ class Judge {
         this.fault('dropped', published, 'could not be routed, was confirmed and not returned');
       return;
     }
-    const isOwed = isConfirmed && !isReturned && !this.terms.lostQueues?.includes(published.q);
+    const isOwed = isConfirmed && !isReturned && !this.isLost(published.q);
     if (isOwed && deliveries === 0) this.fault('lost', published, `was confirmed in ${published.q} and never came`);
+  }
+
+  private isLost(queue: string): boolean {
+    return this.terms.lostQueues?.includes(queue) ?? false;
   }
 
   private fault(kind: string, { p, id, t }: { p: string; id: number; t: number }, text: string): void {
