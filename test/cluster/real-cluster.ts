@@ -9,7 +9,11 @@ export interface RealClusterOptions {
   /** Settings of every node. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly leaseSeconds?: number;
+  /** By which nodes know each other; null: they do not use one. */
   readonly secret?: string | null;
+  /** Settings of the node at this place. */
+  readonly environmentAt?: (place: Place) => Readonly<Record<string, string>>;
+  readonly prefix?: string;
 }
 
 /** A member of etcd, and where it is. */
@@ -44,21 +48,17 @@ export class EtcdNode {
 /** Brokers, an etcd and the ways between them; everything is real but the distances. */
 export class RealCluster {
   readonly landscape: Landscape;
-  readonly nodes: readonly BrokerNode[];
+  /** Those that it began with. */
+  readonly nodes: BrokerNode[] = [];
   readonly members: readonly EtcdNode[];
   readonly leaseSeconds: number;
   /** As given to the nodes, without the prefix. */
   readonly endpoints: string;
   private readonly options: RealClusterOptions;
+  private readonly made: BrokerNode[] = [];
 
-  private constructor(
-    landscape: Landscape,
-    nodes: readonly BrokerNode[],
-    members: readonly EtcdNode[],
-    options: RealClusterOptions,
-  ) {
+  private constructor(landscape: Landscape, members: readonly EtcdNode[], options: RealClusterOptions) {
     this.landscape = landscape;
-    this.nodes = nodes;
     this.members = members;
     this.options = options;
     this.leaseSeconds = options.leaseSeconds ?? defaultLeaseSeconds;
@@ -82,29 +82,32 @@ export class RealCluster {
   static async build(options: RealClusterOptions = {}): Promise<RealCluster> {
     const landscape = await openLandscape();
     const members = await startMembers(landscape, options.etcdMembers ?? 1);
-    const nodes: BrokerNode[] = [];
-    const cluster = new RealCluster(landscape, nodes, members, options);
+    const cluster = new RealCluster(landscape, members, options);
     for (const letter of ['a', 'b', 'c', 'd', 'e'].slice(0, options.nodes ?? 3)) {
-      nodes.push(await cluster.makeNode(`chapar@${letter}`));
+      cluster.nodes.push(await cluster.makeNode(`chapar@${letter}`));
     }
     return cluster;
   }
 
-  /** One more node, at a place of its own unless told otherwise; not started, and not ended by `close`. */
-  async makeNode(name: string, at?: Place, secret = this.options.secret): Promise<BrokerNode> {
-    const place = at ?? (await this.landscape.place(name));
+  /** One more node at a place of its own, not started; `more` wins over the options of all. */
+  async makeNode(name: string, more: Partial<RealClusterOptions> = {}): Promise<BrokerNode> {
+    const place = await this.landscape.place(name);
     const isAlone = this.members.length === 0;
-    return BrokerNode.make({
+    const { prefix = '/chapar', secret = 'a long secret of the tests', ...options } = { ...this.options, ...more };
+    const made = await BrokerNode.make({
       name,
       place,
       isAlone,
-      options: isAlone ? [] : ['--etcd', this.endpoints, '--etcd-prefix', '/chapar'],
+      options: isAlone ? [] : ['--etcd', this.endpoints, '--etcd-prefix', prefix],
       environment: {
         ...(isAlone ? {} : { CHAPAR_CLUSTER__LEASE_SECONDS: String(this.leaseSeconds) }),
-        ...(isAlone || secret === null ? {} : { CHAPAR_CLUSTER__SECRET: secret ?? 'a long secret of the tests' }),
-        ...this.options.environment,
+        ...(isAlone || secret === null ? {} : { CHAPAR_CLUSTER__SECRET: secret }),
+        ...options.environmentAt?.(place),
+        ...options.environment,
       },
     });
+    this.made.push(made);
+    return made;
   }
 
   /** By its letter. */
@@ -121,7 +124,7 @@ export class RealCluster {
 
   /** What all nodes called an error, in words. */
   errors(): string[] {
-    return this.nodes.flatMap(({ name, lines }) =>
+    return this.made.flatMap(({ name, lines }) =>
       lines
         .filter(({ level }) => level === 'error' || level === 'none')
         .map((line) => `${name}: ${JSON.stringify(line)}`),
@@ -130,14 +133,14 @@ export class RealCluster {
 
   /** The last lines of all nodes, for people. */
   said(): string {
-    return this.nodes
+    return this.made
       .flatMap(({ name, lines }) => lines.slice(-25).map((line) => `${name} ${JSON.stringify(line)}`))
       .join('\n');
   }
 
   /** Everything that we started ends, one way or the other, and nothing is left. */
   async close(): Promise<void> {
-    for (const node of this.nodes) await node.dispose();
+    for (const node of this.made) await node.dispose();
     for (const { etcd } of this.members) await etcd.stop();
     await this.landscape.close();
   }
