@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "load/backlog.h"
+#include "load/declare.h"
 #include "load/idle.h"
 #include "load/report.h"
 #include "load/sink.h"
@@ -33,6 +34,12 @@ int main(int argc, char **argv) {
     struct idle_result result;
     idle_run(&options, &result);
     report_idle(&options, &result);
+    return 0;
+  }
+  if (options.declare > 0) {
+    static struct declare_result result;
+    declare_run(&options, &result);
+    report_declare(&options, &result);
     return 0;
   }
   if (options.fills) {

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,16 @@ void die(const char *format, ...) {
   fputc('\n', stderr);
   va_end(arguments);
   exit(1);
+}
+
+void connection_raise_file_limit(int connections) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t needed = (rlim_t)connections + 64;
+  if (limit.rlim_cur < needed) limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < needed) die("%d connections need %llu open files; ulimit -n allows %llu", connections,
+                                   (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
 }
 
 static struct sockaddr_in resolve(const char *host, int port) {

@@ -24,6 +24,9 @@ uint64_t now_ns(void);
 /* Prints "load: ..." and exits with status 1: a benchmark that meets an error has no result. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* Room for so many sockets; dies when this user may not have it. */
+void connection_raise_file_limit(int connections);
+
 /* Starts connecting, from 127.0.0.<source_last> when that is not 0, and queues the protocol header. */
 void connection_start(struct connection *c, const struct options *options, size_t in_capacity, int source_last);
 

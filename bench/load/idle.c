@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -20,16 +19,6 @@ struct idle {
   int started;
   int open;
 };
-
-static void raise_file_limit(int connections) {
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  rlim_t needed = (rlim_t)connections + 64;
-  if (limit.rlim_cur < needed) limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < needed) die("%d connections need %llu open files; ulimit -n allows %llu", connections,
-                                   (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
-}
 
 static void start_next(struct idle *idle) {
   int number = idle->started++;
@@ -90,7 +79,7 @@ static void close_all(struct idle *idle) {
 
 void idle_run(const struct options *options, struct idle_result *result) {
   struct idle idle = {.options = options, .epoll = epoll_create1(EPOLL_CLOEXEC)};
-  raise_file_limit(options->connections_idle);
+  connection_raise_file_limit(options->connections_idle);
   idle.connections = calloc((size_t)options->connections_idle, sizeof *idle.connections);
   struct process_tree tree = process_tree_find(&options->broker);
   *result = (struct idle_result){.connections = options->connections_idle, .before = process_tree_usage(&tree)};

@@ -23,6 +23,11 @@ static const char USAGE[] =
     "  --backlog-only                publish only, no consumers\n"
     "  --backlog N                   publish N messages, hold them --seconds, then consume them; --warmup 0: no trial before\n"
     "  --keep NAME                   with --backlog: the queue is called NAME, and neither consumed nor deleted\n"
+    "  --home-port N --consumer-port N   the nodes at which queues are declared, and consumed from (--port)\n"
+    "  --declare N                   declare N queues, durable ones with --durable, and delete them again\n"
+    "  --connections N               with --declare: over so many connections, each one queue after the other (64)\n"
+    "  --ports N,N,...               with --declare: spread over these nodes (--port)\n"
+    "  --bind                        with --declare: server-named queues, bound and consumed from, each sent a message in the end\n"
     "  --connections-idle N          open N connections, hold them --seconds, print the broker's RSS for each\n"
     "  --broker-pid PID[,PID]        report CPU and memory of these processes and their descendants\n"
     "  --json                        one JSON object on stdout\n"
@@ -61,14 +66,25 @@ static void add_pids(struct process_roots *roots, const char *list) {
   free(copy);
 }
 
+static void add_ports(struct options *options, const char *list) {
+  char *copy = strdup(list);
+  for (char *part = strtok(copy, ","); part; part = strtok(NULL, ",")) {
+    if (options->port_count == PORTS_MAX) fail("too many ports", list);
+    options->ports[options->port_count++] = (int)number("ports", part, 1, 65535);
+  }
+  free(copy);
+}
+
 enum choice {
-  HOST = 256, PORT, USER, PASSWORD, VHOST, SIZE, PRODUCERS, CONSUMERS, QUEUES, EXCHANGE, CONFIRM, PREFETCH, ACK_EVERY,
+  HOST = 256, PORT, HOME_PORT, CONSUMER_PORT, PORTS, DECLARE, CONNECTIONS, BIND, USER, PASSWORD, VHOST, SIZE, PRODUCERS, CONSUMERS, QUEUES, EXCHANGE, CONFIRM, PREFETCH, ACK_EVERY,
   PERSISTENT, DURABLE, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY, BACKLOG, KEEP,
   CONNECTIONS_IDLE, BROKER_PID, JSON, SINK, SINK_RELAY, HELP
 };
 
 static const struct option LONG_OPTIONS[] = {
-    {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
+    {"host", 1, 0, HOST}, {"port", 1, 0, PORT}, {"home-port", 1, 0, HOME_PORT}, {"consumer-port", 1, 0, CONSUMER_PORT},
+    {"ports", 1, 0, PORTS}, {"declare", 1, 0, DECLARE}, {"connections", 1, 0, CONNECTIONS}, {"bind", 0, 0, BIND},
+    {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
     {"vhost", 1, 0, VHOST}, {"size", 1, 0, SIZE}, {"producers", 1, 0, PRODUCERS}, {"consumers", 1, 0, CONSUMERS},
     {"queues", 1, 0, QUEUES}, {"exchange", 1, 0, EXCHANGE}, {"confirm", 1, 0, CONFIRM}, {"prefetch", 1, 0, PREFETCH},
     {"ack-every", 1, 0, ACK_EVERY}, {"persistent", 0, 0, PERSISTENT}, {"durable", 0, 0, DURABLE},
@@ -81,6 +97,12 @@ static void apply(struct options *options, int choice, const char *name, const c
   switch (choice) {
     case HOST: options->host = text; break;
     case PORT: options->port = (int)number(name, text, 1, 65535); break;
+    case HOME_PORT: options->home_port = (int)number(name, text, 1, 65535); break;
+    case CONSUMER_PORT: options->consumer_port = (int)number(name, text, 1, 65535); break;
+    case PORTS: add_ports(options, text); break;
+    case DECLARE: options->declare = (int)number(name, text, 1, 1000000); break;
+    case CONNECTIONS: options->connections = (int)number(name, text, 1, 20000); break;
+    case BIND: options->bind = true; break;
     case USER: options->user = text; break;
     case PASSWORD: options->password = text; break;
     case VHOST: options->vhost = text; break;
@@ -115,6 +137,11 @@ static void apply(struct options *options, int choice, const char *name, const c
 }
 
 static void settle(struct options *options) {
+  if (options->home_port == 0) options->home_port = options->port;
+  if (options->consumer_port == 0) options->consumer_port = options->port;
+  if (options->port_count == 0) options->ports[options->port_count++] = options->port;
+  if (options->bind && options->declare == 0) fail("nothing to bind", "--bind needs --declare");
+  if (options->connections > options->declare && options->declare > 0) options->connections = options->declare;
   if (options->backlog_only) options->consumers = 0;
   if (options->exchange == EXCHANGE_UNBOUND) options->queues = options->consumers = 0;
   else if (options->queues == 0) fail("no queue", "--queues 0 needs --exchange unbound");
@@ -131,7 +158,7 @@ static void settle(struct options *options) {
 struct options options_parse(int argc, char **argv) {
   struct options options = {
       .host = "127.0.0.1", .port = 5672, .user = "guest", .password = "guest", .vhost = "/", .size_bytes = 16,
-      .producers = 1, .consumers = 1, .queues = 1, .ack_every = 1, .seconds = 5, .warmup_seconds = 1};
+      .producers = 1, .consumers = 1, .queues = 1, .ack_every = 1, .connections = 64, .seconds = 5, .warmup_seconds = 1};
   for (int option, index = 0; (option = getopt_long(argc, argv, "", LONG_OPTIONS, &index)) != -1;)
     apply(&options, option, option == '?' ? "" : LONG_OPTIONS[index].name, optarg);
   if (optind < argc) fail("unknown argument", argv[optind]);

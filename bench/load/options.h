@@ -7,11 +7,15 @@
 
 #include "process.h"
 
+enum { PORTS_MAX = 16 };
+
 enum exchange_kind { EXCHANGE_DEFAULT, EXCHANGE_DIRECT, EXCHANGE_TOPIC, EXCHANGE_FANOUT, EXCHANGE_UNBOUND };
 
 struct options {
   const char *host;
   int port;
+  int home_port;          /* where exchange and queues are declared; 0 = port */
+  int consumer_port;      /* where consumers connect; 0 = port */
   const char *user;
   const char *password;
   const char *vhost;
@@ -34,6 +38,11 @@ struct options {
   uint64_t backlog;       /* so many messages pile up, and go out again */
   const char *keep;       /* the queue's name when it outlives the run */
   int connections_idle;
+  int declare;            /* so many queues are declared, and nothing else */
+  int connections;        /* that declare them */
+  int ports[PORTS_MAX];   /* over which these are spread */
+  int port_count;
+  bool bind;              /* the queues are server-named, exclusive, bound and consumed from */
   struct process_roots broker;
   bool json;
   int sink_port; /* 0 = we are the client */

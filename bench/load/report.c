@@ -148,3 +148,21 @@ void report_backlog(const struct options *options, const struct backlog_result *
   if (result->gaps + result->reordered > 0)
     printf("WRONG           sequence gaps %" PRIu64 ", out of order %" PRIu64 "\n", result->gaps, result->reordered);
 }
+
+void report_declare(const struct options *options, const struct declare_result *result) {
+  double cpu_seconds = result->after.cpu_seconds - result->before.cpu_seconds;
+  if (options->json) {
+    printf("{\"queues\":%d,\"connections\":%d,\"openSeconds\":%.3f,\"declareSeconds\":%.3f,\"declaredPerSecond\":%.1f",
+           result->queues, options->connections, result->open_seconds, result->seconds,
+           rate((uint64_t)result->queues, result->seconds));
+    if (options->bind) printf(",\"reachedSeconds\":%.3f", result->reached_seconds);
+    json_latency("latencyNs", &result->latency);
+    printf(",\"cpuSeconds\":%.3f,\"peakRssBytes\":%" PRIu64 "}\n", cpu_seconds, result->after.peak_bytes);
+    return;
+  }
+  printf("declared        %d queues over %d connections in %.2f s (%.0f a second), connected in %.2f s\n", result->queues,
+         options->connections, result->seconds, rate((uint64_t)result->queues, result->seconds), result->open_seconds);
+  text_latency("each", &result->latency);
+  if (options->bind) printf("reached         all of them in %.2f s\n", result->reached_seconds);
+  if (options->broker.count > 0) printf("broker          %.2f CPU s\n", cpu_seconds);
+}

@@ -17,6 +17,8 @@ static const double CONFIRM_SECONDS = 10, CLOSE_SECONDS = 20, DRAIN_SECONDS = 10
 
 struct traffic {
   const struct options *options;
+  struct options at_home;      /* the same, for who declares */
+  struct options at_consumers; /* and for who consumes */
   struct topology topology;
   struct publisher *publishers;
   struct consumer *consumers;
@@ -49,7 +51,7 @@ static void open_publisher(struct traffic *t, int i) {
 
 static void open_consumer(struct traffic *t, int i) {
   int queues = t->topology.queue_count;
-  consumer_open(&t->consumers[i], t->options, t->topology.queues[i % queues], t->options->consumers <= queues);
+  consumer_open(&t->consumers[i], &t->at_consumers, t->topology.queues[i % queues], t->options->consumers <= queues);
   t->consumers[i].latency = &t->result->latency;
 }
 
@@ -70,7 +72,10 @@ static void watch(struct traffic *t, int operation, int number) {
 
 static void open_all(struct traffic *t) {
   const struct options *options = t->options;
-  topology_declare(&t->topology, options);
+  t->at_home = t->at_consumers = *options;
+  t->at_home.port = options->home_port;
+  t->at_consumers.port = options->consumer_port;
+  topology_declare(&t->topology, &t->at_home);
   t->publishers = calloc((size_t)options->producers + 1, sizeof *t->publishers);
   t->consumers = calloc((size_t)options->consumers + 1, sizeof *t->consumers);
   t->epoll = epoll_create1(EPOLL_CLOEXEC);
