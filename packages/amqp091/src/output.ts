@@ -6,6 +6,14 @@ const slabBytes = 64 * 1024;
 const spareMax = 64;
 const spare: Buffer[] = [];
 
+/**
+ * Thousands of connections may answer in one turn, each with a frame of thirty bytes: they take slabs of this size, of which many more are
+ * kept. Bytes.
+ */
+const smallSlabBytes = 2 * 1024;
+const spareSmallMax = 2048;
+const spareSmall: Buffer[] = [];
+
 const spareless = Buffer.alloc(0);
 const noPieces: Buffer[] = [];
 
@@ -29,6 +37,8 @@ export class Output implements Flushable {
   private pieces: Buffer[] = noPieces;
   private piecesBytes = 0;
   private dirty = false;
+  /** What was handed over last would have fitted into a small slab; so will the next, it is assumed. */
+  private isSmall = true;
   /** Slabs whose last piece is on its way; given back as the wire reports them written. */
   private inFlight: (Buffer | null)[] = [];
   /** Slabs that the pieces gathered since the last flush lie in. */
@@ -57,7 +67,7 @@ export class Output implements Flushable {
     if (this.at + bytes <= this.slab.length) return;
     this.cut();
     if (this.slab !== spareless) this.retire();
-    this.slab = bytes > slabBytes ? Buffer.allocUnsafeSlow(bytes) : (spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes));
+    this.slab = this.take(bytes);
     this.at = this.from = 0;
   }
 
@@ -90,6 +100,7 @@ export class Output implements Flushable {
     this.cut();
     const pieces = this.pieces;
     if (pieces.length === 0) return;
+    this.isSmall = this.piecesBytes <= smallSlabBytes;
     this.pieces = [];
     this.piecesBytes = 0;
     if (this.slab !== spareless) this.retire();
@@ -100,6 +111,13 @@ export class Output implements Flushable {
     this.inFlight.push(...done, null);
     if (pieces.length === 1) this.wire.write(pieces[0]!, this.written);
     else this.wire.writev(pieces, this.written);
+  }
+
+  private take(bytes: number): Buffer {
+    if (bytes > slabBytes) return Buffer.allocUnsafeSlow(bytes);
+    if (this.isSmall && this.pieces.length === 0 && bytes <= smallSlabBytes)
+      return spareSmall.pop() ?? Buffer.allocUnsafeSlow(smallSlabBytes);
+    return spare.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
   }
 
   private retire(): void {
@@ -122,6 +140,7 @@ export class Output implements Flushable {
   private giveBack(): void {
     for (let slab = this.inFlight.shift(); slab !== null && slab !== undefined; slab = this.inFlight.shift()) {
       if (slab.length === slabBytes && spare.length < spareMax) spare.push(slab);
+      else if (slab.length === smallSlabBytes && spareSmall.length < spareSmallMax) spareSmall.push(slab);
     }
   }
 }
