@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([a, b, c].map((node) => node.close())));
 
-const queueOf = (node: Fixture, name: string) => node.broker.topology.vhosts.get('/')!.queues.get(name)!;
+const queueOf = (node: Fixture, name: string) => node.broker.topology.vhosts.get('/')!.localQueue(name)!;
 const namesOf = (rows: { name: string }[]) => rows.map(({ name }) => name);
 
 /** A queue of one node as another sees it: everything but what it does. */

@@ -31,7 +31,7 @@ function directory(users: readonly User[]): UserDirectory {
     put: never,
     delete: never,
     fieldHash: () => '',
-  onDeleted: null,
+    onDeleted: null,
   };
 }
 
