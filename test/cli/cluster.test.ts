@@ -11,7 +11,14 @@ afterEach(async () => {
   await api.close();
 });
 
-const etcd = { endpoints: ['http://etcd:2379'], reachable: true, silent_ms: 100, registration: 'held' };
+const etcd = {
+  endpoints: ['http://etcd:2379'],
+  reachable: true,
+  since: 1_700_000_000_000,
+  trouble: null,
+  alarms: [] as string[],
+  registration: 'held',
+};
 const since = 1_700_000_000_000;
 const healthy = {
   name: 'test',
@@ -70,14 +77,14 @@ describe('cluster status', () => {
   test('says in words what is not', async () => {
     const alarm = { resource: 'memory', reason: 'memory is short', age: 65 };
     const links = [{ to: 'chapar@b', up: false, since: since + 590_000, reason: 'connection refused' }];
-    const away = { ...etcd, reachable: false, silent_ms: 7000 };
+    const away = { ...etcd, reachable: false, since: since + 593_000, trouble: 'no answer' };
     const gone = { name: 'chapar@c', data_id: 'd-c', running: false, since: since + 300_000, queues: 2 };
     const nodes = [{ ...nodeA, alarms: [alarm], links, etcd: away }, { ...nodeB, answered: false }, gone];
     api.answers['GET /api/cluster'] = { body: { ...healthy, nodes } };
     const { out } = await api.chapar('cluster', 'status');
     for (const part of [
       '! chapar@a has not reached chapar@b for 10 s: connection refused',
-      '! chapar@a has heard nothing of etcd for 7 s (http://etcd:2379)',
+      '! chapar@a has not reached etcd for 7 s (http://etcd:2379): no answer',
       '! chapar@a: memory for 65 s: memory is short; publishers wait',
       '! chapar@b is registered in etcd but does not answer the node that was asked',
       '! chapar@c is gone (data id d-c): 2 queues come back with it; if it never returns: chapar forget d-c',

@@ -32,7 +32,11 @@ export class FakeMembership implements Membership {
   readonly etcd = {
     endpoints: ['http://127.0.0.1:2379'],
     isReachable: true,
-    silentMs: 12.3,
+    sinceMs: 1_700_000_000_000,
+    trouble: null,
+    alarms: [],
+    version: '3.5.0',
+    databaseBytes: 20_480,
     registration: 'held' as const,
   };
   readonly lost: { vhost: string; name: string }[] = [];

@@ -22,8 +22,11 @@ export interface RunningBroker {
 /** Somebody asked the node to stop while its start waited for something. */
 export class StartAbortedError extends Error {}
 
+/** The node may not be what it was told to be; the text says why, and the way out. */
+export class StartRefusedError extends Error {}
+
 /**
  * Builds everything and listens; resolves when the node can serve. Throws the world's errors (EADDRINUSE, EACCES, DirectoryLockedError,
- * JoinRefusedError, ...), and StartAbortedError soon after `aborted`.
+ * StartRefusedError, ...), and StartAbortedError soon after `aborted`.
  */
 export type Compose = (options: ServerOptions, platform: NodePlatform, aborted: AbortSignal) => Promise<RunningBroker>;

@@ -61,8 +61,10 @@ function checks(options: ManagementOptions, peers: Peers, reach: Reach, fine: ()
     check('ready-to-serve-clients', 'As `/health/ready`', ready),
     check('metadata-store/initialized', 'Metadata is read before the API answers', fine),
     check('node-is-quorum-critical', 'No queue needs this node for a majority', () => notCritical(peers)),
-    check('etcd', 'etcd answers and this node is registered, else 503; 200 for a node that is alone', () =>
-      etcd(peers),
+    check(
+      'etcd',
+      'etcd answers, has no alarm, and this node is registered, else 503; 200 for a node that is alone',
+      () => etcd(peers),
     ),
     check('cluster-links', 'This node reaches all that are registered, else 503 with whom it does not', () =>
       links(reach),
@@ -101,12 +103,12 @@ function notCritical({ view }: Peers): Reply {
 
 function etcd({ view }: Peers): Reply {
   if (view === null) return ok({ status: 'ok', reason: 'this node is alone and needs none' });
-  const { endpoints, isReachable, silentMs, registration } = view.etcd;
-  if (isReachable && registration === 'held') return ok({ status: 'ok' });
-  const reason = isReachable
-    ? 'this node is not registered in etcd'
-    : `etcd has not answered for ${Math.round(silentMs / 1000)} s`;
-  return failed({ reason, endpoints: [...endpoints], registration });
+  const { endpoints, isReachable, trouble, alarms, registration } = view.etcd;
+  const isFine = isReachable && trouble === null && alarms.length === 0 && registration === 'held';
+  if (isFine) return ok({ status: 'ok' });
+  const reason =
+    trouble ?? (alarms.length > 0 ? `etcd has raised ${alarms.join(', ')}` : 'this node is not registered');
+  return failed({ reason, endpoints: [...endpoints], alarms: [...alarms], registration });
 }
 
 function links(reach: Reach): Reply {

@@ -27,9 +27,16 @@ export interface ClusterView {
 
 export interface EtcdView {
   readonly endpoints: readonly string[];
+  /** It answers, with a majority behind it. */
   readonly isReachable: boolean;
-  /** Milliseconds since something was last heard of it. */
-  readonly silentMs: number;
+  /** Since when that is so or not, milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** Why it cannot be used: why it is not reached, or why what answers is not obeyed; null when it can. */
+  readonly trouble: string | null;
+  /** Its own alarms: `NOSPACE` and the like. */
+  readonly alarms: readonly string[];
+  readonly version: string | null;
+  readonly databaseBytes: number | null;
   /** Whether this node's registration is held for sure, may have ended unnoticed, or is not there. */
   readonly registration: 'held' | 'unsure' | 'none';
 }

@@ -2,7 +2,7 @@ import type { Broker, JsonValue } from '@chapar/core';
 import type { Row } from '../json/counters.js';
 import { alarmsJson } from '../json/node.js';
 import type { ManagementOptions } from '../options.js';
-import type { ClusterView, MemberView } from './membership.js';
+import type { ClusterView, EtcdView, MemberView } from './membership.js';
 import type { Peers } from './peers.js';
 
 const kind = 'status';
@@ -55,7 +55,6 @@ function statusHere(broker: Broker, options: ManagementOptions, { revision, etcd
     const { isUp, sinceMs, reason } = link;
     links.push({ to: name, up: isUp, since: sinceMs, ...(isUp ? {} : { reason }) });
   }
-  const { endpoints, isReachable, silentMs, registration } = etcd;
   return {
     ready: options.isReady(),
     // Each knows best itself since when it is registered.
@@ -63,7 +62,21 @@ function statusHere(broker: Broker, options: ManagementOptions, { revision, etcd
     revision,
     alarms: alarmsJson(broker),
     links,
-    etcd: { endpoints: [...endpoints], reachable: isReachable, silent_ms: Math.round(silentMs), registration },
+    etcd: etcdJson(etcd),
+  };
+}
+
+function etcdJson(etcd: EtcdView): Row {
+  const { endpoints, isReachable, sinceMs, trouble, alarms, version, databaseBytes, registration } = etcd;
+  return {
+    endpoints: [...endpoints],
+    reachable: isReachable,
+    since: sinceMs,
+    trouble,
+    alarms: [...alarms],
+    version,
+    database_bytes: databaseBytes,
+    registration,
   };
 }
 

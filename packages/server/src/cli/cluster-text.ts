@@ -38,7 +38,11 @@ interface LinkAnswer {
 interface EtcdAnswer {
   readonly endpoints: readonly string[];
   readonly reachable: boolean;
-  readonly silent_ms: number;
+  /** Since when it is reached or not, milliseconds since 1970. */
+  readonly since: number;
+  /** Why it cannot be used. */
+  readonly trouble: string | null;
+  readonly alarms: readonly string[];
   readonly registration: string;
 }
 
@@ -66,7 +70,7 @@ function row(node: NodeAnswer, nowMs: number): Row {
     queues: node.queues,
     revision: node.revision,
     links: links === undefined ? '' : `${links.filter(({ up }) => up).length}/${links.length}`,
-    etcd: etcd === undefined ? '' : etcd.reachable ? etcd.registration : 'away',
+    etcd: etcd === undefined ? '' : etcdState(etcd),
     alarms: alarms?.map(({ resource }) => resource).join(',') ?? '',
     version: node.version,
     address: node.address,
@@ -91,10 +95,24 @@ function wrongWith(node: NodeAnswer, nowMs: number): string[] {
   for (const link of links ?? []) {
     if (!link.up) wrong.push(`${name} has not reached ${link.to} for ${age(nowMs - link.since)}: ${link.reason ?? ''}`);
   }
-  if (etcd !== undefined && !etcd.reachable) {
-    wrong.push(`${name} has heard nothing of etcd for ${age(etcd.silent_ms)} (${etcd.endpoints.join(', ')})`);
-  }
+  if (etcd !== undefined) wrong.push(...wrongWithEtcd(name, etcd, nowMs));
   for (const alarm of alarms ?? []) wrong.push(`${name}: ${alarmText(alarm)}`);
+  return wrong;
+}
+
+function etcdState({ reachable, trouble, registration }: EtcdAnswer): string {
+  if (!reachable) return 'away';
+  return trouble === null ? registration : 'refused';
+}
+
+function wrongWithEtcd(name: string, { reachable, since, trouble, endpoints, alarms }: EtcdAnswer, nowMs: number) {
+  const wrong: string[] = [];
+  if (!reachable) {
+    wrong.push(`${name} has not reached etcd for ${age(nowMs - since)} (${endpoints.join(', ')}): ${trouble ?? ''}`);
+  } else if (trouble !== null) {
+    wrong.push(`${name} does not obey what answers at ${endpoints.join(', ')}: ${trouble}`);
+  }
+  if (alarms.length > 0) wrong.push(`${name}: etcd has raised ${alarms.join(', ')}`);
   return wrong;
 }
 

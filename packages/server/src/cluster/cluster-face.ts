@@ -13,8 +13,6 @@ import type { Clock, Timer } from '@chapar/platform';
 
 /** Another node's API answers within this or not at all. Milliseconds. */
 const answerMsMax = 2000;
-/** etcd's watch says something every two seconds; after this it counts as away. Milliseconds. */
-const silenceMsMax = 6000;
 const lookEveryMs = 1000;
 
 /** The cluster as administrators see it and act on it: what the management API asks for, from this node of it. */
@@ -104,10 +102,19 @@ export class ClusterFace implements Membership {
   // ---------------------------------------------------------------------------------------------------------------
 
   private etcd(): EtcdView {
-    const { mirror, registration } = this.node.membership;
-    const silentMs = Math.max(0, this.clock.monotonicMs() - mirror.heardAtMs);
+    const { health, registration } = this.node.membership;
+    const { reachable, sinceMs, error, stranger, alarms, version, databaseBytes } = health.view();
     const held = registration.session === null ? 'none' : registration.isSure ? 'held' : 'unsure';
-    return { endpoints: this.endpoints, isReachable: silentMs <= silenceMsMax, silentMs, registration: held };
+    return {
+      endpoints: this.endpoints,
+      isReachable: reachable,
+      sinceMs,
+      trouble: stranger ?? error,
+      alarms,
+      version,
+      databaseBytes,
+      registration: held,
+    };
   }
 
   private members(): MemberView[] {

@@ -2,6 +2,7 @@ import {
   ClusterNode,
   EtcdClient,
   GrpcTransport,
+  JoinRefusedError,
   type KnownIncarnations,
   linkVersions,
   Membership,
@@ -9,7 +10,7 @@ import {
 } from '@chapar/cluster';
 import type { NodePlatform } from '@chapar/platform';
 import { openStore, renewIdentity, type Store } from '@chapar/store';
-import { StartAbortedError } from '../broker.js';
+import { StartAbortedError, StartRefusedError } from '../broker.js';
 import { formatAddress } from '../config/address.js';
 import type { MembershipOptions } from '../config/membership-options.js';
 import type { ServerOptions } from '../config/options.js';
@@ -61,6 +62,7 @@ export async function openInCluster(
     await place.store.close();
     // Whoever waited says so in words of its own.
     if (starting.aborted.aborted) throw new StartAbortedError();
+    if (error instanceof JoinRefusedError) throw new StartRefusedError(error.message, { cause: error });
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { DirectoryLockedError } from '@chapar/platform';
+import { StartRefusedError } from '../broker.js';
 import type { ServerOptions } from '../config/options.js';
 import { ConfigurationError } from '../config/problem.js';
 import { defaultPorts, type Protocol } from '../config/protocols.js';
@@ -21,6 +22,7 @@ export function explain(
   findHolder: (port: number) => PortHolder | null = findPortHolder,
 ): Explanation | null {
   if (error instanceof ConfigurationError) return { cause: error.message, wayOut: '', exitCode: 2 };
+  if (error instanceof StartRefusedError) return { cause: error.message, wayOut: '', exitCode: 1 };
   if (error instanceof DirectoryLockedError) return explainLocked(error, options);
   if (!(error instanceof Error) || typeof (error as SystemError).code !== 'string') return null;
   const failure = error as SystemError;
