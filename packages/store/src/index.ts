@@ -1,5 +1,5 @@
 export * from './format-error.js';
-export { renewIdentity } from './identity.js';
+export { readIdentity, renewIdentity } from './identity.js';
 export * from './inspection.js';
 export { METADATA_DEFAULTS, type MetadataSettings } from './metadata.js';
 export * from './open.js';
