@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { addAdoptCommand } from './adopt.js';
 import { type Talk, talks } from './api-command.js';
 import { type ClusterAnswer, clusterText } from './cluster-text.js';
 
-/** `chapar cluster status`. */
+/** `chapar cluster status`, `chapar cluster adopt`. */
 export function addClusterCommands(program: Command): void {
   const cluster = program.command('cluster').description('the cluster: its nodes, links and etcd');
   const status = cluster
@@ -13,4 +14,5 @@ export function addClusterCommands(program: Command): void {
     const text = talk.format === 'json' ? `${JSON.stringify(answer, null, 2)}\n` : clusterText(answer, Date.now());
     process.stdout.write(text);
   });
+  addAdoptCommand(cluster);
 }
