@@ -87,7 +87,12 @@ function wrongWith(node: NodeAnswer, nowMs: number): string[] {
   const { name, running, answered, queues, data_id: dataId, links, etcd, alarms } = node;
   const wrong: string[] = [];
   if (!running) {
-    const left = queues === 0 ? 'no queue lives there' : `${queues} queue${queues === 1 ? '' : 's'} come back with it`;
+    const left =
+      queues === 0
+        ? 'no queue lives there'
+        : queues === 1
+          ? '1 queue comes back with it'
+          : `${queues} queues come back with it`;
     wrong.push(`${name} is gone (data id ${dataId}): ${left}; if it never returns: chapar forget ${dataId}`);
   } else if (answered === false) {
     wrong.push(`${name} is registered in etcd but does not answer the node that was asked`);
