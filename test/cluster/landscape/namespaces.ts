@@ -114,6 +114,8 @@ export class Namespaces implements Landscape {
   }
 
   heal(from: Place, to: Place): void {
+    // Added first, since what is not there cannot be deleted.
+    this.cut(from, to);
     this.of(to).run('nft', `delete element inet cuts away { ${from.host} }`);
   }
 
