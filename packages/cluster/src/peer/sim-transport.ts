@@ -1,95 +1,181 @@
-import type { SimScheduler } from '@chapar/platform';
-import type { Lane, LaneKind, LaneSink, PeerListener, PeerTransport } from './lane.js';
+import { SimRandom, type SimScheduler, type Timer } from '@chapar/platform';
+import type { Lane, LaneKind, PeerListener, PeerTransport } from './lane.js';
+import { SimLane } from './sim-lane.js';
 
-/** Batches on their way in one direction, before a sender is told to wait. */
-const batchesMax = 16;
+/** As the keepalive of the real transport: who hears nothing of the other process for so long gives the lane up. Milliseconds. */
+const silenceMsMax = 10_000;
+const silenceEveryMs = 2_500;
 
-/** The paths between the nodes of a simulated cluster. */
+/** What a transport knows of the process that it belongs to: a stopped one is told later. See SimPlatform. */
+export interface SimPeerProcess {
+  readonly isPaused: boolean;
+  pass(run: () => void): void;
+}
+
+const alwaysRuns: SimPeerProcess = { isPaused: false, pass: (run) => run() };
+
+interface Listening {
+  readonly owner: SimTransport;
+  readonly accept: (kind: LaneKind, lane: Lane) => void;
+}
+
+/** The paths between the nodes of a simulated cluster. Fields may be changed at any time; they act on what comes after. */
 export class SimPeers {
   readonly scheduler: SimScheduler;
-  /** One way, milliseconds; may be changed at any time. */
+  readonly random: SimRandom;
+  /** One way, milliseconds; and what is added by chance. */
   delayMs = 0.2;
-  private readonly listening = new Map<
-    string,
-    { readonly owner: SimTransport; accept: (kind: LaneKind, lane: Lane) => void }
-  >();
+  jitterMs = 0;
+  private readonly listening = new Map<string, Listening>();
   private readonly cuts = new Set<string>();
+  private readonly lags = new Map<string, number>();
   private readonly lanes = new Set<SimLane>();
+  private readonly withoutPower = new Set<string>();
+  private silence: Timer | null = null;
 
-  constructor(scheduler: SimScheduler) {
+  constructor(scheduler: SimScheduler, random = new SimRandom(1)) {
     this.scheduler = scheduler;
+    this.random = random;
   }
 
-  transport(machine: string): SimTransport {
-    return new SimTransport(this, machine);
+  /** For a process that begins on this machine. */
+  transport(machine: string, process: SimPeerProcess = alwaysRuns): SimTransport {
+    this.withoutPower.delete(machine);
+    // The kernel knows nothing of what was open before the power failed, and says so to whoever sends.
+    for (const lane of [...this.lanes]) {
+      if (lane.far === machine && lane.isOrphaned) lane.end('the peer reset the connection');
+    }
+    return new SimTransport(this, machine, process);
   }
+
+  // -- what goes wrong ---------------------------------------------------------------------------------------------
 
   /** Nothing gets from one machine to the other; what is sent waits, as in a kernel. */
   cut(from: string, to: string): void {
     this.cuts.add(`${from} ${to}`);
   }
 
+  /** The way is free again, and what waited sets out. */
+  mend(from: string, to: string): void {
+    this.cuts.delete(`${from} ${to}`);
+    this.move();
+  }
+
+  /** All ways are free and as fast as ever. */
   heal(): void {
     this.cuts.clear();
-    for (const lane of this.lanes) lane.move();
+    this.lags.clear();
+    this.move();
   }
+
+  /** Beside `delayMs`, from one machine to the other. Milliseconds. */
+  lag(from: string, to: string, ms: number): void {
+    this.lags.set(`${from} ${to}`, ms);
+  }
+
+  /** Every lane between the two breaks, for both ends; of what was under way each may get the beginning. */
+  reset(a: string, b: string): void {
+    for (const lane of [...this.lanes]) if (lane.near === a && lane.far === b) lane.reset();
+  }
+
+  /** The process of a transport is gone and hears nothing; its kernel, when there is power, tells the others. */
+  kill(owner: SimTransport, hasPower: boolean): void {
+    if (!hasPower) this.withoutPower.add(owner.machine);
+    owner.isGone = true;
+    owner.isClosed = true;
+    this.unlistenAll(owner);
+    for (const lane of [...this.lanes]) if (lane.owner === owner) lane.die(hasPower);
+  }
+
+  // -- asked by transports and lanes -------------------------------------------------------------------------------
 
   isCut(from: string, to: string): boolean {
-    return this.cuts.has(`${from} ${to}`);
+    return this.cuts.has(`${from} ${to}`) || this.withoutPower.has(from) || this.withoutPower.has(to);
   }
 
-  /** Every lane between the two breaks, for both ends at once. */
-  reset(a: string, b: string): void {
-    for (const lane of [...this.lanes]) if (lane.connects(a, b)) lane.break('the connection was reset');
+  delay(from: string, to: string): number {
+    const jitterMs = this.jitterMs === 0 ? 0 : this.random.unit() * this.jitterMs;
+    return this.delayMs + jitterMs + (this.lags.get(`${from} ${to}`) ?? 0);
   }
 
   listen(address: string, owner: SimTransport, accept: (kind: LaneKind, lane: Lane) => void): void {
     this.listening.set(address, { owner, accept });
   }
 
-  unlisten(address: string): void {
-    this.listening.delete(address);
+  unlisten(address: string, owner: SimTransport): void {
+    if (this.listening.get(address)?.owner === owner) this.listening.delete(address);
+  }
+
+  unlistenAll(owner: SimTransport): void {
+    for (const [address, listening] of [...this.listening]) {
+      if (listening.owner === owner) this.listening.delete(address);
+    }
+  }
+
+  listener(address: string): Listening | undefined {
+    return this.listening.get(address);
   }
 
   connect(from: SimTransport, address: string, kind: LaneKind): Lane {
-    const listener = this.listening.get(address);
-    const far = listener?.owner.machine ?? '';
-    const [near, other] = SimLane.pair(this, from.machine, far);
-    this.lanes.add(near).add(other);
-    this.scheduler.work(this.delayMs, () => {
-      const isThere = listener !== undefined && this.listening.get(address) === listener && !from.isClosed;
-      if (!isThere) near.break('connection refused');
-      else if (!this.isCut(from.machine, far)) listener.accept(kind, other);
-    });
-    return near;
+    const lane = new SimLane(this, from, address.split(':')[0]!, { address, kind });
+    this.add(lane);
+    lane.move();
+    return lane;
+  }
+
+  add(lane: SimLane): void {
+    this.lanes.add(lane);
+    this.silence ??= this.scheduler.timer(silenceEveryMs, () => this.lookForSilence());
   }
 
   forget(lane: SimLane): void {
     this.lanes.delete(lane);
   }
 
-  /** The machine's process is gone: its kernel resets what it had. */
-  kill(machine: string): void {
-    for (const [address, { owner }] of [...this.listening])
-      if (owner.machine === machine) this.listening.delete(address);
-    for (const lane of [...this.lanes]) if (lane.isOf(machine)) lane.break('the peer reset the connection');
+  /** Lane ends that processes hold: leaks show here. */
+  get openCount(): number {
+    return this.lanes.size;
+  }
+
+  endLanesOf(owner: SimTransport): void {
+    for (const lane of [...this.lanes]) if (lane.owner === owner) lane.close('the transport was closed');
+  }
+
+  private move(): void {
+    for (const lane of [...this.lanes]) lane.move();
+  }
+
+  private lookForSilence(): void {
+    this.silence = this.lanes.size === 0 ? null : this.scheduler.timer(silenceEveryMs, () => this.lookForSilence());
+    for (const lane of [...this.lanes]) {
+      const { near, far } = lane;
+      const isSilent = this.isCut(near, far) || this.isCut(far, near) || lane.isFarStopped;
+      lane.silentMs = isSilent ? lane.silentMs + silenceEveryMs : 0;
+      if (lane.silentMs >= silenceMsMax) lane.end('the peer did not answer in time');
+    }
   }
 }
 
+/** One process's way to its peers. */
 export class SimTransport implements PeerTransport {
   readonly machine: string;
+  readonly process: SimPeerProcess;
+  /** It opens nothing any more. */
   isClosed = false;
+  /** The process died: nothing happens in it. */
+  isGone = false;
   private readonly peers: SimPeers;
 
-  constructor(peers: SimPeers, machine: string) {
+  constructor(peers: SimPeers, machine: string, process: SimPeerProcess) {
     this.peers = peers;
     this.machine = machine;
+    this.process = process;
   }
 
   async listen(_host: string, port: number, accept: (kind: LaneKind, lane: Lane) => void): Promise<PeerListener> {
     const address = `${this.machine}:${port}`;
     this.peers.listen(address, this, accept);
-    return { port, close: async () => this.peers.unlisten(address) };
+    return { port, close: async () => this.peers.unlisten(address, this) };
   }
 
   connect(address: string, kind: LaneKind): Lane {
@@ -99,98 +185,7 @@ export class SimTransport implements PeerTransport {
   /** Ends everything that this process has; it opens nothing any more. */
   close(): void {
     this.isClosed = true;
-    this.peers.kill(this.machine);
-  }
-}
-
-/** One end of a lane. */
-class SimLane implements Lane {
-  private readonly peers: SimPeers;
-  private readonly machine: string;
-  private readonly far: string;
-  private other!: SimLane;
-  private sink: LaneSink | null = null;
-  /** Sent from here and not yet arrived. */
-  private outgoing: Buffer[] = [];
-  private isMoving = false;
-  private isFull = false;
-  /** Arrived before `open`. */
-  private waiting: Buffer[] = [];
-  private ended: string | null = null;
-
-  private constructor(peers: SimPeers, machine: string, far: string) {
-    this.peers = peers;
-    this.machine = machine;
-    this.far = far;
-  }
-
-  static pair(peers: SimPeers, a: string, b: string): [SimLane, SimLane] {
-    const pair: [SimLane, SimLane] = [new SimLane(peers, a, b), new SimLane(peers, b, a)];
-    pair[0].other = pair[1];
-    pair[1].other = pair[0];
-    return pair;
-  }
-
-  open(sink: LaneSink): void {
-    this.sink = sink;
-    const { waiting } = this;
-    this.waiting = [];
-    for (const batch of waiting) sink.received(batch);
-    if (this.ended !== null) sink.closed(this.ended);
-  }
-
-  send(batch: Buffer): boolean {
-    if (this.ended !== null) return false;
-    this.outgoing.push(Buffer.from(batch));
-    this.move();
-    this.isFull = this.outgoing.length >= batchesMax;
-    return !this.isFull;
-  }
-
-  close(reason: string): void {
-    this.break(reason);
-  }
-
-  connects(a: string, b: string): boolean {
-    return (this.machine === a && this.far === b) || (this.machine === b && this.far === a);
-  }
-
-  isOf(machine: string): boolean {
-    return this.machine === machine || this.far === machine;
-  }
-
-  /** Something may get through. */
-  move(): void {
-    if (this.isMoving || this.outgoing.length === 0 || this.ended !== null) return;
-    if (this.peers.isCut(this.machine, this.far)) return;
-    this.isMoving = true;
-    this.peers.scheduler.work(this.peers.delayMs, () => {
-      this.isMoving = false;
-      if (this.ended !== null || this.peers.isCut(this.machine, this.far)) return;
-      const arrived = this.outgoing;
-      this.outgoing = [];
-      for (const batch of arrived) this.other.take(batch);
-      if (!this.isFull) return;
-      this.isFull = false;
-      this.sink?.drained();
-    });
-  }
-
-  private take(batch: Buffer): void {
-    if (this.ended !== null) return;
-    if (this.sink === null) this.waiting.push(batch);
-    else this.sink.received(batch);
-  }
-
-  break(reason: string): void {
-    for (const lane of [this, this.other]) lane.gone(reason);
-  }
-
-  private gone(reason: string): void {
-    if (this.ended !== null) return;
-    this.ended = reason;
-    this.peers.forget(this);
-    // Not within a call to the lane.
-    this.peers.scheduler.work(0, () => this.sink?.closed(reason));
+    this.peers.unlistenAll(this);
+    this.peers.endLanesOf(this);
   }
 }
