@@ -233,4 +233,16 @@ describe('failures', () => {
     await sim.settle(done);
     expect((await content('/data/a')).toString()).toBe('wrong');
   });
+
+  it('can be replaced by an empty one, or by a copy of what was on it', async () => {
+    const { disk } = sim;
+    await disk.replaceFile('/data/file', Buffer.from('old'));
+    const image = disk.image();
+    await disk.replaceFile('/data/file', Buffer.from('new'));
+    disk.format();
+    await expect(disk.list('/data')).rejects.toThrow('ENOENT');
+    disk.restore(image);
+    disk.crash('nothing');
+    expect((await content('/data/file')).toString()).toBe('old');
+  });
 });

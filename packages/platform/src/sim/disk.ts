@@ -11,6 +11,9 @@ import { systemError } from './system-error.js';
 /** Kinds of work that can fail or take time. Changes of names count as `write`, syncs of directories as `sync`. */
 export type DiskWork = 'write' | 'sync' | 'read';
 
+/** A copy of a disk; see SimDisk.image. */
+export type DiskImage = Pick<Names, 'copy'>;
+
 /** What a disk was asked to do so far. */
 export interface DiskCounts {
   writes: number;
@@ -30,7 +33,7 @@ export class SimDisk implements Disk {
   private readonly scheduler: SimScheduler;
   private readonly random: SimRandom;
   private readonly gate: SimGate;
-  private readonly names = new Names();
+  private names = new Names();
   private readonly failures: Record<DiskWork, (string | Error)[]> = { write: [], sync: [], read: [] };
   private readonly locked = new Set<string>();
   /** What a power cut does to writes that are under way. */
@@ -127,6 +130,23 @@ export class SimDisk implements Disk {
   crash(keep: CrashKeep = 'some'): void {
     this.kill();
     this.names.crash(keep, this.random);
+  }
+
+  /** Another disk, empty: the machine's own is gone with all that was on it. */
+  format(): void {
+    this.kill();
+    this.names = new Names();
+  }
+
+  /** A copy of what one sees on the disk, as a backup takes it. */
+  image(): DiskImage {
+    return this.names.copy();
+  }
+
+  /** The copy takes the place of all that is on the disk. */
+  restore(image: DiskImage): void {
+    this.kill();
+    this.names = (image as Names).copy();
   }
 
   /** Flips bits of one byte of a file, synced or not. */

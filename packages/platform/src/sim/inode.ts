@@ -68,6 +68,14 @@ export class Inode {
     return taken;
   }
 
+  /** Another file with what readers see of this one, all of it durable. */
+  copy(): Inode {
+    const copy = new Inode();
+    copy.visible = owned(this.visible, this.visible.length);
+    copy.durable = owned(this.visible, this.visible.length);
+    return copy;
+  }
+
   /** Flips bits on the platter: what a scrub or a checksum should find. */
   corrupt(offset: number, mask: number): void {
     for (const content of [this.visible, this.durable]) {

@@ -97,6 +97,21 @@ export class Names {
     for (const entry of new Set(this.visible.values())) if (entry !== 'directory') entry.crash(keep, random);
   }
 
+  /** The same names and contents, all of it durable. */
+  copy(): Names {
+    const copies = new Map<Inode, Inode>();
+    const copied = (entry: Entry): Entry => {
+      if (entry === 'directory') return entry;
+      const copy = copies.get(entry) ?? entry.copy();
+      copies.set(entry, copy);
+      return copy;
+    };
+    const names = new Names();
+    names.visible = new Map([...this.visible].map(([path, entry]) => [path, copied(entry)]));
+    names.durable = new Map(names.visible);
+    return names;
+  }
+
   /** Each file once, whatever it is called. */
   files(): Set<Inode> {
     return new Set([...this.visible.values()].filter((entry) => entry !== 'directory'));
