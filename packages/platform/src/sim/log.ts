@@ -15,6 +15,7 @@ const ranks: Record<LogLevel, number> = { trace: 0, debug: 1, info: 2, warn: 3, 
 interface SimLogTree {
   readonly lines: SimLogLine[];
   level: LogLevel;
+  listen: ((line: SimLogLine) => void) | null;
 }
 
 /** Keeps its lines for a test to look at. */
@@ -22,7 +23,7 @@ export class SimLog implements Log {
   private readonly tree: SimLogTree;
   private readonly packageName: string | null;
 
-  constructor(tree: SimLogTree = { lines: [], level: 'trace' }, packageName: string | null = null) {
+  constructor(tree: SimLogTree = { lines: [], level: 'trace', listen: null }, packageName: string | null = null) {
     this.tree = tree;
     this.packageName = packageName;
   }
@@ -60,6 +61,11 @@ export class SimLog implements Log {
     return new SimLog(this.tree, packageName);
   }
 
+  /** Called with each line that is kept, for the whole tree. */
+  set listen(listen: (line: SimLogLine) => void) {
+    this.tree.listen = listen;
+  }
+
   /** The lowest level that is kept, for the whole tree. */
   setLevel(level: LogLevel): void {
     this.tree.level = level;
@@ -72,6 +78,8 @@ export class SimLog implements Log {
 
   private keep(level: SimLogLine['level'], fields: object, message: string): void {
     if (!this.isEnabled(level)) return;
-    this.tree.lines.push({ level, packageName: this.packageName, fields: { ...fields }, message });
+    const line = { level, packageName: this.packageName, fields: { ...fields }, message };
+    this.tree.lines.push(line);
+    this.tree.listen?.(line);
   }
 }

@@ -1,0 +1,83 @@
+import type { Troubles } from './troubles.js';
+
+/** A queue from its declaration to its end, as clients know it. */
+export interface QueueLife {
+  readonly name: string;
+  /** The node where it was declared. */
+  readonly home: string;
+  /** Its persistent messages are on the disk of its home. */
+  readonly isDurable: boolean;
+  /** First deliveries come in the order of their publishes. */
+  readonly isOrdered: boolean;
+  readonly isSingleActive: boolean;
+  /** Where what is rejected goes: the name of a queue. */
+  readonly deadLettersTo: string | null;
+  /** Dead letters come to it: at least once, across a crash perhaps more often. */
+  readonly isFedByOutbox: boolean;
+  /** Somebody takes from it without acknowledging: what is on its way when he goes is lost. */
+  isLossy: boolean;
+  readonly bornMs: number;
+  endedMs: number | null;
+  /** Of a single-active queue: who got something last. */
+  active: ConsumerLife | null;
+}
+
+/** One publish of a message; one that is tried again is published twice. */
+export interface Published {
+  readonly message: string;
+  /** A connection: within it publishes are in order. */
+  readonly stream: string;
+  readonly ordinal: number;
+  readonly atMs: number;
+  readonly node: string;
+  readonly persistent: boolean;
+  /** Where it must come to when it is confirmed. */
+  readonly targets: readonly QueueLife[];
+  /** Names of the queues where it may come to; null: anywhere. */
+  readonly routes: readonly string[] | null;
+  verdict: 'waiting' | 'confirmed' | 'refused' | 'unknown';
+  isReturned: boolean;
+}
+
+/** A consumer from consume-ok to its end, as its client knows it. */
+export interface ConsumerLife {
+  /** Unique in the run. */
+  readonly name: string;
+  /** The node it is connected to. */
+  readonly node: string;
+  /** Null: of a queue that the ledger does not know. */
+  readonly life: QueueLife | null;
+  readonly acknowledges: boolean;
+  readonly exclusive: boolean;
+  /** 0: no limit. */
+  readonly prefetch: number;
+  /** Cancelled: it gets nothing more, and may settle what it holds. */
+  isStopped: boolean;
+  endedMs: number | null;
+  /** When it got something last, or was attached. */
+  lastMs: number;
+}
+
+/** What a consumer did with a message. */
+export interface Handling {
+  readonly by: ConsumerLife;
+  /** When it got it, and when it was done with it; of one in its hands: not yet. */
+  readonly fromMs: number;
+  readonly toMs: number | null;
+  readonly outcome: 'accept' | 'reject' | null;
+}
+
+/** What a client says may be lost with its connection when that goes so soon after, and home's disk has it by then. Milliseconds. */
+const inFlightMs = 1_000;
+
+/** Whether the message may come again all the same: a verdict did not arrive in time, or what was held was given back. */
+export function isExcused(troubles: Troubles, { by, fromMs, toMs }: Handling, nowMs: number): boolean {
+  const home = by.life?.home ?? by.node;
+  const untilMs = toMs === null ? nowMs : toMs + inFlightMs;
+  // What the client was not told yet may have happened before.
+  const sinceMs = fromMs - inFlightMs;
+  if (by.endedMs !== null && by.endedMs <= untilMs) return true;
+  if (troubles.hasDied(home, sinceMs, untilMs) || troubles.hasDied(by.node, sinceMs, untilMs)) return true;
+  if (troubles.wasWiped(home, fromMs)) return true;
+  return troubles.between(by.node, home, sinceMs, untilMs);
+}

@@ -1,0 +1,181 @@
+import type { Delivered } from '../cluster/traffic.js';
+import { Consumption } from './consumption.js';
+import { Copies } from './copies.js';
+import type { ConsumerLife, Published, QueueLife } from './facts.js';
+import { isExcused } from './facts.js';
+import type { Troubles } from './troubles.js';
+
+/**
+ * What clients did and heard in a run, and what follows from it: each fact is checked against the earlier ones as it comes, the rest at
+ * the end. It knows nothing of how nodes work.
+ */
+export class Ledger {
+  readonly troubles: Troubles;
+  readonly queues: QueueLife[] = [];
+  readonly published: Published[] = [];
+  readonly violations: string[] = [];
+  private readonly now: () => number;
+  private readonly living = new Map<string, QueueLife>();
+  private readonly attempts = new Map<string, Published[]>();
+  private readonly copies = new Copies();
+  private readonly consumption: Consumption;
+
+  constructor(now: () => number, troubles: Troubles) {
+    this.now = now;
+    this.troubles = troubles;
+    this.consumption = new Consumption(now, troubles, (text) => this.violation(text));
+  }
+
+  violation(text: string): void {
+    this.violations.push(`${this.now().toFixed(3)} ${text}`);
+  }
+
+  // -- queues --------------------------------------------------------------------------------------------------------
+
+  queueBorn(queue: Omit<QueueLife, 'bornMs' | 'endedMs' | 'active'>): QueueLife {
+    const life: QueueLife = { ...queue, bornMs: this.now(), endedMs: null, active: null };
+    this.queues.push(life);
+    this.living.set(life.name, life);
+    return life;
+  }
+
+  /** It was deleted, purged or lost with its node: what was in it needs not be anywhere. */
+  queueEnded(life: QueueLife): void {
+    life.endedMs ??= this.now();
+    if (this.living.get(life.name) === life) this.living.delete(life.name);
+  }
+
+  queue(name: string): QueueLife | null {
+    return this.living.get(name) ?? null;
+  }
+
+  /** The process of a node is gone: queues in its memory are, too. */
+  nodeDied(node: string): void {
+    this.troubles.died(node);
+    for (const life of this.living.values()) if (life.home === node && !life.isDurable) this.queueEnded(life);
+  }
+
+  // -- publishes -----------------------------------------------------------------------------------------------------
+
+  publishes(published: Published): void {
+    this.published.push(published);
+    const before = this.attempts.get(published.message);
+    if (before === undefined) this.attempts.set(published.message, [published]);
+    else before.push(published);
+  }
+
+  verdict(published: Published, verdict: 'confirmed' | 'refused' | 'unknown'): void {
+    if (published.verdict !== 'waiting') {
+      this.violation(`${published.message} is ${verdict} after it was ${published.verdict}`);
+    }
+    published.verdict = verdict;
+  }
+
+  /** It came back as unroutable, though it names queues that are there. */
+  returned({ message, targets, node, atMs }: Published): void {
+    const { troubles } = this;
+    const known = targets.filter(({ endedMs, isDurable, home }) => {
+      if (endedMs !== null) return false;
+      // A queue in memory is announced by its home, and not known where that cannot be heard.
+      return isDurable || !(troubles.between(node, home, atMs, this.now()) || troubles.hasDied(node, atMs - 15_000));
+    });
+    if (known.length === 0) return;
+    this.violation(`${message} was returned by ${node}, though ${known.map(({ name }) => name).join()} is there`);
+  }
+
+  // -- deliveries ----------------------------------------------------------------------------------------------------
+
+  delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag }: Delivered): void {
+    const attempts = this.attempts.get(body);
+    const { life } = consumer;
+    if (attempts === undefined) {
+      this.violation(`${consumer.name} got '${body}' from ${queue}, which nobody published`);
+      return;
+    }
+    if (!attempts.some(({ routes }) => routes === null || routes.includes(queue))) {
+      this.violation(`${consumer.name} got ${body} from ${queue}, where it was not published to`);
+      return;
+    }
+    const ms = this.now();
+    const copy = this.copies.of(life, body);
+    if (!redelivered) {
+      copy.unflagged++;
+      const mayDouble = life?.isFedByOutbox && this.troubles.hasAnybodyDied;
+      if (copy.unflagged > attempts.length && !mayDouble) {
+        this.violation(`${consumer.name} got ${body} from ${queue} once more than published, not flagged`);
+      } else if (copy.settled !== null && attempts.length === 1) {
+        this.violation(`${consumer.name} got ${body} from ${queue} again, not flagged, after it was settled`);
+      }
+    }
+    const { settled, holder } = copy;
+    if (settled !== null && attempts.length === 1 && !isExcused(this.troubles, settled, ms)) {
+      this.violation(
+        `${consumer.name} got ${body} from ${queue} again, though ${settled.by.name} settled it (${settled.outcome})`,
+      );
+    }
+    if (holder !== null && attempts.length === 1 && !isExcused(this.troubles, holder, ms)) {
+      this.violation(`${consumer.name} got ${body} from ${queue} while ${holder.by.name} holds it`);
+    }
+    copy.holder = consumer.acknowledges ? { by: consumer, fromMs: ms, toMs: null, outcome: null } : null;
+    if (!consumer.acknowledges) copy.settled = { by: consumer, fromMs: ms, toMs: ms, outcome: 'accept' };
+    this.consumption.delivered(consumer, deliveryTag, copy);
+    const [attempt] = attempts;
+    if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
+  }
+
+  settles(consumer: ConsumerLife, deliveryTag: number, outcome: 'accept' | 'release' | 'reject'): void {
+    const copy = this.consumption.settles(consumer, deliveryTag);
+    if (copy === null) return;
+    const fromMs = copy.holder?.by === consumer ? copy.holder.fromMs : this.now();
+    copy.holder = null;
+    if (outcome !== 'release') copy.settled = { by: consumer, fromMs, toMs: this.now(), outcome };
+  }
+
+  /** It has asked to be attached: from now on something may come. */
+  attaching(consumer: ConsumerLife): void {
+    this.consumption.attaching(consumer);
+  }
+
+  attached(consumer: ConsumerLife): void {
+    this.consumption.attached(consumer);
+  }
+
+  /** The node has answered its basic.cancel. */
+  stopped(consumer: ConsumerLife): void {
+    consumer.isStopped = true;
+  }
+
+  /** It was cancelled by the node, or its connection is gone: what it holds is somebody else's. */
+  detached(consumer: ConsumerLife): void {
+    this.consumption.detached(consumer);
+  }
+
+  // -- the end -------------------------------------------------------------------------------------------------------
+
+  /** Everything was drained: what was confirmed must have come. */
+  checkAtEnd(): void {
+    for (const attempt of this.published) {
+      if (attempt.verdict === 'waiting') this.violation(`${attempt.message} has no verdict at the end`);
+      if (attempt.verdict !== 'confirmed') continue;
+      if (!attempt.isReturned) for (const life of attempt.targets) this.checkArrived(attempt, life);
+    }
+  }
+
+  private checkArrived(attempt: Published, life: QueueLife): void {
+    if (life.isLossy || life.endedMs !== null) return;
+    const { troubles } = this;
+    if (troubles.wasWiped(life.home, attempt.atMs)) return;
+    if (!attempt.persistent && troubles.hasDied(life.home, attempt.atMs)) return;
+    const copy = this.copies.find(life, attempt.message);
+    if (copy === null || copy.settled === null) {
+      const seen = copy === null ? 'never delivered' : 'never settled';
+      this.violation(`${attempt.message} was confirmed and is lost in ${life.name} of ${life.home}: ${seen}`);
+      return;
+    }
+    if (copy.settled.outcome !== 'reject' || life.deadLettersTo === null) return;
+    const letters = this.queue(life.deadLettersTo);
+    if (letters !== null && this.copies.find(letters, attempt.message) === null) {
+      this.violation(`${attempt.message} was rejected from ${life.name} and is lost on its way to ${letters.name}`);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** Between when and when something was wrong with a node, or between two. */
+interface Trouble {
+  readonly nodes: readonly string[];
+  readonly fromMs: number;
+  toMs: number;
+}
+
+/** How long after a trouble is over its effects may last: links are found dead, opened anew, consumers attached again. Milliseconds. */
+const afterMs = 15_000;
+
+/**
+ * What went wrong in a run, and when: by it the checks know what may be excused. A link that merely breaks is no excuse for anything; a
+ * node that is stopped, cut off or dead is.
+ */
+export class Troubles {
+  private readonly now: () => number;
+  private readonly all: Trouble[] = [];
+  private readonly open = new Map<string, Trouble>();
+  private readonly deaths = new Map<string, number[]>();
+  private readonly wipes = new Map<string, number[]>();
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** Something begins to be wrong with these nodes (with one: and everybody; with two: between them), until `end` of the same name. */
+  begin(what: string, ...nodes: string[]): void {
+    if (this.open.has(what)) return;
+    const trouble = { nodes, fromMs: this.now(), toMs: Number.POSITIVE_INFINITY };
+    this.all.push(trouble);
+    this.open.set(what, trouble);
+  }
+
+  end(what: string): void {
+    const trouble = this.open.get(what);
+    if (trouble === undefined) return;
+    trouble.toMs = this.now() + afterMs;
+    this.open.delete(what);
+  }
+
+  endAllBut(stays: (what: string) => boolean): void {
+    for (const what of [...this.open.keys()]) if (!stays(what)) this.end(what);
+  }
+
+  died(node: string): void {
+    push(this.deaths, node, this.now());
+  }
+
+  wiped(node: string): void {
+    push(this.wipes, node, this.now());
+  }
+
+  hasDied(node: string, fromMs: number, toMs = Number.POSITIVE_INFINITY): boolean {
+    return (this.deaths.get(node) ?? []).some((ms) => ms >= fromMs && ms <= toMs);
+  }
+
+  wasWiped(node: string, fromMs: number): boolean {
+    return (this.wipes.get(node) ?? []).some((ms) => ms >= fromMs);
+  }
+
+  /** Whether anything between these two nodes, or with one of them, was wrong in that time. */
+  between(a: string, b: string, sinceMs: number, untilMs: number): boolean {
+    return this.all.some(({ nodes, fromMs, toMs }) => {
+      if (toMs < sinceMs || fromMs > untilMs) return false;
+      const [first, second] = nodes;
+      if (second === undefined) return first === a || first === b;
+      return (first === a && second === b) || (first === b && second === a);
+    });
+  }
+
+  get hasAnybodyDied(): boolean {
+    return this.deaths.size > 0;
+  }
+
+  /** Nothing at all is wrong, nor was lately. */
+  isCalm(nowMs: number): boolean {
+    if (this.all.some(({ toMs }) => toMs >= nowMs)) return false;
+    return ![...this.deaths.values()].some((times) => times.some((ms) => ms + afterMs >= nowMs));
+  }
+}
+
+function push(map: Map<string, number[]>, key: string, value: number): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,102 @@
+import { amqp091Dialect } from '@chapar/amqp091';
+import { type Authorizer, Broker, Memory, type NodeLimits, type Queue } from '@chapar/core';
+import type { SimPlatform, SimRandom } from '@chapar/platform';
+import { openStore, type Store } from '@chapar/store';
+import { SimUsers } from '../../protocol/sim-users.js';
+import type { Cable } from './cable.js';
+import { SimDoor } from './door.js';
+
+const limits: NodeLimits = {
+  connectionsMax: Number.POSITIVE_INFINITY,
+  channelsMax: 2047,
+  frameBytesMax: 131_072,
+  heartbeatSeconds: 60,
+  handshakeSeconds: 10,
+  messageBytesMax: 1024 * 1024,
+  unsentBytesMax: 512 * 1024,
+  stalledSeconds: 60,
+};
+
+/** Small files, so that a run of seconds sees logs roll, checkpoints and reclaiming. */
+const wal = { fileBytesMax: 32 * 1024, bytesMin: 32 * 1024, checkpointBytes: 16 * 1024, stopCheckpointBytes: 1024 };
+
+/** Nobody is refused: permissions are the business of other tests. */
+const everybody: Authorizer = { version: 1, vhost: () => true, resource: () => true, topic: () => true };
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly platform: SimPlatform;
+  readonly random: SimRandom;
+  /** Something happened in the process that must not. */
+  readonly fault: (what: string, error: unknown) => void;
+}
+
+/** One life of a node: the real store and core on a simulated machine, with doors of the simulation. */
+export class RunningNode {
+  readonly name: string;
+  readonly platform: SimPlatform;
+  readonly broker: Broker;
+  readonly fault: (what: string, error: unknown) => void;
+  private readonly store: Store;
+  private readonly random: SimRandom;
+  private readonly doors = new Set<SimDoor>();
+
+  private constructor({ name, platform, random, fault }: NodeOptions, store: Store, broker: Broker) {
+    this.name = name;
+    this.platform = platform;
+    this.random = random;
+    this.fault = fault;
+    this.store = store;
+    this.broker = broker;
+    broker.alarms.listen(() => {
+      for (const door of this.doors) door.goOn();
+    });
+  }
+
+  static async start(options: NodeOptions): Promise<RunningNode> {
+    const { platform, name } = options;
+    const store = await openStore({ platform, dataDir: '/data', wal });
+    const users = new SimUsers();
+    users.add('guest');
+    const broker = new Broker({
+      platform,
+      metadata: store.metadata,
+      logs: store.logs,
+      users,
+      authenticator: users,
+      authorizer: everybody,
+      identity: { node: name, clusterName: 'sim', product: 'Chapar', productVersion: '4.1.0', version: '0.1.0' },
+      limits,
+      // A few messages of each queue stay in memory, the rest is read back.
+      memory: new Memory(512, 64 * 1024),
+    });
+    broker.dialects.add(amqp091Dialect);
+    await broker.open();
+    return new RunningNode(options, store, broker);
+  }
+
+  accept(cable: Cable): void {
+    this.doors.add(new SimDoor(this, cable, this.random));
+  }
+
+  forget(door: SimDoor): void {
+    this.doors.delete(door);
+  }
+
+  /** A clean stop, as on SIGTERM. */
+  async stop(): Promise<void> {
+    for (const door of [...this.doors]) door.hangUp('CONNECTION_FORCED - shutdown');
+    await this.broker.close();
+    await this.store.close();
+  }
+
+  get connectionCount(): number {
+    return this.doors.size;
+  }
+
+  /** The queues whose messages are here. */
+  queues(): Queue[] {
+    const vhost = this.broker.topology.vhosts.get('/');
+    return vhost === undefined ? [] : [...vhost.localQueues()];
+  }
+}

@@ -1,0 +1,195 @@
+import { checkLeaks } from './checks/leaks.js';
+import type { SimClient } from './clients/client.js';
+import { ConsumerClient, consumerDefaults } from './clients/consumers.js';
+import { FounderClient } from './clients/founder.js';
+import { PublisherClient } from './clients/publishers.js';
+import { Faults } from './cluster/faults.js';
+import { SimCluster } from './cluster/sim-cluster.js';
+import type { Question } from './cluster/traffic.js';
+import { perform, type Stage } from './story/steps.js';
+import type { ClientLine, Story } from './story/story.js';
+
+/** How a run ended. */
+export interface Outcome {
+  readonly seed: number;
+  /** Of everything that happened: the same for the same seed and story. */
+  readonly hash: string;
+  readonly violations: readonly string[];
+  /** The last lines of what happened, as far as they were kept. */
+  readonly trace: readonly string[];
+  readonly published: number;
+  readonly confirmed: number;
+  readonly simulatedMs: number;
+}
+
+/** What must be over so long after everything was healed. Milliseconds. */
+const drainMsMax = 60_000;
+
+/** Plays a story with one seed, repairs everything, lets it drain, and checks what is left. */
+export async function play(story: Story, seed: number, traceLines = 0): Promise<Outcome> {
+  const run = new Play(story, seed, traceLines);
+  const stray = (error: unknown) => run.cluster.ledger.violation(`nobody caught: ${String(error)}`);
+  process.on('unhandledRejection', stray);
+  try {
+    await run.all();
+  } catch (error) {
+    run.cluster.ledger.violation(`the run broke off: ${error instanceof Error ? error.stack : String(error)}`);
+  } finally {
+    process.off('unhandledRejection', stray);
+  }
+  return run.outcome(seed);
+}
+
+class Play implements Stage {
+  readonly cluster: SimCluster;
+  readonly faults: Faults;
+  private readonly story: Story;
+  private readonly clients = new Map<string, SimClient>();
+
+  constructor(story: Story, seed: number, traceLines: number) {
+    this.story = story;
+    this.cluster = new SimCluster({ seed, nodes: story.nodes, traceLines });
+    this.faults = new Faults(this.cluster);
+  }
+
+  async all(): Promise<void> {
+    await this.begin();
+    for (const step of this.story.steps) {
+      if (this.isOver) return;
+      await perform(step, this);
+    }
+    await this.finish();
+  }
+
+  /** What comes after the first violations tells nothing new. */
+  private get isOver(): boolean {
+    return this.cluster.ledger.violations.length >= 10;
+  }
+
+  private must(holds: boolean, what: string): void {
+    if (!holds) this.cluster.ledger.violation(what);
+  }
+
+  // -- the beginning -------------------------------------------------------------------------------------------------
+
+  private async begin(): Promise<void> {
+    const { cluster, story } = this;
+    for (const name of story.nodes) this.faults.start(name);
+    this.must(await cluster.until(() => cluster.areAllUp, 30_000), 'the nodes did not come up');
+    const founders = story.nodes.map((node) => this.add(this.founder(node)));
+    const isFounded = () => founders.every(({ isGone }) => isGone);
+    this.must(await cluster.until(isFounded, 10_000), 'queues could not be declared');
+    for (const queue of story.queues) {
+      const { name, node: home, isDurable, isSingleActive, deadLettersTo } = queue;
+      const isFedByOutbox = story.queues.some((each) => each.deadLettersTo === name);
+      const facts = { name, home, isDurable, isSingleActive, deadLettersTo, isFedByOutbox };
+      cluster.ledger.queueBorn({ ...facts, isOrdered: true, isLossy: false });
+    }
+    for (const line of story.clients) this.add(this.client(line));
+  }
+
+  private founder(node: string): FounderClient {
+    const { exchanges, queues, bindings, nodes } = this.story;
+    const questions: Question[] = [];
+    if (node === nodes[0]) for (const each of exchanges) questions.push({ kind: 'declare-exchange', ...each });
+    for (const { name, node: home, isDurable, isSingleActive, deadLettersTo } of queues) {
+      if (home !== node) continue;
+      const args = {
+        ...(isSingleActive && { 'x-single-active-consumer': true }),
+        ...(deadLettersTo !== null && { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': deadLettersTo }),
+      };
+      const shape = { durable: isDurable, exclusive: false, autoDelete: false };
+      questions.push({ kind: 'declare-queue', name, ...shape, arguments: args });
+      for (const binding of bindings) if (binding.queue === name) questions.push({ kind: 'bind', ...binding });
+    }
+    return new FounderClient(questions, this.cluster, `founder of ${node}`, [node], this.random(`founder ${node}`));
+  }
+
+  private client({ kind, name, hosts, options }: ClientLine): SimClient {
+    const random = this.random(name);
+    if (kind === 'publisher') return new PublisherClient(options, this.cluster, name, hosts, random);
+    return new ConsumerClient(options, this.cluster, name, hosts, random);
+  }
+
+  private add<C extends SimClient>(client: C): C {
+    this.clients.set(client.name, client);
+    client.live().catch((error: unknown) => {
+      this.cluster.ledger.violation(`${client.name} broke: ${error instanceof Error ? error.stack : String(error)}`);
+    });
+    return client;
+  }
+
+  private random(label: string) {
+    return this.cluster.random.fork(label);
+  }
+
+  // -- for steps -----------------------------------------------------------------------------------------------------
+
+  figure(name: string): number {
+    const [clientName, figure] = name.split('.') as [string, string];
+    const client = this.clients.get(clientName) as unknown as { readonly [figure: string]: unknown };
+    const value = client?.[figure];
+    if (typeof value !== 'number') throw new Error(`there is no figure ${name}`);
+    return value;
+  }
+
+  // -- the end -------------------------------------------------------------------------------------------------------
+
+  private async finish(): Promise<void> {
+    const { cluster } = this;
+    this.faults.heal();
+    this.must(await cluster.until(() => cluster.areAllUp, drainMsMax), 'not every node came up after all was healed');
+    const publishers = [...this.clients.values()].filter((client) => client instanceof PublisherClient);
+    for (const publisher of publishers) publisher.stop();
+    const haveVerdicts = () => publishers.every(({ waitingCount }) => waitingCount === 0);
+    this.must(
+      await cluster.until(haveVerdicts, drainMsMax),
+      'publishers still wait for confirms long after all was healed',
+    );
+    await this.drain();
+    for (const client of this.clients.values()) client.stop();
+    const areGone = () => [...this.clients.values()].every(({ isGone }) => isGone);
+    this.must(await cluster.until(areGone, 10_000), 'clients could not leave');
+    cluster.ledger.checkAtEnd();
+    await cluster.run(1_000);
+    checkLeaks(cluster);
+    for (const name of this.story.nodes) this.faults.stop(name);
+    const areDown = () => [...cluster.members.values()].every(({ state }) => state === 'down');
+    this.must(await cluster.until(areDown, 10_000), 'nodes did not stop');
+  }
+
+  /** Whoever consumed goes on, and where nobody did, somebody does now. */
+  private async drain(): Promise<void> {
+    const { cluster, story } = this;
+    for (const client of this.clients.values()) {
+      if (client instanceof ConsumerClient) client.settleAll();
+    }
+    for (const { name } of story.queues) {
+      const hosts = [story.nodes[cluster.random.integer(story.nodes.length)]!];
+      const options = { ...consumerDefaults, queue: name, prefetch: 50 };
+      const drainName = `drain of ${name}`;
+      this.add(new ConsumerClient(options, cluster, drainName, hosts, this.random(drainName)));
+    }
+    const left = () => {
+      const queues = [...cluster.members.values()].flatMap(({ node }) => node?.queues() ?? []);
+      return queues.filter(({ readyCount, unsettledCount }) => readyCount + unsettledCount > 0);
+    };
+    if (await cluster.until(() => left().length === 0, drainMsMax)) return;
+    const shown = left().map(({ name, readyCount, unsettledCount }) => `${name}: ${readyCount} + ${unsettledCount}`);
+    this.must(false, `queues were not drained: ${shown.join(', ')}`);
+  }
+
+  outcome(seed: number): Outcome {
+    const { ledger, trace, scheduler } = this.cluster;
+    const confirmed = ledger.published.filter(({ verdict }) => verdict === 'confirmed').length;
+    return {
+      seed,
+      hash: trace.hash,
+      violations: ledger.violations,
+      trace: trace.last,
+      published: ledger.published.length,
+      confirmed,
+      simulatedMs: scheduler.nowMs,
+    };
+  }
+}

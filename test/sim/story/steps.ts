@@ -1,0 +1,110 @@
+import type { Faults } from '../cluster/faults.js';
+import type { SimCluster } from '../cluster/sim-cluster.js';
+import { Line } from './line.js';
+
+/** What a step may look at and act on. */
+export interface Stage {
+  readonly cluster: SimCluster;
+  readonly faults: Faults;
+  /** `p1.confirmed`, `c2.received`: a number of a client. Throws for one that is not there. */
+  figure(name: string): number;
+}
+
+type Step = (line: Line, stage: Stage) => Promise<void> | void;
+
+/** Carries out one step of a story. Throws StoryError when it cannot be understood. */
+export async function perform(text: string, stage: Stage): Promise<void> {
+  const line = new Line(text);
+  const step = steps[line.word('a verb')];
+  if (step === undefined) throw line.error('there is no such step');
+  await step(line, stage);
+  line.end();
+}
+
+const onNode =
+  (verb: 'kill' | 'powerCut' | 'stop' | 'start' | 'resume' | 'wipe'): Step =>
+  (line, { faults }) =>
+    faults[verb](line.word('a node'));
+
+/** `A -> B`, or `A - B` for both ways. */
+function ways(line: Line): [string, string][] {
+  const from = line.word('a node');
+  const isOneWay = line.has('->');
+  if (!isOneWay) line.must('-');
+  const to = line.word('a node');
+  return isOneWay
+    ? [[from, to]]
+    : [
+        [from, to],
+        [to, from],
+      ];
+}
+
+const steps: { readonly [verb: string]: Step } = {
+  run: (line, { cluster }) => cluster.run(line.time('how long')),
+  kill: onNode('kill'),
+  'power-cut': onNode('powerCut'),
+  stop: onNode('stop'),
+  start: onNode('start'),
+  resume: onNode('resume'),
+  wipe: onNode('wipe'),
+
+  pause: (line, { cluster, faults }) => {
+    const name = line.word('a node');
+    faults.pause(name);
+    if (line.isEmpty) return;
+    const { life } = cluster.member(name);
+    cluster.scheduler.timer(line.time('how long'), () => {
+      if (cluster.member(name).life === life) faults.resume(name);
+    });
+  },
+
+  cut: (line, { faults }) => {
+    for (const [from, to] of ways(line)) faults.cut(from, to);
+  },
+  mend: (line, { faults }) => {
+    for (const [from, to] of ways(line)) faults.mend(from, to);
+  },
+  lag: (line, { faults }) => {
+    const chosen = ways(line);
+    const ms = line.time('a lag');
+    for (const [from, to] of chosen) faults.lag(from, to, ms);
+  },
+  reset: (line, { faults }) => {
+    const [[a, b]] = ways(line) as [[string, string]];
+    faults.reset(a, b);
+  },
+  disk: (line, { faults }) => faults.slowDisk(line.word('a node'), line.time('a time')),
+  clock: (line, { faults }) => faults.jumpClock(line.word('a node'), line.time('a time')),
+  heal: (_, { faults }) => faults.heal(),
+
+  /** `expect p1.confirmed >= 10 [within 5s]`, `expect A up [within 5s]`. */
+  expect: async (line, stage) => {
+    const what = line.word('a figure');
+    const { cluster } = stage;
+    const holds = condition(what, line, stage);
+    const limitMs = line.has('within') ? line.time('a time') : 0;
+    if (await cluster.until(holds, limitMs)) return;
+    const seen = what.includes('.') ? `it is ${stage.figure(what)}` : `it is ${cluster.member(what).state}`;
+    cluster.ledger.violation(`not as expected: ${line.text} (${seen})`);
+  },
+};
+
+function condition(what: string, line: Line, stage: Stage): () => boolean {
+  if (!what.includes('.')) {
+    const state = line.word('a state');
+    return () => stage.cluster.member(what).state === state;
+  }
+  const operator = line.word('an operator');
+  const number = line.number('a number');
+  const compare = operators[operator];
+  if (compare === undefined) throw line.error(`there is no operator ${operator}`);
+  return () => compare(stage.figure(what), number);
+}
+
+const operators: { readonly [sign: string]: (a: number, b: number) => boolean } = {
+  '=': (a, b) => a === b,
+  '>=': (a, b) => a >= b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+};

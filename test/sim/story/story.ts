@@ -1,0 +1,149 @@
+import { type ConsumerOptions, consumerDefaults } from '../clients/consumers.js';
+import { type PublisherOptions, publisherDefaults } from '../clients/publishers.js';
+import { Line } from './line.js';
+
+export interface QueueLine {
+  readonly name: string;
+  readonly node: string;
+  readonly isDurable: boolean;
+  readonly isSingleActive: boolean;
+  readonly deadLettersTo: string | null;
+}
+
+export interface BindingLine {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly queue: string;
+}
+
+export type ClientLine = { readonly name: string; readonly hosts: readonly string[] } & (
+  | { readonly kind: 'publisher'; readonly options: PublisherOptions }
+  | { readonly kind: 'consumer'; readonly options: ConsumerOptions }
+);
+
+/** What happens in a run: who is there, and what befalls them. README.md tells the language. */
+export interface Story {
+  readonly nodes: readonly string[];
+  readonly exchanges: readonly { readonly name: string; readonly type: string }[];
+  readonly queues: readonly QueueLine[];
+  readonly bindings: readonly BindingLine[];
+  readonly clients: readonly ClientLine[];
+  /** The rest, line by line; see Steps. */
+  readonly steps: readonly string[];
+}
+
+interface Draft {
+  nodes: string[];
+  exchanges: { name: string; type: string }[];
+  queues: QueueLine[];
+  bindings: BindingLine[];
+  clients: ClientLine[];
+  steps: string[];
+}
+
+/** Reads a story. Throws StoryError, naming the line. */
+export function parseStory(text: string): Story {
+  const draft: Draft = { nodes: [], exchanges: [], queues: [], bindings: [], clients: [], steps: [] };
+  for (const raw of text.split('\n')) {
+    const content = raw.split('#')[0]!.trim();
+    if (content === '') continue;
+    const line = new Line(content);
+    const read = readers[line.word('a verb')];
+    if (read === undefined) {
+      draft.steps.push(content);
+      continue;
+    }
+    read(line, draft);
+    line.end();
+  }
+  return draft;
+}
+
+const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } = {
+  nodes: (line, draft) => {
+    while (!line.isEmpty) draft.nodes.push(line.word('a name'));
+  },
+
+  exchange: (line, draft) => {
+    draft.exchanges.push({ name: line.word('a name'), type: line.word('a type') });
+  },
+
+  queue: (line, draft) => {
+    const name = line.word('a name');
+    line.must('on');
+    const node = line.word('a node');
+    const isDurable = !line.has('transient');
+    const isSingleActive = line.has('single-active');
+    const deadLettersTo = line.has('dead-letters-to') ? line.word('a queue') : null;
+    draft.queues.push({ name, node, isDurable, isSingleActive, deadLettersTo });
+  },
+
+  bind: (line, draft) => {
+    const [exchange, routingKey] = place(line);
+    line.must('->');
+    draft.bindings.push({ exchange, routingKey, queue: line.word('a queue') });
+  },
+
+  publisher: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('to');
+    const [exchange, routingKey] = place(line);
+    const queues = queuesOf(draft, exchange, routingKey);
+    const options: { -readonly [K in keyof PublisherOptions]: PublisherOptions[K] } = {
+      ...publisherDefaults,
+      exchange,
+      routingKey,
+      queues,
+    };
+    while (!line.isEmpty) {
+      if (line.has('every')) options.everyMs = line.time('an interval');
+      else if (line.has('burst')) options.burst = line.number('a burst');
+      else if (line.has('count')) options.count = line.number('a count');
+      else if (line.has('window')) options.windowMax = line.number('a window');
+      else if (line.has('transient')) options.persistent = false;
+      else if (line.has('retries')) options.retries = true;
+      else break;
+    }
+    draft.clients.push({ kind: 'publisher', name, hosts, options });
+  },
+
+  consumer: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const options: { -readonly [K in keyof ConsumerOptions]: ConsumerOptions[K] } = {
+      ...consumerDefaults,
+      queue: line.word('a queue'),
+    };
+    while (!line.isEmpty) {
+      if (line.has('prefetch')) options.prefetch = line.number('a prefetch');
+      else if (line.has('hold')) options.holdMs = line.time('a time');
+      else if (line.has('releases')) options.releases = line.share('a share');
+      else if (line.has('rejects')) options.rejects = line.share('a share');
+      else if (line.has('cancels')) options.cancels = line.share('a share');
+      else if (line.has('no-ack')) options.acknowledges = false;
+      else if (line.has('exclusive')) options.exclusive = true;
+      else break;
+    }
+    draft.clients.push({ kind: 'consumer', name, hosts, options });
+  },
+};
+
+function client(line: Line): { readonly name: string; readonly hosts: readonly string[] } {
+  const name = line.word('a name');
+  line.must('at');
+  return { name, hosts: line.list('nodes') };
+}
+
+/** `QUEUE` by the default exchange, or `EXCHANGE/KEY`. */
+function place(line: Line): [exchange: string, routingKey: string] {
+  const word = line.word('a queue or an exchange with a key');
+  const at = word.indexOf('/');
+  return at < 0 ? ['', word] : [word.slice(0, at), word.slice(at + 1)];
+}
+
+function queuesOf({ exchanges, bindings }: Draft, exchange: string, routingKey: string): string[] {
+  if (exchange === '') return [routingKey];
+  const isFanout = exchanges.some(({ name, type }) => name === exchange && type === 'fanout');
+  const bound = bindings.filter((each) => each.exchange === exchange && (isFanout || each.routingKey === routingKey));
+  return [...new Set(bound.map(({ queue }) => queue))];
+}
