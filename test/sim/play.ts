@@ -83,7 +83,7 @@ class Play implements Stage {
       const { name, node: home, isDurable, isSingleActive, deadLettersTo } = queue;
       const isFedByOutbox = story.queues.some((each) => each.deadLettersTo === name);
       const facts = { name, home, isDurable, isSingleActive, deadLettersTo, isFedByOutbox };
-      cluster.ledger.queueBorn({ ...facts, isOrdered: true, isLossy: false });
+      cluster.ledger.queueBorn({ ...facts, isOrdered: !isFedByOutbox, isLossy: false });
     }
     for (const line of story.clients) this.add(this.client(line));
   }

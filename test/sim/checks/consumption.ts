@@ -34,7 +34,7 @@ export class Consumption {
     if (own === undefined) return;
     own.isAttached = true;
     for (const [other, { isAttached }] of this.hands) {
-      if (!isAttached || other === consumer || other.isStopped || other.life !== consumer.life) continue;
+      if (!isAttached || other === consumer || other.isLeaving || other.life !== consumer.life) continue;
       if (!other.exclusive && !consumer.exclusive) continue;
       if (this.mayBeGone(other)) continue;
       this.violation(`${consumer.name} consumes beside ${other.name}, and one of them is exclusive`);
@@ -67,9 +67,10 @@ export class Consumption {
 
   private checkSingleActive(consumer: ConsumerLife): void {
     const { life } = consumer;
+    if (consumer.isLeaving) return;
     const active = life!.active;
     life!.active = consumer;
-    if (active === null || active === consumer || active.isStopped || this.mayBeGone(active)) return;
+    if (active === null || active === consumer || active.isLeaving || this.mayBeGone(active)) return;
     this.violation(`${consumer.name} is served while ${active.name} is the active consumer of ${life!.name}`);
   }
 

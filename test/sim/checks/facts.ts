@@ -51,6 +51,8 @@ export interface ConsumerLife {
   readonly exclusive: boolean;
   /** 0: no limit. */
   readonly prefetch: number;
+  /** It has asked to be cancelled: another one may be served by now. */
+  isLeaving: boolean;
   /** Cancelled: it gets nothing more, and may settle what it holds. */
   isStopped: boolean;
   endedMs: number | null;

@@ -1,6 +1,6 @@
 import type { Delivered } from '../cluster/traffic.js';
 import { Consumption } from './consumption.js';
-import { Copies } from './copies.js';
+import { Copies, type Copy } from './copies.js';
 import type { ConsumerLife, Published, QueueLife } from './facts.js';
 import { isExcused } from './facts.js';
 import type { Troubles } from './troubles.js';
@@ -98,29 +98,32 @@ export class Ledger {
     }
     const ms = this.now();
     const copy = this.copies.of(life, body);
-    if (!redelivered) {
-      copy.unflagged++;
-      const mayDouble = life?.isFedByOutbox && this.troubles.hasAnybodyDied;
-      if (copy.unflagged > attempts.length && !mayDouble) {
-        this.violation(`${consumer.name} got ${body} from ${queue} once more than published, not flagged`);
-      } else if (copy.settled !== null && attempts.length === 1) {
-        this.violation(`${consumer.name} got ${body} from ${queue} again, not flagged, after it was settled`);
-      }
-    }
-    const { settled, holder } = copy;
-    if (settled !== null && attempts.length === 1 && !isExcused(this.troubles, settled, ms)) {
-      this.violation(
-        `${consumer.name} got ${body} from ${queue} again, though ${settled.by.name} settled it (${settled.outcome})`,
-      );
-    }
-    if (holder !== null && attempts.length === 1 && !isExcused(this.troubles, holder, ms)) {
-      this.violation(`${consumer.name} got ${body} from ${queue} while ${holder.by.name} holds it`);
-    }
+    if (!redelivered) copy.unflagged++;
+    // An outbox that a crash interrupts begins again.
+    const mayDouble = life?.isFedByOutbox && this.troubles.hasAnybodyDied;
+    if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length);
     copy.holder = consumer.acknowledges ? { by: consumer, fromMs: ms, toMs: null, outcome: null } : null;
     if (!consumer.acknowledges) copy.settled = { by: consumer, fromMs: ms, toMs: ms, outcome: 'accept' };
     this.consumption.delivered(consumer, deliveryTag, copy);
     const [attempt] = attempts;
     if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
+  }
+
+  private checkOnce(consumer: ConsumerLife, copy: Copy, redelivered: boolean, attempts: number): void {
+    const { message, settled, holder } = copy;
+    const got = `${consumer.name} got ${message} from ${copy.life?.name}`;
+    const ms = this.now();
+    if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
+    if (attempts > 1) return;
+    if (settled !== null) {
+      if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
+      else if (!isExcused(this.troubles, settled, ms)) {
+        this.violation(`${got} again, though ${settled.by.name} settled it (${settled.outcome})`);
+      }
+    }
+    if (holder !== null && !isExcused(this.troubles, holder, ms)) {
+      this.violation(`${got} while ${holder.by.name} holds it`);
+    }
   }
 
   settles(consumer: ConsumerLife, deliveryTag: number, outcome: 'accept' | 'release' | 'reject'): void {

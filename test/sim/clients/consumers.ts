@@ -75,6 +75,7 @@ export class ConsumerClient extends SimClient {
       acknowledges,
       exclusive,
       prefetch: acknowledges ? prefetch : 0,
+      isLeaving: false,
       isStopped: false,
       endedMs: null,
       lastMs: this.nowMs,
@@ -143,7 +144,8 @@ export class ConsumerClient extends SimClient {
   }
 
   private async again(consumer: ConsumerLife): Promise<void> {
-    if (this.consumer !== consumer) return;
+    if (this.consumer !== consumer || consumer.isLeaving) return;
+    consumer.isLeaving = true;
     try {
       await this.ask({ kind: 'cancel', tag: consumer.name.split('@')[0]! });
     } catch {

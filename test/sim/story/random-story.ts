@@ -1,0 +1,149 @@
+import { SimRandom } from '@chapar/platform';
+
+/** Of what kinds the faults of a random story are. */
+export type FaultKind =
+  | 'kills'
+  | 'power'
+  | 'stops'
+  | 'pauses'
+  | 'cuts'
+  | 'resets'
+  | 'lags'
+  | 'etcd'
+  | 'disks'
+  | 'clocks';
+
+export interface Profile {
+  readonly nodes: readonly string[];
+  readonly faults: readonly FaultKind[];
+  /** How long faults come, and how much time there is between two at most. Milliseconds. */
+  readonly lastsMs: number;
+  readonly betweenMs: number;
+}
+
+/** A story by chance: its text is all there is to it, so that one that failed can be kept and cut down. */
+export function randomStory({ nodes, faults, lastsMs, betweenMs }: Profile, seed: number): string {
+  const random = new SimRandom(seed).fork('story');
+  const draw = new Draw(random, nodes);
+  const lines = [`nodes ${nodes.join(' ')}`, ...topology(draw), ...clients(draw)];
+  lines.push('run 500ms');
+  for (let leftMs = lastsMs; leftMs > 0; ) {
+    const ms = 1 + random.integer(betweenMs);
+    leftMs -= ms;
+    lines.push(`run ${ms}ms`, ...happening(draw, faults[random.integer(faults.length)]!));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** What chance chooses from. */
+class Draw {
+  readonly random: SimRandom;
+  readonly nodes: readonly string[];
+  readonly queues: string[] = [];
+
+  constructor(random: SimRandom, nodes: readonly string[]) {
+    this.random = random;
+    this.nodes = nodes;
+  }
+
+  of<T>(choices: readonly T[]): T {
+    return choices[this.random.integer(choices.length)]!;
+  }
+
+  node(): string {
+    return this.of(this.nodes);
+  }
+
+  /** Two different ones; with one node the same twice. */
+  pair(): [string, string] {
+    const at = this.random.integer(this.nodes.length);
+    const { length } = this.nodes;
+    return [this.nodes[at]!, this.nodes[(at + 1 + this.random.integer(Math.max(1, length - 1))) % length]!];
+  }
+
+  /** All nodes, beginning with any. */
+  hosts(): string {
+    const at = this.random.integer(this.nodes.length);
+    return [...this.nodes.slice(at), ...this.nodes.slice(0, at)].join(',');
+  }
+
+  ms(min: number, max: number): string {
+    return `${min + this.random.integer(max - min + 1)}ms`;
+  }
+
+  chance(share: number, text: string): string {
+    return this.random.chance(share) ? text : '';
+  }
+}
+
+function topology(draw: Draw): string[] {
+  const lines: string[] = ['exchange events fanout'];
+  const add = (name: string, more = '') => {
+    draw.queues.push(name);
+    lines.push(`queue ${name} on ${draw.node()} ${more}`);
+  };
+  add('orders');
+  add('mails', draw.chance(0.5, 'transient'));
+  if (draw.random.chance(0.5)) add('turns', 'single-active');
+  if (draw.random.chance(0.5)) {
+    add('letters');
+    add('work', 'dead-letters-to letters');
+  }
+  for (const queue of draw.queues)
+    if (queue !== 'letters' && draw.random.chance(0.4)) lines.push(`bind events/ -> ${queue}`);
+  return lines;
+}
+
+function clients(draw: Draw): string[] {
+  const lines: string[] = [];
+  const { random, queues } = draw;
+  for (let i = 1; i <= 2 + random.integer(3); i++) {
+    const target = random.chance(0.2) ? 'events/' : draw.of(queues.filter((name) => name !== 'letters'));
+    const more = [draw.chance(0.2, 'transient'), draw.chance(0.4, 'retries')].join(' ');
+    const pace = `every ${draw.ms(10, 150)} burst ${1 + random.integer(5)} window ${4 + random.integer(40)}`;
+    lines.push(`publisher p${i} at ${draw.hosts()} to ${target} ${pace} ${more}`);
+  }
+  for (let i = 1; i <= 2 + random.integer(3); i++) {
+    const queue = draw.of(queues);
+    const rejects = queue === 'work' ? `rejects ${random.integer(40)}%` : '';
+    const more = [draw.chance(0.2, 'cancels 5%'), draw.chance(0.3, `releases ${random.integer(20)}%`), rejects].join(
+      ' ',
+    );
+    lines.push(
+      `consumer c${i} at ${draw.hosts()} of ${queue} prefetch ${1 + random.integer(12)} hold ${draw.ms(1, 120)} ${more}`,
+    );
+  }
+  return lines;
+}
+
+function happening(draw: Draw, kind: FaultKind): string[] {
+  const node = draw.node();
+  const [a, b] = draw.pair();
+  const arrow = draw.of(['->', '-']);
+  switch (kind) {
+    case 'kills':
+      return [`kill ${node}`, `run ${draw.ms(1, 4_000)}`, `start ${node}`];
+    case 'power':
+      return [`power-cut ${node}`, `run ${draw.ms(1, 4_000)}`, `start ${node}`];
+    case 'stops':
+      return [`stop ${node}`, `run ${draw.ms(500, 4_000)}`, `start ${node}`];
+    case 'pauses':
+      return [`pause ${node} ${draw.ms(10, draw.random.chance(0.3) ? 16_000 : 1_000)}`];
+    case 'cuts':
+      return [
+        `cut ${a} ${arrow} ${b}`,
+        `run ${draw.ms(10, draw.random.chance(0.3) ? 16_000 : 1_000)}`,
+        `mend ${a} - ${b}`,
+      ];
+    case 'resets':
+      return [`reset ${a} - ${b}`];
+    case 'lags':
+      return [`lag ${a} ${arrow} ${b} ${draw.ms(1, 300)}`, `run ${draw.ms(100, 2_000)}`, `lag ${a} - ${b} 0ms`];
+    case 'disks':
+      return [`disk ${node} ${draw.ms(5, 120)}`, `run ${draw.ms(100, 2_000)}`, `disk ${node} 1ms`];
+    case 'clocks':
+      return [`clock ${node} ${draw.of(['-', ''])}${draw.ms(1_000, 3_600_000)}`];
+    case 'etcd':
+      return [];
+  }
+}
