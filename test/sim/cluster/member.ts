@@ -1,6 +1,14 @@
+import type { SimEtcd, SimEtcdPath, SimPeers } from '@chapar/cluster';
 import type { SimPlatform, SimRandom } from '@chapar/platform';
 import type { Cable, CableEnd } from './cable.js';
+import type { ClusterWays } from './clustered.js';
 import { RunningNode } from './running-node.js';
+
+/** What the nodes of a cluster share. */
+export interface MemberShared {
+  readonly etcd: SimEtcd;
+  readonly peers: SimPeers;
+}
 
 /** What the cluster around a member wants to know, and to do. */
 export interface MemberOwner {
@@ -24,13 +32,20 @@ export class Member implements CableEnd {
   life = 0;
   private readonly random: SimRandom;
   private readonly owner: MemberOwner;
+  /** Null: the node is alone. */
+  private readonly shared: MemberShared | null;
+  /** Of the process that runs. */
+  ways: ClusterWays | null = null;
+  /** What is wrong between it and etcd, for the processes to come too. */
+  readonly etcdPath: Partial<SimEtcdPath> = {};
   private cables = new Set<Cable>();
 
-  constructor(name: string, platform: SimPlatform, random: SimRandom, owner: MemberOwner) {
+  constructor(name: string, platform: SimPlatform, random: SimRandom, owner: MemberOwner, shared: MemberShared | null) {
     this.name = name;
     this.platform = platform;
     this.random = random;
     this.owner = owner;
+    this.shared = shared;
   }
 
   /** Begins a process; `up` is told when it can serve. */
@@ -40,7 +55,9 @@ export class Member implements CableEnd {
     this.hasPower = true;
     this.state = 'starting';
     const fault = (what: string, error: unknown) => this.owner.fault(this, what, error);
-    RunningNode.start({ name: this.name, platform: this.platform, random: this.random, fault }).then(
+    this.ways = this.connect();
+    const { name, platform, random, ways } = this;
+    RunningNode.start({ name, platform, random, ways, fault }).then(
       (node) => {
         if (life !== this.life || this.state !== 'starting') return;
         this.node = node;
@@ -53,6 +70,21 @@ export class Member implements CableEnd {
         this.kill(true);
       },
     );
+  }
+
+  private connect(): ClusterWays | null {
+    if (this.shared === null) return null;
+    const { platform, name } = this;
+    const { etcd, peers } = this.shared;
+    const client = etcd.connect(platform.clock, platform.random, platform);
+    Object.assign(client.path, { delayMs: 0.3, jitterMs: 0.5 }, this.etcdPath);
+    return { client, transport: peers.transport(name, platform) };
+  }
+
+  /** Something between it and etcd changes. */
+  setEtcdPath(change: Partial<SimEtcdPath>): void {
+    Object.assign(this.etcdPath, change);
+    if (this.ways !== null) Object.assign(this.ways.client.path, change);
   }
 
   /** kill -9, or the end of its power: then what was not synced may be lost, and nobody is told. */
@@ -95,6 +127,11 @@ export class Member implements CableEnd {
   private end(how: 'stopped' | 'killed' | 'power cut'): void {
     this.state = 'down';
     this.node = null;
+    if (this.ways !== null) {
+      this.ways.client.close();
+      this.shared!.peers.kill(this.ways.transport, this.hasPower);
+      this.ways = null;
+    }
     const { cables } = this;
     this.cables = new Set();
     for (const cable of cables) cable.die(this.hasPower);

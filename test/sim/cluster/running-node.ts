@@ -1,9 +1,11 @@
 import { amqp091Dialect } from '@chapar/amqp091';
+import type { ClusterNode } from '@chapar/cluster';
 import { type Authorizer, Broker, Memory, type NodeLimits, type Queue } from '@chapar/core';
 import type { SimPlatform, SimRandom } from '@chapar/platform';
-import { openStore, type Store } from '@chapar/store';
+import type { Store } from '@chapar/store';
 import { SimUsers } from '../../protocol/sim-users.js';
 import type { Cable } from './cable.js';
+import { type ClusterWays, joinCluster, openSimStore } from './clustered.js';
 import { SimDoor } from './door.js';
 
 const limits: NodeLimits = {
@@ -17,9 +19,6 @@ const limits: NodeLimits = {
   stalledSeconds: 60,
 };
 
-/** Small files, so that a run of seconds sees logs roll, checkpoints and reclaiming. */
-const wal = { fileBytesMax: 32 * 1024, bytesMin: 32 * 1024, checkpointBytes: 16 * 1024, stopCheckpointBytes: 1024 };
-
 /** Nobody is refused: permissions are the business of other tests. */
 const everybody: Authorizer = { version: 1, vhost: () => true, resource: () => true, topic: () => true };
 
@@ -27,6 +26,8 @@ export interface NodeOptions {
   readonly name: string;
   readonly platform: SimPlatform;
   readonly random: SimRandom;
+  /** Null: it is alone. */
+  readonly ways: ClusterWays | null;
   /** Something happened in the process that must not. */
   readonly fault: (what: string, error: unknown) => void;
 }
@@ -38,15 +39,23 @@ export class RunningNode {
   readonly broker: Broker;
   readonly fault: (what: string, error: unknown) => void;
   private readonly store: Store;
+  /** Null: it is alone. */
+  readonly cluster: ClusterNode | null;
   private readonly random: SimRandom;
   private readonly doors = new Set<SimDoor>();
 
-  private constructor({ name, platform, random, fault }: NodeOptions, store: Store, broker: Broker) {
+  private constructor(
+    { name, platform, random, fault }: NodeOptions,
+    store: Store,
+    cluster: ClusterNode | null,
+    broker: Broker,
+  ) {
     this.name = name;
     this.platform = platform;
     this.random = random;
     this.fault = fault;
     this.store = store;
+    this.cluster = cluster;
     this.broker = broker;
     broker.alarms.listen(() => {
       for (const door of this.doors) door.goOn();
@@ -54,13 +63,15 @@ export class RunningNode {
   }
 
   static async start(options: NodeOptions): Promise<RunningNode> {
-    const { platform, name } = options;
-    const store = await openStore({ platform, dataDir: '/data', wal });
+    const { platform, name, ways } = options;
+    const joined = ways === null ? null : await joinCluster(name, platform, ways);
+    const cluster = joined?.node ?? null;
+    const store = joined?.store ?? (await openSimStore(platform));
     const users = new SimUsers();
     users.add('guest');
     const broker = new Broker({
       platform,
-      metadata: store.metadata,
+      metadata: cluster?.metadata ?? store.metadata,
       logs: store.logs,
       users,
       authenticator: users,
@@ -68,11 +79,14 @@ export class RunningNode {
       identity: { node: name, clusterName: 'sim', product: 'Chapar', productVersion: '4.1.0', version: '0.1.0' },
       limits,
       // A few messages of each queue stay in memory, the rest is read back.
+      residence: cluster?.residence ?? null,
       memory: new Memory(512, 64 * 1024),
     });
     broker.dialects.add(amqp091Dialect);
+    cluster?.attach(broker);
     await broker.open();
-    return new RunningNode(options, store, broker);
+    await cluster?.begin();
+    return new RunningNode(options, store, cluster, broker);
   }
 
   accept(cable: Cable): void {
@@ -87,6 +101,7 @@ export class RunningNode {
   async stop(): Promise<void> {
     for (const door of [...this.doors]) door.hangUp('CONNECTION_FORCED - shutdown');
     await this.broker.close();
+    await this.cluster?.close();
     await this.store.close();
   }
 

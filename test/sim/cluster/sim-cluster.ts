@@ -36,10 +36,10 @@ export class SimCluster implements ClientWorld, MemberOwner {
     this.etcd = new SimEtcd(this.scheduler);
     this.peers = new SimPeers(this.scheduler, this.random.fork('peers'));
     this.peers.jitterMs = 0.4;
-    for (const name of nodes) this.addMember(name);
+    for (const name of nodes) this.addMember(name, nodes.length === 1);
   }
 
-  private addMember(name: string): void {
+  private addMember(name: string, isAlone: boolean): void {
     const platform = this.world.machine(name);
     const random = this.random.fork(name);
     const { delayMs } = platform.disk;
@@ -54,7 +54,7 @@ export class SimCluster implements ClientWorld, MemberOwner {
       this.note(name, `${level}: ${message}`);
       if (level === 'error') this.ledger.violation(`${name} logs an error: ${message}`);
     };
-    this.members.set(name, new Member(name, platform, random.fork('doors'), this));
+    this.members.set(name, new Member(name, platform, random.fork('doors'), this, isAlone ? null : this));
   }
 
   // -- for clients ---------------------------------------------------------------------------------------------------
