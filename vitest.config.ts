@@ -13,7 +13,8 @@ const alias = packages.map((name) => ({
 const common = { reporters: ['default', here('./tools/closing-reporter.mjs')] };
 
 // `vitest run` (npm test) takes what needs only the checkout; `--mode all` (npm run test:all) the files that need other programs or
-// much time; `--mode fuzz` (npm run fuzz) the fuzzers, which then run for CHAPAR_FUZZ_SECONDS each.
+// much time; `--mode fuzz` (npm run fuzz) the fuzzers, which then run for CHAPAR_FUZZ_SECONDS each; `--mode sim` (npm run sim) the
+// simulator with any number of seeds.
 export default defineConfig(({ mode }) => {
   if (mode === 'all') {
     const include = ['packages/*/src/**/*.all.test.ts', 'test/**/*.all.test.ts', 'bench/**/*.all.test.ts'];
@@ -34,6 +35,12 @@ export default defineConfig(({ mode }) => {
     return {
       resolve: { alias },
       test: { ...common, include: ['test/fuzz/**/*.test.ts'], fileParallelism: false, testTimeout },
+    };
+  }
+  if (mode === 'sim') {
+    return {
+      resolve: { alias },
+      test: { ...common, include: ['test/sim/*.seeds.ts'], fileParallelism: false, testTimeout: 24 * 3_600_000 },
     };
   }
   const include = ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.mjs'];

@@ -76,9 +76,9 @@ class Play implements Stage {
     const { cluster, story } = this;
     for (const name of story.nodes) this.faults.start(name);
     this.must(await cluster.until(() => cluster.areAllUp, 30_000), 'the nodes did not come up');
-    const founders = story.nodes.map((node) => this.add(this.founder(node)));
-    const isFounded = () => founders.every(({ isGone }) => isGone);
-    this.must(await cluster.until(isFounded, 10_000), 'queues could not be declared');
+    const exchanges = story.exchanges.map((each): Question => ({ kind: 'declare-exchange', ...each }));
+    await this.found([this.founder(story.nodes[0]!, exchanges)]);
+    await this.found(story.nodes.map((node) => this.founder(node, this.queuesOf(node))));
     for (const queue of story.queues) {
       const { name, node: home, isDurable, isSingleActive, deadLettersTo } = queue;
       const isFedByOutbox = story.queues.some((each) => each.deadLettersTo === name);
@@ -88,10 +88,19 @@ class Play implements Stage {
     for (const line of story.clients) this.add(this.client(line));
   }
 
-  private founder(node: string): FounderClient {
-    const { exchanges, queues, bindings, nodes } = this.story;
+  private async found(founders: readonly FounderClient[]): Promise<void> {
+    for (const founder of founders) this.add(founder);
+    const isFounded = () => founders.every(({ isGone }) => isGone);
+    this.must(await this.cluster.until(isFounded, 10_000), 'not all could be declared');
+  }
+
+  private founder(node: string, questions: readonly Question[]): FounderClient {
+    return new FounderClient(questions, this.cluster, `founder of ${node}`, [node], this.random(`founder ${node}`));
+  }
+
+  private queuesOf(node: string): Question[] {
+    const { queues, bindings } = this.story;
     const questions: Question[] = [];
-    if (node === nodes[0]) for (const each of exchanges) questions.push({ kind: 'declare-exchange', ...each });
     for (const { name, node: home, isDurable, isSingleActive, deadLettersTo } of queues) {
       if (home !== node) continue;
       const args = {
@@ -102,7 +111,7 @@ class Play implements Stage {
       questions.push({ kind: 'declare-queue', name, ...shape, arguments: args });
       for (const binding of bindings) if (binding.queue === name) questions.push({ kind: 'bind', ...binding });
     }
-    return new FounderClient(questions, this.cluster, `founder of ${node}`, [node], this.random(`founder ${node}`));
+    return questions;
   }
 
   private client({ kind, name, hosts, options }: ClientLine): SimClient {

@@ -100,7 +100,7 @@ function clients(draw: Draw): string[] {
   for (let i = 1; i <= 2 + random.integer(3); i++) {
     const target = random.chance(0.2) ? 'events/' : draw.of(queues.filter((name) => name !== 'letters'));
     const more = [draw.chance(0.2, 'transient'), draw.chance(0.4, 'retries')].join(' ');
-    const pace = `every ${draw.ms(10, 150)} burst ${1 + random.integer(5)} window ${4 + random.integer(40)}`;
+    const pace = `every ${draw.ms(20, 250)} burst ${1 + random.integer(3)} window ${4 + random.integer(40)}`;
     lines.push(`publisher p${i} at ${draw.hosts()} to ${target} ${pace} ${more}`);
   }
   for (let i = 1; i <= 2 + random.integer(3); i++) {
