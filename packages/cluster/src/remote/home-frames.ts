@@ -73,11 +73,13 @@ export class HomeFrames {
     let message = null;
     while (!cursor.isAtEnd) {
       const entry = cursor.byte();
-      const consumer = home.consumers.get(cursor.varint());
+      const id = cursor.varint();
+      const consumer = home.consumers.get(id);
       const position = cursor.varint();
       if ((entry & DELIVERY_MESSAGE) !== 0) message = reader.read(cursor, home.vhostOf(consumer));
       else if ((entry & DELIVERY_SAME) === 0) throw new Error(`a peer sent an unknown entry ${entry}`);
-      consumer?.arrived(position, (entry & DELIVERY_REDELIVERED) !== 0, message!);
+      if (consumer === undefined) home.giveBack(id, position);
+      else consumer.arrived(position, (entry & DELIVERY_REDELIVERED) !== 0, message!);
     }
   }
 

@@ -221,6 +221,13 @@ export class RemoteHome {
     this.out.schedule();
   }
 
+  /** A message was on its way to a consumer that is forgotten by now: the home counts it among what that one holds. */
+  giveBack(consumer: number, position: Position): void {
+    if (position === 0) return;
+    this.settlements.add(consumer, 'release', position);
+    this.out.schedule();
+  }
+
   stopConsumer(consumer: RemoteConsumer): void {
     if (!this.isLinked) return;
     this.settlements.flush();
