@@ -1,5 +1,12 @@
-import { ClusterNode, Membership, type SimEtcdClient, type SimTransport } from '@chapar/cluster';
-import type { SimPlatform } from '@chapar/platform';
+import {
+  ClusterNode,
+  type KnownIncarnations,
+  Membership,
+  readMetadataCopy,
+  type SimEtcdClient,
+  type SimTransport,
+} from '@chapar/cluster';
+import type { Disk, SimPlatform } from '@chapar/platform';
 import { openStore, renewIdentity, type Store, type WalSettings } from '@chapar/store';
 
 export const peerPort = 25_672;
@@ -35,6 +42,7 @@ export async function joinCluster(name: string, platform: SimPlatform, ways: Clu
   const { clock, log, random, disk } = platform;
   const { client, transport } = ways;
   let store = await openSimStore(platform);
+  const known = await knownIncarnations(disk);
   const membership = await Membership.open({
     etcd: client,
     clock,
@@ -56,9 +64,19 @@ export async function joinCluster(name: string, platform: SimPlatform, ways: Clu
       return store.dataId;
     },
   });
-  const known = new Set<string>();
   const node = new ClusterNode({ membership, transport, clock, random, log, secret: 'secret', leaseSeconds, known });
   await node.listen(name, peerPort);
   await membership.register();
   return { store, node };
+}
+
+/** The queues that this directory has heard of, by its copy of what was in etcd. */
+async function knownIncarnations(disk: Disk): Promise<KnownIncarnations> {
+  const copy = await readMetadataCopy(disk, directory);
+  const known = new Set<string>();
+  for (const { value } of copy?.entries ?? []) {
+    const incarnation = (value as { incarnation?: unknown } | null)?.incarnation;
+    if (typeof incarnation === 'string') known.add(incarnation);
+  }
+  return known;
 }

@@ -100,8 +100,8 @@ export class RunningNode {
   /** A clean stop, as on SIGTERM. */
   async stop(): Promise<void> {
     for (const door of [...this.doors]) door.hangUp('CONNECTION_FORCED - shutdown');
-    await this.broker.close();
     await this.cluster?.close();
+    await this.broker.close();
     await this.store.close();
   }
 
