@@ -19,6 +19,7 @@ const options = {
   durability: '',
   isReady: () => true,
   listeners: () => [],
+  membership: null,
 };
 const endpoints = allRoutes(options, new SimLog()).flatMap((route) =>
   methods.filter((method) => route[method] !== undefined).map((method) => ({ method, path: route.path })),
