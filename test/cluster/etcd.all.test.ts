@@ -177,10 +177,13 @@ describe.skipIf(noEtcd)('with three etcd members', () => {
       await members[1]!.kill();
       await expect(node.metadata.change([], put('k', 2))).rejects.toThrow(/etcd/);
       expect((await node.metadata.load('k')).entries[0]?.value).toBe(1);
-      await until(() => node.registration.session === null, 10);
+      const session = node.registration.session!.revision;
+      await until(() => !node.registration.isSure, 10);
       members[0]!.start();
       members[1]!.start();
-      await until(() => node.registration.session !== null, 30);
+      await until(() => node.registration.isSure, 30);
+      // No lease ends while there is no leader, and each has its full time from the next one on.
+      expect(node.registration.session!.revision).toBe(session);
       await node.metadata.change([], put('k', 3));
       expect((await node.metadata.load('k')).entries[0]?.value).toBe(3);
     } finally {

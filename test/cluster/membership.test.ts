@@ -43,6 +43,21 @@ describe('a node of a cluster', () => {
     expect(a.membership.members.list()).toMatchObject([{ starts: 3 }]);
   });
 
+  it('begins another session when somebody touches the mark of the one that it has', async () => {
+    const world = new SimMembers();
+    const a = world.machine('a');
+    const { metadata, session } = await a.start();
+    const touch = (op: { kind: 'put'; value: string; lease: null } | { kind: 'delete' }) =>
+      world.etcd.txn({ compare: [], success: [{ key: '/chapar/marks/a', ...op }], failure: [] });
+    for (const op of [{ kind: 'put', value: '7', lease: null }, { kind: 'delete' }] as const) {
+      touch(op);
+      await expect(a.settle(metadata.change([], [{ key: 'k', value: 1 }]))).rejects.toThrow('etcd');
+      await world.advance(1000);
+      await a.settle(metadata.change([], [{ key: 'k', value: 2 }]));
+    }
+    expect(a.membership.session!.revision).toBeGreaterThan(session!.revision);
+  });
+
   it('shares etcd with another cluster under another prefix', async () => {
     const world = new SimMembers();
     const [a, b] = [world.machine('a'), world.machine('a')];

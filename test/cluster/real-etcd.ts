@@ -25,6 +25,13 @@ export interface EtcdPlace {
 
 const onLoopback: EtcdPlace = { host: '127.0.0.1', wrapper: [] };
 
+/** What `npm run dev-ca` makes: with it etcd speaks TLS and asks for a certificate. */
+export interface EtcdTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** One etcd process with its own data directory, on the loopback or elsewhere, alone or as a member of a cluster. */
 export class RealEtcd {
   readonly clientPort: number;
@@ -35,22 +42,36 @@ export class RealEtcd {
   private readonly place: EtcdPlace;
   private process: ChildProcess | null = null;
   private errors = '';
+  private readonly tls: EtcdTls | null;
+  /** Of who may do everything, when etcd asks for passwords: `name:password`. */
+  user: string | null = null;
 
-  constructor(name: string, clientPort: number, peerPort: number, options: readonly string[], place = onLoopback) {
+  constructor(
+    name: string,
+    clientPort: number,
+    peerPort: number,
+    options: readonly string[],
+    place = onLoopback,
+    tls: EtcdTls | null = null,
+  ) {
     this.name = name;
     this.clientPort = clientPort;
     this.peerPort = peerPort;
     this.options = options;
     this.place = place;
+    this.tls = tls;
   }
 
   get endpoint(): string {
-    return `http://${this.place.host}:${this.clientPort}`;
+    // Certificates are made out to the name.
+    return this.tls === null
+      ? `http://${this.place.host}:${this.clientPort}`
+      : `https://localhost:${this.clientPort}`;
   }
 
   start(): void {
-    const { peerPort, name } = this;
-    const client = this.endpoint;
+    const { clientPort, peerPort, name } = this;
+    const client = `${this.tls === null ? 'http' : 'https'}://${this.place.host}:${clientPort}`;
     const peer = `http://${this.place.host}:${peerPort}`;
     const [program, ...before] = [...this.place.wrapper, 'etcd'];
     this.process = spawn(
@@ -60,6 +81,17 @@ export class RealEtcd {
         ...['--name', name, '--data-dir', path.join(this.directory, 'data'), '--logger', 'zap', '--log-level', 'error'],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+        ...(this.tls === null
+          ? []
+          : [
+              '--client-cert-auth',
+              '--cert-file',
+              this.tls.cert,
+              '--key-file',
+              this.tls.key,
+              '--trusted-ca-file',
+              this.tls.ca,
+            ]),
         ...this.options,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -71,10 +103,7 @@ export class RealEtcd {
 
   async ready(): Promise<void> {
     for (let i = 0; i < 300; i++) {
-      const { status } = spawnSync('etcdctl', ['--endpoints', this.endpoint, 'endpoint', 'health'], {
-        env: { ...process.env, ETCDCTL_API: '3' },
-      });
-      if (status === 0) return;
+      if (this.run('endpoint', 'health').status === 0) return;
       if (this.process?.exitCode !== null) throw new Error(`etcd ended: ${this.errors}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -83,12 +112,40 @@ export class RealEtcd {
 
   /** The words that etcdctl prints. Throws when it fails. */
   ctl(...args: string[]): string {
-    const { status, stdout, stderr } = spawnSync('etcdctl', ['--endpoints', this.endpoint, ...args], {
+    const { status, stdout, stderr } = this.run(...args);
+    if (status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  private run(...args: string[]) {
+    const { tls, user } = this;
+    const access = [
+      ...(tls === null ? [] : ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key]),
+      ...(user === null ? [] : ['--user', user]),
+    ];
+    return spawnSync('etcdctl', ['--endpoints', this.endpoint, ...access, ...args], {
       env: { ...process.env, ETCDCTL_API: '3' },
       encoding: 'utf8',
     });
-    if (status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${stderr}`);
-    return stdout;
+  }
+
+  /** Stops it, puts the snapshot in place of its data and starts it. */
+  async restore(snapshot: string): Promise<void> {
+    await this.kill();
+    const data = path.join(this.directory, 'data');
+    rmSync(data, { recursive: true });
+    const { status, stderr } = spawnSync(
+      'etcdctl',
+      [
+        ...['snapshot', 'restore', snapshot, '--data-dir', data, '--name', this.name],
+        ...['--initial-cluster', `${this.name}=http://127.0.0.1:${this.peerPort}`],
+        ...['--initial-advertise-peer-urls', `http://127.0.0.1:${this.peerPort}`],
+      ],
+      { env: { ...process.env, ETCDCTL_API: '3' }, encoding: 'utf8' },
+    );
+    if (status !== 0) throw new Error(`etcdctl snapshot restore: ${stderr}`);
+    this.start();
+    await this.ready();
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -109,9 +166,16 @@ export class RealEtcd {
   }
 }
 
-export async function startEtcd(options: readonly string[] = []): Promise<RealEtcd> {
+export async function startEtcd(options: readonly string[] = [], tls: EtcdTls | null = null): Promise<RealEtcd> {
   const [client, peer] = [await freePort(), await freePort()];
-  const etcd = new RealEtcd('one', client, peer, ['--initial-cluster', `one=http://127.0.0.1:${peer}`, ...options]);
+  const etcd = new RealEtcd(
+    'one',
+    client,
+    peer,
+    ['--initial-cluster', `one=http://127.0.0.1:${peer}`, ...options],
+    onLoopback,
+    tls,
+  );
   etcd.start();
   await etcd.ready();
   return etcd;

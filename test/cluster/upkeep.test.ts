@@ -174,13 +174,16 @@ describe('the state of etcd', () => {
     world.etcd.resume();
     await world.advance(10_000);
     expect(health.view().reachable).toBe(true);
-    world.etcd.alarms.add('NOSPACE');
+    // The transaction that finds no room is applied, and answered with an error.
+    world.etcd.isFull = true;
+    await put(a, { k: 1 });
+    await expect(put(a, { k: 2 })).rejects.toThrow('etcdserver: mvcc: database space exceeded');
     await world.advance(10_000);
     expect(health.view().alarms).toEqual(['NOSPACE']);
-    await expect(put(a, { k: 1 })).rejects.toThrow('etcdserver: mvcc: database space exceeded');
+    expect((await a.membership.metadata.load('k')).entries[0]?.value).toBe(1);
     world.etcd.alarms.delete('NOSPACE');
     await world.advance(10_000);
-    await put(a, { k: 1 });
+    await put(a, { k: 3 });
     expect(changes).toEqual(['false ', 'true ', 'true NOSPACE', 'true ']);
     expect(a.platform.log.find('etcd has raised NOSPACE: its quota is used up', 'error')).toHaveLength(1);
   });

@@ -93,6 +93,11 @@ export class Registration {
     void this.tryToBegin();
   }
 
+  /** Whoever writes in the session found that it is none any more; another one begins. */
+  lose(session: WriterSession, why: string): void {
+    if (this.session !== null && this.session.lease === session.lease && !this.closed) this.lost(this.session, why);
+  }
+
   /** Gives the name back at once. */
   async close(): Promise<void> {
     this.closed = true;

@@ -14,7 +14,9 @@ import {
   EtcdError,
   type EtcdOp,
   type EtcdTxnResult,
+  isOutOfSpace,
   type LeaseId,
+  readKeys,
   txnOpsMax,
 } from './etcd/etcd.js';
 import type { Mirror } from './mirror.js';
@@ -77,6 +79,8 @@ export class Writer {
   private readonly mirror: Mirror;
   private readonly prefix: string;
   private session: WriterSession | null = null;
+  /** The session that this node writes in is none, by what etcd says of its mark: nothing is written until another one begins. */
+  onSessionLost: ((session: WriterSession, why: string) => void) | null = null;
   private markRevision: Revision = 0;
   private numberMax = 0;
   private pending: Change[] = [];
@@ -240,15 +244,38 @@ export class Writer {
   }
 
   private failed(batch: Batch, error: Error): void {
-    if (error instanceof EtcdError && error.outcome === 'unknown') {
-      this.doubt(batch);
-      if (this.batch !== batch) return;
-      this.retry = this.clock.after(retryMs, () => {
-        this.retry = null;
-        if (this.batch === batch) void this.send(batch);
-      });
+    if (!(error instanceof EtcdError) || error.outcome === 'refused') {
+      this.refused(batch, error);
       return;
     }
+    const isFirst = !batch.isInDoubt;
+    this.doubt(batch);
+    if (this.batch !== batch) return;
+    if (isFirst && isOutOfSpace(error)) void this.lookWhetherApplied(batch, error);
+    else this.sendAgain(batch);
+  }
+
+  private sendAgain(batch: Batch): void {
+    this.retry = this.clock.after(retryMs, () => {
+      this.retry = null;
+      if (this.batch === batch) void this.send(batch);
+    });
+  }
+
+  /** This error comes before a transaction was looked at or after it was applied, and nothing of it is under way any more. */
+  private async lookWhetherApplied(batch: Batch, error: EtcdError): Promise<void> {
+    try {
+      const { entries } = await readKeys(this.etcd, [this.prefix + batch.session.markKey]);
+      if (this.batch !== batch) return;
+      // Its traces are on their way.
+      if (entries[0]?.value === JSON.stringify(batch.number)) return;
+      this.refused(batch, error);
+    } catch {
+      if (this.batch === batch) this.sendAgain(batch);
+    }
+  }
+
+  private refused(batch: Batch, error: Error): void {
     this.batch = null;
     // One that etcd refuses (too large, its lease gone) must not take the others with it, and etcd does not say which it is.
     if (batch.changes.length > 1) {
@@ -305,8 +332,10 @@ export class Writer {
   }
 
   private abandon(batch: Batch, why: string): void {
-    if (this.session === batch.session) this.session = null;
+    const isLost = this.session === batch.session;
+    if (isLost) this.session = null;
     this.giveBack(batch, why);
+    if (isLost) this.onSessionLost?.(batch.session, why);
   }
 
   private giveBack(batch: Batch, why: string): void {

@@ -186,13 +186,15 @@ function credentials({ ca, cert, key }: NonNullable<EtcdClientOptions['tls']>): 
   return { rootCertificate: ca, ...(cert === null || key === null ? {} : { certChain: cert, privateKey: key }) };
 }
 
-/** What etcd says when a request had no effect: refused by its rules, by its quota, or by its permissions. */
+/**
+ * What etcd says when a request had no effect: refused by its rules or its permissions. Not by its quota: the transaction that finds the
+ * database full is applied and answered with an error all the same.
+ */
 const refusals = [
   'too many operations in txn request',
   'duplicate key given in txn request',
   'request is too large',
   'larger than max',
-  'database space exceeded',
   'requested lease not found',
   'mvcc: required revision',
   'permission denied',

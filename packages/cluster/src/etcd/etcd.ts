@@ -83,6 +83,10 @@ export interface EtcdStatus {
   readonly alarms: readonly string[];
 }
 
+/** etcd's quota is used up. The first transaction that meets this is applied nevertheless. */
+export const isOutOfSpace = (error: unknown): boolean =>
+  error instanceof EtcdError && error.message.includes('database space exceeded');
+
 export interface EtcdWatchSink {
   /** What changed under the prefix, in order and whole revisions at a time. */
   changed(events: readonly EtcdEvent[]): void;

@@ -20,6 +20,8 @@ export class SimEtcd {
   private available = true;
   /** What it says of itself; with NOSPACE it takes no more puts. */
   readonly alarms = new Set<'NOSPACE' | 'CORRUPT'>();
+  /** The next transaction that puts something finds the quota used up. */
+  isFull = false;
   private readonly leases = new Map<LeaseId, Lease>();
   private leaseNumber = 7587;
   private readonly clients = new Set<SimEtcdClient>();
@@ -87,8 +89,14 @@ export class SimEtcd {
   }
 
   txn(txn: EtcdTxn): EtcdTxnResult {
-    if (this.alarms.has('NOSPACE') && hasPut(txn))
-      throw new EtcdError('refused', 'etcdserver: mvcc: database space exceeded');
+    if (this.alarms.has('NOSPACE') && hasPut(txn)) throw outOfSpace();
+    if (this.isFull && hasPut(txn)) {
+      // As the real one: applied all the same.
+      this.isFull = false;
+      this.alarms.add('NOSPACE');
+      this.keys.txn(txn, (lease) => this.leases.has(lease));
+      throw outOfSpace();
+    }
     return this.keys.txn(txn, (lease) => this.leases.has(lease));
   }
 
@@ -111,3 +119,5 @@ export class SimEtcd {
 function hasPut({ success, failure }: EtcdTxn): boolean {
   return [...success, ...failure].some((op) => op.kind === 'put' || (op.kind === 'txn' && hasPut(op.txn)));
 }
+
+const outOfSpace = (): EtcdError => new EtcdError('unknown', 'etcdserver: mvcc: database space exceeded');

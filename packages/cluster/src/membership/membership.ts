@@ -183,6 +183,7 @@ export class Membership {
 
   private follow(): void {
     const { registration } = this;
+    this.writer.onSessionLost = (session, why) => registration.lose(session, why);
     registration.onBegan = (session) => this.began(session);
     registration.onEnded = (session, why) => {
       this.writer.use(null);
