@@ -178,7 +178,7 @@ describe('metadata in etcd', () => {
     expect(world.platform.clock.monotonicMs() - started).toBeLessThanOrEqual(5001);
     expect((await a.metadata.load('k')).entries[0]?.value).toBe(1);
     await world.advance(30_000);
-    await expect(world.settle(a.metadata.change([], put('k', 3)))).rejects.toThrow('etcd did not answer within 5 s');
+    await expect(world.settle(a.metadata.change([], put('k', 3)))).rejects.toThrow('etcd did not answer within 0.5 s');
     world.etcd.resume();
     await world.advance(3000);
     await world.settle(a.metadata.change([], put('k', 4)));

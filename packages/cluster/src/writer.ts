@@ -37,6 +37,9 @@ export interface LeasedWrite extends Write {
 
 /** Somebody waits so long for a change; what is under way then may still take effect. Milliseconds. */
 const patienceMs = 5000;
+/** And so long when etcd has been silent for as long as this: who declares a thousand things meanwhile hears of it soon. Milliseconds. */
+const patienceAwayMs = 500;
+const silenceMs = 8000;
 const retryMs = 100;
 /** Of one transaction; etcd takes 1.5 MiB. */
 const batchBytesMax = 1024 * 1024;
@@ -111,6 +114,7 @@ export class Writer {
   change(when: readonly Guard[], then: readonly LeasedWrite[]): Promise<Revision> {
     return new Promise((resolve, reject) => {
       this.assertFits(when, then);
+      const waitMs = this.clock.monotonicMs() - this.mirror.heardAtMs > silenceMs ? patienceAwayMs : patienceMs;
       const copies = then.map((write) => ({
         ...write,
         value: write.value === undefined ? undefined : clone(write.value),
@@ -126,7 +130,7 @@ export class Writer {
         isAlone: false,
         resolve,
         reject,
-        deadline: this.clock.after(patienceMs, () => this.giveUp(change)),
+        deadline: this.clock.after(waitMs, () => this.giveUp(change, waitMs)),
       };
       this.pending.push(change);
       this.pump();
@@ -145,6 +149,7 @@ export class Writer {
 
   private assertFits(when: readonly Guard[], then: readonly LeasedWrite[]): void {
     if (this.closed) throw new EtcdError('refused', 'the node stops');
+    if (this.mirror.stranger !== null) throw new EtcdError('refused', `${this.mirror.stranger}; it is not written to`);
     if (new Set(then.map(({ key }) => key)).size < then.length) throw new RangeError('one change writes each key once');
     if (Math.max(when.length, then.length) <= txnOpsMax) return;
     throw new RangeError(
@@ -153,11 +158,11 @@ export class Writer {
   }
 
   /** The caller has waited long enough. A change that is under way may still take effect. */
-  private giveUp(change: Change): void {
+  private giveUp(change: Change, waitMs: number): void {
     const waits = this.pending.includes(change);
     if (waits) this.pending = this.pending.filter((each) => each !== change);
     const why = this.session === null ? 'this node has no session with etcd' : 'etcd did not answer';
-    change.reject(new EtcdError(waits ? 'refused' : 'unknown', `${why} within ${patienceMs / 1000} s`));
+    change.reject(new EtcdError(waits ? 'refused' : 'unknown', `${why} within ${waitMs / 1000} s`));
   }
 
   // -- one batch at a time -----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import {
 } from '../etcd/etcd.js';
 import { BulkInterruptedError, chunksOf, commit, putWhereAbsent } from './bulk.js';
 import { type DirectoryMemory, readDirectoryMemory, writeDirectoryMemory } from './directory-memory.js';
+import { rank } from './import-embedded.js';
 import { behind } from './joining.js';
 import { readMetadataCopy, type StoredCopy } from './metadata-copy.js';
 import {
@@ -256,7 +257,9 @@ class Adopting {
     const copied = this.copy?.entries ?? [];
     const before = copied.find(({ key }) => key === own)?.value as MemberRecord | undefined;
     const record = this.ownRecord(before) as unknown as StoredCopy['entries'][number]['value'];
-    return [...copied.filter(({ key }) => key !== own), { key: own, value: record }];
+    // Nodes may run already: a binding that they see before its queue is none.
+    const others = copied.filter(({ key }) => key !== own).sort((a, b) => rank(a.key) - rank(b.key));
+    return [{ key: own, value: record }, ...others];
   }
 
   private ownRecord(record: MemberRecord | undefined): MemberRecord {

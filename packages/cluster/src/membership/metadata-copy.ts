@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { crc32c } from '@chapar/bytes';
-import type { MetadataEntry } from '@chapar/core';
+import type { MetadataEntry, MetadataEvent } from '@chapar/core';
 import type { Clock, Disk, Log, Timer } from '@chapar/platform';
 import type { EtcdRevision } from '../etcd/etcd.js';
 import type { Mirror } from '../mirror.js';
@@ -21,7 +21,7 @@ const sliceEntries = 500;
 export interface StoredCopy {
   readonly cluster: string;
   readonly revision: EtcdRevision;
-  /** Keys without the cluster's prefix, in order. */
+  /** Keys without the cluster's prefix, in no order. */
   readonly entries: readonly MetadataEntry[];
 }
 
@@ -79,6 +79,8 @@ export class MetadataCopy {
   private stopWatch: (() => void) | null = null;
   private timer: Timer | null = null;
   private writing: Promise<void> | null = null;
+  /** What is kept; in no order, since ordering tens of thousands of keys once a second would hold up messages. */
+  private readonly entries = new Map<string, MetadataEntry>();
   /** Changed since the copy that was written or is being written. */
   private isDirty = true;
   private hasFailed = false;
@@ -99,11 +101,18 @@ export class MetadataCopy {
   }
 
   start(): void {
+    for (const room of rooms) for (const entry of this.mirror.under(room)) this.entries.set(entry.key, entry);
     this.stopWatch = this.mirror.watch('', this.mirror.revision, (events) => {
-      if (!events.some(({ key }) => rooms.some((room) => key.startsWith(room)))) return;
-      this.isDirty = true;
-      this.plan(waitMs);
+      for (const event of events) this.keep(event);
     });
+    this.plan(waitMs);
+  }
+
+  private keep({ key, value, revision }: MetadataEvent): void {
+    if (!rooms.some((room) => key.startsWith(room))) return;
+    if (value === undefined) this.entries.delete(key);
+    else this.entries.set(key, { key, value, revision });
+    this.isDirty = true;
     this.plan(waitMs);
   }
 
@@ -149,7 +158,7 @@ export class MetadataCopy {
   /** Of one revision, in slices: thousands of records must not hold up messages. */
   private async encode(): Promise<Buffer> {
     const { revision } = this.mirror;
-    const entries = rooms.flatMap((room) => this.mirror.under(room));
+    const entries = [...this.entries.values()];
     const lines: Buffer[] = [];
     for (let from = 0; from < entries.length; from += sliceEntries) {
       if (from > 0 && !this.isClosed) await new Promise<void>((resolve) => this.clock.endOfTurn(resolve));
