@@ -64,9 +64,7 @@ export class RealEtcd {
 
   get endpoint(): string {
     // Certificates are made out to the name.
-    return this.tls === null
-      ? `http://${this.place.host}:${this.clientPort}`
-      : `https://localhost:${this.clientPort}`;
+    return this.tls === null ? `http://${this.place.host}:${this.clientPort}` : `https://localhost:${this.clientPort}`;
   }
 
   start(): void {

@@ -1,6 +1,6 @@
 import { DIALECT_AMQP091, type JsonValue } from '@chapar/core';
 import { allRoutes, methods } from '@chapar/management';
-import { SimLog } from '@chapar/platform';
+import { createSimPlatform } from '@chapar/platform';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fixture, startFixture, token } from './compose.js';
@@ -21,7 +21,7 @@ const options = {
   listeners: () => [],
   membership: null,
 };
-const endpoints = allRoutes(options, new SimLog()).flatMap((route) =>
+const endpoints = allRoutes(options, createSimPlatform(1)).flatMap((route) =>
   methods.filter((method) => route[method] !== undefined).map((method) => ({ method, path: route.path })),
 );
 
