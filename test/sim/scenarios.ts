@@ -29,7 +29,7 @@ const profile = (
   nodes: readonly string[],
   ...faults: FaultKind[]
 ): Profile & { readonly name: string } => {
-  return { name, nodes, faults, lastsMs: 5_000, betweenMs: 1_500 };
+  return { name, nodes, faults, lastsMs: 4_000, betweenMs: 1_200 };
 };
 
 /** Stories by chance, by what goes wrong in them. The fewer kinds, the less is excused. */

@@ -1,11 +1,14 @@
+import { EtcdFaults } from './etcd-faults.js';
 import type { SimCluster } from './sim-cluster.js';
 
 /** What can go wrong in a cluster, as verbs; each is noted in the trace, and as a trouble where it may excuse something. */
 export class Faults {
+  readonly etcd: EtcdFaults;
   private readonly cluster: SimCluster;
 
   constructor(cluster: SimCluster) {
     this.cluster = cluster;
+    this.etcd = new EtcdFaults(cluster);
   }
 
   // -- nodes ---------------------------------------------------------------------------------------------------------
@@ -100,9 +103,9 @@ export class Faults {
   /** Everything that is broken is repaired, and every node runs. */
   heal(): void {
     this.said('heal');
-    const { peers, etcd, members, troubles } = this.cluster;
+    const { peers, members, troubles } = this.cluster;
     peers.heal();
-    etcd.resume();
+    this.etcd.heal();
     for (const { name, platform } of members.values()) {
       if (platform.isPaused) this.resume(name);
       platform.disk.delayMs.sync = 1;

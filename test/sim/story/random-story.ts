@@ -100,7 +100,7 @@ function clients(draw: Draw): string[] {
   for (let i = 1; i <= 2 + random.integer(3); i++) {
     const target = random.chance(0.2) ? 'events/' : draw.of(queues.filter((name) => name !== 'letters'));
     const more = [draw.chance(0.2, 'transient'), draw.chance(0.4, 'retries')].join(' ');
-    const pace = `every ${draw.ms(20, 250)} burst ${1 + random.integer(3)} window ${4 + random.integer(40)}`;
+    const pace = `every ${draw.ms(40, 400)} burst ${1 + random.integer(3)} window ${4 + random.integer(40)}`;
     lines.push(`publisher p${i} at ${draw.hosts()} to ${target} ${pace} ${more}`);
   }
   for (let i = 1; i <= 2 + random.integer(3); i++) {
@@ -144,6 +144,30 @@ function happening(draw: Draw, kind: FaultKind): string[] {
     case 'clocks':
       return [`clock ${node} ${draw.of(['-', ''])}${draw.ms(1_000, 3_600_000)}`];
     case 'etcd':
-      return [];
+      return etcdHappening(draw, node);
+  }
+}
+
+function etcdHappening(draw: Draw, node: string): string[] {
+  const pause = `run ${draw.ms(50, draw.random.chance(0.3) ? 15_000 : 3_000)}`;
+  switch (draw.random.integer(9)) {
+    case 0:
+      return ['etcd down', pause, 'etcd up'];
+    case 1:
+      return ['etcd restart'];
+    case 2:
+      return [`etcd lag ${node} ${draw.ms(100, 4_000)}`, 'etcd compact', pause, `etcd mend ${node}`];
+    case 3:
+      return ['etcd full', pause, 'etcd roomy'];
+    case 4:
+      return [`etcd cut ${node}`, pause, 'etcd compact', `etcd mend ${node}`];
+    case 5:
+      return [`etcd slow ${node} ${draw.ms(20, 700)}`, pause, `etcd mend ${node}`];
+    case 6:
+      return [`etcd loses-requests ${node} ${draw.random.integer(60)}%`, pause, `etcd mend ${node}`];
+    case 7:
+      return [`etcd loses-answers ${node} ${draw.random.integer(90)}%`, pause, `etcd mend ${node}`];
+    default:
+      return [`etcd loses-watches ${node} ${draw.random.integer(80)}%`, pause, `etcd mend ${node}`];
   }
 }

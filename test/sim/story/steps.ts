@@ -1,3 +1,4 @@
+import type { EtcdFaults } from '../cluster/etcd-faults.js';
 import type { Faults } from '../cluster/faults.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
 import { Line } from './line.js';
@@ -78,6 +79,21 @@ const steps: { readonly [verb: string]: Step } = {
   clock: (line, { faults }) => faults.jumpClock(line.word('a node'), line.time('a time')),
   heal: (_, { faults }) => faults.heal(),
 
+  etcd: (line, { faults: { etcd } }) => {
+    const verb = line.word('a verb');
+    const whole = etcdVerbs[verb];
+    if (whole !== undefined) return whole(etcd);
+    const node = line.word('a node');
+    if (verb === 'cut') etcd.cut(node);
+    else if (verb === 'mend') etcd.mend(node);
+    else if (verb === 'lag') etcd.impair(node, { watchLagMs: line.time('a lag') });
+    else if (verb === 'slow') etcd.impair(node, { delayMs: line.time('a delay') });
+    else if (verb === 'loses-requests') etcd.impair(node, { requestLoss: line.share('a share') });
+    else if (verb === 'loses-answers') etcd.impair(node, { answerLoss: line.share('a share') });
+    else if (verb === 'loses-watches') etcd.impair(node, { watchLoss: line.share('a share') });
+    else throw line.error(`etcd does not '${verb}'`);
+  },
+
   /** `expect p1.confirmed >= 10 [within 5s]`, `expect A up [within 5s]`. */
   expect: async (line, stage) => {
     const what = line.word('a figure');
@@ -88,6 +104,15 @@ const steps: { readonly [verb: string]: Step } = {
     const seen = what.includes('.') ? `it is ${stage.figure(what)}` : `it is ${cluster.member(what).state}`;
     cluster.ledger.violation(`not as expected: ${line.text} (${seen})`);
   },
+};
+
+const etcdVerbs: { readonly [verb: string]: (etcd: EtcdFaults) => void } = {
+  down: (etcd) => etcd.down(),
+  up: (etcd) => etcd.up(),
+  restart: (etcd) => etcd.restart(),
+  compact: (etcd) => etcd.compact(),
+  full: (etcd) => etcd.full(),
+  roomy: (etcd) => etcd.roomy(),
 };
 
 function condition(what: string, line: Line, stage: Stage): () => boolean {

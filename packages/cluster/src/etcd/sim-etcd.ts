@@ -65,7 +65,7 @@ export class SimEtcd {
 
   /** History up to now is forgotten: watches that lag behind end. */
   compact(): void {
-    this.keys.compact(this.keys.revision);
+    if (this.keys.revision > this.keys.compacted) this.keys.compact(this.keys.revision);
   }
 
   grant(ttlSeconds: number): LeaseId {
