@@ -1,3 +1,4 @@
+import type { Queue } from '@chapar/core';
 import { checkLeaks } from './checks/leaks.js';
 import type { SimClient } from './clients/client.js';
 import { ConsumerClient, consumerDefaults } from './clients/consumers.js';
@@ -38,6 +39,11 @@ export async function play(story: Story, seed: number, traceLines = 0): Promise<
     process.off('unhandledRejection', stray);
   }
   return run.outcome(seed);
+}
+
+/** Messages that are in a queue, in somebody's hands, or on their way out as dead letters. */
+function countOf({ readyCount, unsettledCount, outbox }: Queue): number {
+  return readyCount + unsettledCount + (outbox?.count ?? 0);
 }
 
 class Play implements Stage {
@@ -181,10 +187,10 @@ class Play implements Stage {
     }
     const left = () => {
       const queues = [...cluster.members.values()].flatMap(({ node }) => node?.queues() ?? []);
-      return queues.filter(({ readyCount, unsettledCount }) => readyCount + unsettledCount > 0);
+      return queues.filter((queue) => countOf(queue) > 0);
     };
     if (await cluster.until(() => left().length === 0, drainMsMax)) return;
-    const shown = left().map(({ name, readyCount, unsettledCount }) => `${name}: ${readyCount} + ${unsettledCount}`);
+    const shown = left().map((queue) => `${queue.name}: ${countOf(queue)} (${queue.unsettledCount} held)`);
     this.must(false, `queues were not drained: ${shown.join(', ')}`);
   }
 
