@@ -64,6 +64,8 @@ describe.skipIf(noEtcd)('a queue led elsewhere', { timeout: 30_000 }, () => {
     if (first === false) throw new Error('it is empty');
     expect([first.content.toString(), first.fields.messageCount]).toEqual(['1', 3]);
     other.channel.nack(first, false, true);
+    // Nobody answers a nack, and who asks elsewhere may be quicker.
+    await until('it is back', async () => (await home.count(queue)).messages === 4);
     const again = await one.channel.get(queue);
     if (again === false) throw new Error('it is empty');
     expect([again.content.toString(), again.fields.redelivered]).toEqual(['1', true]);
