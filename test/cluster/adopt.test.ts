@@ -81,6 +81,30 @@ describe('a cluster whose etcd was lost', () => {
     expect(halfWay).toBeGreaterThan(5);
   });
 
+  it('takes a node back that was started since the copy that came first', async () => {
+    const world = new SimMembers();
+    const [a, b] = [world.machine('a'), world.machine('b')];
+    await a.start();
+    await b.start();
+    await world.advance(2000);
+    await a.stop();
+    for (let i = 0; i < 2; i++) {
+      await b.stop();
+      await b.start();
+    }
+    await b.stop();
+    const etcd = world.newEtcd();
+    for (const machine of [a, b]) {
+      const { clock, log, random, disk } = machine.platform;
+      const dataId = await machine.settle(readIdentityOf(machine));
+      const place = { directory, dataId, prefix: '/chapar', force: false };
+      await machine.settle(adopt({ etcd: etcd.connect(clock, random), clock, log, random, disk, ...place }));
+      Object.assign(machine, { etcd });
+      expect((await machine.start()).joined).toMatchObject({ how: 'returned', dataId });
+    }
+    expect(b.membership.members.get(b.membership.dataId)?.starts).toBe(4);
+  });
+
   it('replaces what else is there only when that is wanted, and never what is in use', async () => {
     const { world, a, etcd, on, restart } = await lostCluster();
     const other = world.machine('other', etcd);

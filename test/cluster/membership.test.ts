@@ -140,6 +140,7 @@ describe('a node of a cluster', () => {
     void a.begin().catch(() => undefined);
     while (world.etcd.keys.under('/chapar/meta/').length === 0) await world.advance(0.5);
     a.kill();
+    expect(world.etcd.keys.under('/chapar/cluster')[0]?.value).toContain('founding');
     expect(world.etcd.keys.under('/chapar/meta/').length).toBeLessThan(250);
     const waits: string[] = [];
     const starting = b.start({ onWaiting: (what) => waits.push(what) });
@@ -268,6 +269,21 @@ describe('a data directory', () => {
     );
     await a.stop();
     expect((await a.start()).joined).toMatchObject({ how: 'returned', dataId: joined.dataId, renewedFrom: null });
+  });
+
+  it('that was copied is two, also when both start at the same time', async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const world = new SimMembers(seed);
+      const a = world.machine('a');
+      const { dataId } = await a.start();
+      await a.stop();
+      const copy = world.machine('copy');
+      await copy.settle(restore(copy, await a.settle(filesOf(a))));
+      await a.settle(Promise.all([a.begin(), copy.begin()]));
+      const ids = [a, copy].map(({ membership }) => membership.dataId);
+      expect(ids).toContain(dataId);
+      expect(new Set(ids).size).toBe(2);
+    }
   });
 
   it('that was copied is two: the one that starts first goes on as the one', async () => {

@@ -175,6 +175,7 @@ describe('the state of etcd', () => {
     await world.advance(10_000);
     expect(health.view().reachable).toBe(true);
     // The transaction that finds no room is applied, and answered with an error.
+    a.client.path.watchLagMs = 200;
     world.etcd.isFull = true;
     await put(a, { k: 1 });
     await expect(put(a, { k: 2 })).rejects.toThrow('etcdserver: mvcc: database space exceeded');

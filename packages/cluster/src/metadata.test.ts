@@ -35,7 +35,7 @@ class World {
     registration.onEnded = () => writer.use(null);
     registration.start();
     await this.advance(100);
-    return { name, client, mirror, registration, metadata: new EtcdMetadata(mirror, writer) };
+    return { name, client, mirror, writer, registration, metadata: new EtcdMetadata(mirror, writer) };
   }
 
   settle<T>(promise: Promise<T>): Promise<T> {
@@ -109,6 +109,36 @@ describe('metadata in etcd', () => {
       expect(found.entries[0]?.value).toBe(value);
     }
     expect([value, guardFailures]).toEqual([100, 100]);
+  });
+
+  it('lets nobody pay for what etcd refuses of a neighbour', async () => {
+    const world = new World();
+    const { writer } = await world.node('a');
+    // The first goes at once, the others together.
+    const changes = ['first', 'healthy', 'ill', 'healthy too'].map((key) =>
+      writer.change([], [key === 'ill' ? { key, value: 1, lease: '1' } : { key, value: 1 }]),
+    );
+    const outcomes = await world.settle(Promise.allSettled(changes));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(outcomes[2]).toMatchObject({ reason: { message: 'etcdserver: requested lease not found' } });
+  });
+
+  it('does not say how a change went when etcd has forgotten it', async () => {
+    const world = new World();
+    const [a, b] = [await world.node('a'), await world.node('b')];
+    a.client.path.watchLagMs = 1000;
+    a.client.path.answerLoss = 1;
+    const lost = a.metadata.change([{ key: 'k', revision: 'absent' }], put('k', 1));
+    await world.advance(10);
+    await world.settle(b.metadata.change([{ key: 'k', revision: 'present' }], [{ key: 'k', value: undefined }]));
+    a.client.path.cut = true;
+    a.client.reset();
+    world.etcd.keys.compact(world.etcd.keys.revision);
+    a.client.path.answerLoss = 0;
+    a.client.path.cut = false;
+    await expect(world.settle(lost)).rejects.toThrow('what it did cannot be told, since etcd has forgotten it');
+    await world.settle(a.metadata.change([], put('k', 3)));
+    expect((await b.metadata.load('k')).entries[0]?.value).toBe(3);
   });
 
   it('does not undo what somebody else wrote after an answer was lost', async () => {

@@ -312,7 +312,6 @@ class Adopting {
       ...this.memory,
       cluster,
       prefix: this.prefix,
-      founding: false,
       revision: this.revision,
     });
   }

@@ -25,8 +25,7 @@ export interface Directory {
  * this directory is an older state of one that has been used since.
  */
 export type Agreement =
-  | { readonly kind: 'found'; readonly cluster: string | null }
-  | { readonly kind: 'go-on-founding' | 'join' | 'return' }
+  | { readonly kind: 'found' | 'go-on-founding' | 'join' | 'return' }
   | { readonly kind: 'wait'; readonly founder: string }
   | { readonly kind: 'renew'; readonly why: string };
 
@@ -35,23 +34,20 @@ export function agree(directory: Directory, found: Found): Agreement {
   const { memory, dataId } = directory;
   const { cluster } = found;
   if (cluster !== null && cluster.format > CLUSTER_FORMAT) throw newer(directory, cluster);
-  const isFounding = memory?.founding === true;
   if (cluster === null) {
-    if (memory === null) return { kind: 'found', cluster: null };
-    if (isFounding) return { kind: 'found', cluster: memory.cluster };
+    if (memory === null) return { kind: 'found' };
     throw emptyEtcd(directory, memory, found.revision);
   }
-  // Who was about to make one and came too late knows none.
-  const known = memory === null || (isFounding && memory.cluster !== cluster.id) ? null : memory;
-  if (known !== null) {
-    if (known.cluster !== cluster.id) throw foreign(directory, known, cluster);
-    if (found.revision < known.revision)
-      throw older(directory, `its revision is ${found.revision}, and was ${known.revision}`);
+  if (memory !== null) {
+    if (memory.cluster !== cluster.id) throw foreign(directory, memory, cluster);
+    if (found.revision < memory.revision) {
+      throw older(directory, `its revision is ${found.revision}, and was ${memory.revision}`);
+    }
   }
   if (found.isForgotten) throw forgotten(directory);
   if (cluster.founding === dataId) return { kind: 'go-on-founding' };
   if (cluster.founding !== undefined) return { kind: 'wait', founder: cluster.founding };
-  return agreeOnStarts(directory, known?.dataId === dataId ? known : null, found.member);
+  return agreeOnStarts(directory, memory?.dataId === dataId ? memory : null, found.member);
 }
 
 /** Each start writes its number and its id here and there: who is behind is an older state of the other one. */

@@ -21,8 +21,6 @@ export interface DirectoryMemory {
   readonly prefix: string;
   /** Whose memory this is: a directory that has become somebody else remembers the cluster, and not the starts. */
   readonly dataId: string;
-  /** This directory makes the cluster, and is not through with it. */
-  readonly founding: boolean;
   /** The last start that was tried; etcd may have it. */
   readonly tried: Start | null;
   /** The last start that etcd has for sure. */
@@ -58,11 +56,10 @@ function parse(path: string, text: string): DirectoryMemory {
         'Start the broker version that wrote it, or a newer one.',
     );
   }
-  const { cluster, prefix, dataId, founding, tried, known, revision } = found ?? {};
+  const { cluster, prefix, dataId, tried, known, revision } = found ?? {};
   const isWhole =
     format === FORMAT &&
     [cluster, prefix, dataId].every((each) => typeof each === 'string') &&
-    typeof founding === 'boolean' &&
     [tried, known].every((each) => each !== undefined) &&
     typeof revision === 'number';
   if (isWhole) return found as DirectoryMemory;

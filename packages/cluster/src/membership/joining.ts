@@ -122,7 +122,7 @@ export class Joining {
     const agreement = agree({ path, dataId: this.dataId, prefix, memory: this.memory }, found);
     switch (agreement.kind) {
       case 'found':
-        await this.found(agreement.cluster ?? this.options.random.uuid());
+        await this.found();
         return null;
       case 'go-on-founding':
         await this.goOnFounding(seen.cluster!);
@@ -143,11 +143,9 @@ export class Joining {
 
   // -- founding ----------------------------------------------------------------------------------------------------
 
-  private async found(cluster: string): Promise<void> {
-    const { etcd, clock, prefix, patience } = this.options;
-    // The id is here before it is there: whoever dies in between finds it back.
-    await this.remember({ ...this.blank(cluster), founding: true });
-    const record: ClusterRecord = { format: CLUSTER_FORMAT, id: cluster, founding: this.dataId };
+  private async found(): Promise<void> {
+    const { etcd, clock, prefix, patience, random } = this.options;
+    const record: ClusterRecord = { format: CLUSTER_FORMAT, id: random.uuid(), founding: this.dataId };
     const put = { kind: 'put', key: prefix + clusterKey, value: JSON.stringify(record), lease: null } as const;
     const nothing = noKeyBetween(prefix, behind(prefix));
     if (await patience.ask(() => commit(etcd, clock, [nothing], [put]))) return;
@@ -167,6 +165,8 @@ export class Joining {
         `chapar cluster adopt was not finished on the data directory ${directory}. Run it there again.`,
       );
     }
+    // From here on what the directory holds is this cluster's, however often it takes to get through.
+    await this.remember(this.memory ?? this.blank(value.id));
     const embedded = this.options.embedded();
     const records = embedded === null ? [] : await importedRecords(embedded, this.dataId);
     const ours: EtcdCompare = { key: entry.key, of: 'mod', is: 'equal', revision: entry.modRevision };
@@ -176,7 +176,6 @@ export class Joining {
     await patience.ask(() => commit(etcd, clock, [ours], [put]));
     this.founded = true;
     this.imported = records.length;
-    await this.remember({ ...this.blank(value.id), ...this.memory, cluster: value.id, founding: false });
     log.info({ cluster: value.id, records: records.length }, `this node made the cluster under ${prefix} in etcd`);
   }
 
@@ -184,7 +183,7 @@ export class Joining {
 
   /** What this directory declared while it served alone would be out of sight, and its messages with it. */
   private async assertNothingToLose({ id }: ClusterRecord): Promise<void> {
-    if (this.memory?.cluster === id && !this.memory.founding) return;
+    if (this.memory?.cluster === id) return;
     const embedded = this.options.embedded();
     const content = embedded === null ? [] : await contentOf(embedded);
     if (content.length === 0) return;
@@ -216,7 +215,7 @@ export class Joining {
       this.memory?.dataId === this.dataId && this.memory.cluster === cluster.id ? this.memory : this.blank(cluster.id);
     const count = Math.max(memory.tried?.count ?? 0, seen.member?.value.starts ?? 0) + 1;
     const tried: Start = { count, boot: random.uuid() };
-    await this.remember({ ...memory, prefix, founding: false, tried });
+    await this.remember({ ...memory, prefix, tried });
     const joined = seen.member?.value.joined ?? new Date(clock.wallMs()).toISOString();
     const record: MemberRecord = { node, starts: count, boot: tried.boot, joined };
     const revision = await patience.ask(() => this.putMember(seen, record));
@@ -257,7 +256,7 @@ export class Joining {
 
   private blank(cluster: string): DirectoryMemory {
     const { prefix } = this.options;
-    return { cluster, prefix, dataId: this.dataId, founding: false, tried: null, known: null, revision: 0 };
+    return { cluster, prefix, dataId: this.dataId, tried: null, known: null, revision: 0 };
   }
 
   private async remember(memory: DirectoryMemory): Promise<void> {

@@ -108,7 +108,6 @@ export class Members {
     if (member !== undefined) {
       const forgotten: ForgottenRecord = { node, at: new Date(this.clock.wallMs()).toISOString() };
       await this.changeIfAway(
-        dataId,
         node,
         [{ key: memberKey(dataId), revision: member.revision }],
         [
@@ -140,13 +139,12 @@ export class Members {
   }
 
   private async changeIfAway(
-    dataId: string,
     node: string,
     guards: readonly Guard[],
     writes: Parameters<Writer['change']>[1],
   ): Promise<void> {
+    // Another data directory may have the name by now.
     const registered = this.mirror.get(nodeKey(node));
-    if ((registered?.value as unknown as RegistrationRecord | undefined)?.dataId === dataId) throw isLive(node);
     try {
       await this.writer.change([{ key: nodeKey(node), revision: registered?.revision ?? 'absent' }, ...guards], writes);
     } catch (error) {
