@@ -35,6 +35,7 @@ export class NodeProcess {
   readonly lines: string[] = [];
   /** Beside those that every node has. */
   options: string[];
+  environment: Record<string, string> = {};
   private child: ChildProcess | null = null;
 
   private constructor(name: string, ports: Ports, options: string[]) {
@@ -67,7 +68,7 @@ export class NodeProcess {
     this.lines.length = 0;
     const child = spawn(process.execPath, [binary, ...args], {
       // Leases as short as they may be.
-      env: { CHAPAR_CLUSTER__LEASE_SECONDS: '3', ...process.env },
+      env: { CHAPAR_CLUSTER__LEASE_SECONDS: '3', ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;

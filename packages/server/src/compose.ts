@@ -92,6 +92,12 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
     throw error;
   }
   isReady = true;
+  if (cluster !== null) {
+    cluster.membership.onRefused = (error) => {
+      isReady = false;
+      platform.log.of('server').error({ error }, 'this node may not be part of its cluster any more; stop it');
+    };
+  }
   const stop = async (reason: StopReason): Promise<void> => {
     isReady = false;
     await listeners.close();
