@@ -6,7 +6,7 @@ import { adopt, EtcdClient, leaseKeysMax, noKeyBetween } from '@chapar/cluster';
 import { metadataKey } from '@chapar/core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { skipUnless } from '../support/skip.js';
-import { hasEtcd, type RealEtcd, startEtcd, startEtcdCluster } from './real-etcd.js';
+import { hasEtcd, onLoopback, type RealEtcd, startEtcd, startEtcdCluster } from './real-etcd.js';
 import { platform, RealMember } from './real-member.js';
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
@@ -329,7 +329,8 @@ describe.skipIf(noEtcd)('an etcd with certificates and passwords', () => {
   beforeAll(async () => {
     const { status, stderr } = spawnSync('node', ['tools/dev-ca.mjs', folder, 'node'], { encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
-    etcd = await startEtcd([], { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key.pem') });
+    const tlsFiles = { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key.pem') };
+    etcd = await startEtcd([], { ...onLoopback, tls: tlsFiles });
     etcd.ctl('user', 'add', 'root:all');
     etcd.ctl('user', 'grant-role', 'root', 'root');
     etcd.ctl('role', 'add', 'chapar');

@@ -22,7 +22,7 @@ export interface EtcdPlace {
   readonly host: string;
   readonly wrapper: readonly string[];
   /** PEM files with which it is spoken to; without them it is spoken to in plain. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly tls?: EtcdTls;
 }
 
 export const onLoopback: EtcdPlace = { host: '127.0.0.1', wrapper: [] };
@@ -48,29 +48,18 @@ export class RealEtcd {
   /** Of who may do everything, when etcd asks for passwords: `name:password`. */
   user: string | null = null;
 
-  constructor(
-    name: string,
-    clientPort: number,
-    peerPort: number,
-    options: readonly string[],
-    place = onLoopback,
-    tls: EtcdTls | null = null,
-  ) {
+  constructor(name: string, clientPort: number, peerPort: number, options: readonly string[], place = onLoopback) {
     this.name = name;
     this.clientPort = clientPort;
     this.peerPort = peerPort;
     this.options = options;
     this.place = place;
-    this.tls = tls;
+    this.tls = place.tls ?? null;
   }
 
   get endpoint(): string {
-<<<<<<< HEAD
     // Certificates are made out to the name.
     return this.tls === null ? `http://${this.place.host}:${this.clientPort}` : `https://localhost:${this.clientPort}`;
-=======
-    return `${this.place.tls === undefined ? 'http' : 'https'}://${this.place.host}:${this.clientPort}`;
->>>>>>> 8293c20 (Test: nodes with the same secret or authority are one, others are kept out; an etcd with TLS, client certificates and a password)
   }
 
   start(): void {
@@ -107,14 +96,7 @@ export class RealEtcd {
 
   async ready(): Promise<void> {
     for (let i = 0; i < 300; i++) {
-<<<<<<< HEAD
       if (this.run('endpoint', 'health').status === 0) return;
-=======
-      const { status } = spawnSync('etcdctl', [...this.ctlOptions, 'endpoint', 'health'], {
-        env: { ...process.env, ETCDCTL_API: '3' },
-      });
-      if (status === 0) return;
->>>>>>> 8293c20 (Test: nodes with the same secret or authority are one, others are kept out; an etcd with TLS, client certificates and a password)
       if (this.process?.exitCode !== null) throw new Error(`etcd ended: ${this.errors}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -123,7 +105,6 @@ export class RealEtcd {
 
   /** The words that etcdctl prints. Throws when it fails. */
   ctl(...args: string[]): string {
-<<<<<<< HEAD
     const { status, stdout, stderr } = this.run(...args);
     if (status !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${stderr}`);
     return stdout;
@@ -136,9 +117,6 @@ export class RealEtcd {
       ...(user === null ? [] : ['--user', user]),
     ];
     return spawnSync('etcdctl', ['--endpoints', this.endpoint, ...access, ...args], {
-=======
-    const { status, stdout, stderr } = spawnSync('etcdctl', [...this.ctlOptions, ...args], {
->>>>>>> 8293c20 (Test: nodes with the same secret or authority are one, others are kept out; an etcd with TLS, client certificates and a password)
       env: { ...process.env, ETCDCTL_API: '3' },
       encoding: 'utf8',
     });
@@ -163,12 +141,6 @@ export class RealEtcd {
     await this.ready();
   }
 
-  private get ctlOptions(): string[] {
-    const { tls } = this.place;
-    const files = tls === undefined ? [] : ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
-    return ['--endpoints', this.endpoint, ...files];
-  }
-
   signal(signal: NodeJS.Signals): void {
     this.process?.kill(signal);
   }
@@ -187,23 +159,15 @@ export class RealEtcd {
   }
 }
 
-<<<<<<< HEAD
-export async function startEtcd(options: readonly string[] = [], tls: EtcdTls | null = null): Promise<RealEtcd> {
+export async function startEtcd(options: readonly string[] = [], place = onLoopback): Promise<RealEtcd> {
   const [client, peer] = [await freePort(), await freePort()];
   const etcd = new RealEtcd(
     'one',
     client,
     peer,
     ['--initial-cluster', `one=http://127.0.0.1:${peer}`, ...options],
-    onLoopback,
-    tls,
+    place,
   );
-=======
-export async function startEtcd(options: readonly string[] = [], place = onLoopback): Promise<RealEtcd> {
-  const [client, peer] = [await freePort(), await freePort()];
-  const alone = ['--initial-cluster', `one=http://${place.host}:${peer}`, ...options];
-  const etcd = new RealEtcd('one', client, peer, alone, place);
->>>>>>> 8293c20 (Test: nodes with the same secret or authority are one, others are kept out; an etcd with TLS, client certificates and a password)
   etcd.start();
   await etcd.ready();
   return etcd;

@@ -106,7 +106,8 @@ export class Consumption implements DeliverySink {
     this.assertTagFree(wish.tag);
     const priority = wish.arguments['x-priority'];
     const spec = { ...wish, priority: typeof priority === 'number' ? priority : 0, window: this.window };
-    return andThen(queue.attach(spec, this), (consumer) => this.attached(consumer, wish));
+    const credit = this.prefetch === 0 ? Number.POSITIVE_INFINITY : this.prefetch;
+    return andThen(queue.attach(spec, this, credit), (consumer) => this.attached(consumer, wish));
   }
 
   private attached(consumer: Consumer, wish: ConsumeWish): (() => void) | null {

@@ -41,6 +41,8 @@ export class RemoteConsumer implements Consumer, WindowMember {
   private told = 0;
   passedToSend = 0;
   isDirty = false;
+  /** The first grant that is counted on; null: it has come. */
+  private expected: number | null = null;
   stopped = false;
   private paused = false;
   private gone = false;
@@ -73,9 +75,18 @@ export class RemoteConsumer implements Consumer, WindowMember {
 
   // ---- the door's side -------------------------------------------------------------------------------------------
 
+  /** The first grant will be of so much: the home may begin, and what arrives before that grant waits. */
+  expect(credit: number): void {
+    this.expected = this.credit = credit;
+  }
+
   grant(credit: number): void {
-    this.credit += credit;
+    const { expected } = this;
+    this.expected = null;
+    // Infinity less Infinity is no number.
+    if (credit !== expected) this.credit += credit - (expected ?? 0);
     this.queue.host.touch(this);
+    if (expected !== null) this.wake();
   }
 
   settle(delivery: Delivery, outcome: Outcome): void {
@@ -118,7 +129,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
   }
 
   private mayPass(): boolean {
-    if (this.paused || this.stopped) return false;
+    if (this.paused || this.stopped || this.expected !== null) return false;
     const { window } = this;
     if (window === null || window.isOpen) return true;
     window.waitFor(this);

@@ -172,8 +172,9 @@ export class RemoteHome {
 
   // ---- consumers -------------------------------------------------------------------------------------------------
 
-  async attach(queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink): Promise<Consumer> {
+  async attach(queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink, credit: number): Promise<Consumer> {
     const consumer = new RemoteConsumer(this.parts.nextNumber(), queue, spec, sink, false);
+    consumer.expect(credit);
     this.consumers.set(consumer.id, consumer);
     try {
       await this.request(queue, (out, id) => this.writeAttach(out, consumer, id));

@@ -104,8 +104,8 @@ export class RemoteQueue implements SharedQueue {
     return this.host.ask(this, kind, body);
   }
 
-  attach(spec: ConsumerSpec, sink: DeliverySink): Promise<Consumer> {
-    return this.host.attach(this, spec, sink);
+  attach(spec: ConsumerSpec, sink: DeliverySink, credit = 0): Promise<Consumer> {
+    return this.host.attach(this, spec, sink, credit);
   }
 
   holder(spec: ConsumerSpec, sink: DeliverySink): Consumer {

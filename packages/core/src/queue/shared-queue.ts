@@ -33,8 +33,11 @@ export interface SharedQueue extends QueueHandle {
   /** Somebody declared it again, or asked whether it is there. */
   used(): void;
   counts(): Later<QueueCounts>;
-  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. 403 when exclusiveness forbids it, 406 for arguments that are wrong. */
-  attach(spec: ConsumerSpec, sink: DeliverySink): Later<Consumer>;
+  /**
+   * Attaches a consumer: nothing is delivered before its first `grant`, which will be of `credit`; a queue elsewhere counts on it, so that
+   * the consumer has its turn from now on. 403 when exclusiveness forbids it, 406 for arguments that are wrong.
+   */
+  attach(spec: ConsumerSpec, sink: DeliverySink, credit?: number): Later<Consumer>;
   /** Somebody who takes messages with `get` and holds them; not among the consumers. */
   holder(spec: ConsumerSpec, sink: DeliverySink): Consumer;
   /** basic.get: the oldest message, or null. With a `holder` it is held until settled, else settled. `isGone`: whether nobody is there any more to take it. */
