@@ -60,6 +60,11 @@ export class Mirror {
     this.follow();
   }
 
+  /** Somebody else heard of etcd: it is there, though the watch may not be yet. */
+  heard(): void {
+    this.heardAtMs = this.clock.monotonicMs();
+  }
+
   get revision(): EtcdRevision {
     return this.applied;
   }
@@ -95,9 +100,7 @@ export class Mirror {
   private follow(): void {
     this.stopWatch = this.etcd.watch(this.prefix, this.applied + 1, {
       changed: (events) => this.changed(events),
-      heard: () => {
-        this.heardAtMs = this.clock.monotonicMs();
-      },
+      heard: () => this.heard(),
       ended: ({ compacted, reason }) => {
         if (this.closed) return;
         this.stopWatch = null;
@@ -167,7 +170,7 @@ export class Mirror {
   }
 
   private changed(events: readonly EtcdEvent[]): void {
-    this.heardAtMs = this.clock.monotonicMs();
+    this.heard();
     for (let from = 0; from < events.length; ) {
       const at = events[from]!.modRevision;
       let to = from + 1;

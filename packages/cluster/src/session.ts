@@ -251,11 +251,12 @@ export class Registration {
   private async renew(): Promise<void> {
     const { session } = this;
     if (session === null || this.closed) return;
-    const { etcd, clock, log } = this.options;
+    const { etcd, clock, log, mirror } = this.options;
     const sentMs = clock.monotonicMs();
     let waitMs = this.renewEveryMs;
     try {
       const seconds = await etcd.keepLease(session.lease);
+      mirror.heard();
       if (this.session !== session) return;
       if (seconds <= 0) return this.lost(session, 'etcd has ended its lease');
       this.renewed(sentMs, seconds);
