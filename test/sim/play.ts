@@ -1,8 +1,12 @@
 import type { Queue } from '@chapar/core';
 import { checkLeaks } from './checks/leaks.js';
+import { BinderClient } from './clients/binder.js';
 import type { SimClient } from './clients/client.js';
 import { ConsumerClient, consumerDefaults } from './clients/consumers.js';
 import { FounderClient } from './clients/founder.js';
+import { GetterClient } from './clients/getter.js';
+import { OwnerClient } from './clients/owner.js';
+import { ProberClient } from './clients/prober.js';
 import { PublisherClient } from './clients/publishers.js';
 import { Faults } from './cluster/faults.js';
 import { SimCluster } from './cluster/sim-cluster.js';
@@ -107,9 +111,10 @@ class Play implements Stage {
   private queuesOf(node: string): Question[] {
     const { queues, bindings } = this.story;
     const questions: Question[] = [];
-    for (const { name, node: home, isDurable, isSingleActive, deadLettersTo } of queues) {
+    for (const { name, node: home, isDurable, isSingleActive, deadLettersTo, max } of queues) {
       if (home !== node) continue;
       const args = {
+        ...(max !== null && { 'x-max-length': max, 'x-overflow': 'reject-publish' }),
         ...(isSingleActive && { 'x-single-active-consumer': true }),
         ...(deadLettersTo !== null && { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': deadLettersTo }),
       };
@@ -120,10 +125,25 @@ class Play implements Stage {
     return questions;
   }
 
-  private client({ kind, name, hosts, options }: ClientLine): SimClient {
-    const random = this.random(name);
-    if (kind === 'publisher') return new PublisherClient(options, this.cluster, name, hosts, random);
-    return new ConsumerClient(options, this.cluster, name, hosts, random);
+  private client(line: ClientLine): SimClient {
+    const { cluster } = this;
+    const { name, hosts } = line;
+    const rest = [cluster, name, hosts, this.random(name)] as const;
+    switch (line.kind) {
+      case 'publisher':
+        return new PublisherClient(line.options, ...rest);
+      case 'consumer':
+        return new ConsumerClient(line.options, ...rest);
+      case 'getter':
+        return new GetterClient(line.options, ...rest);
+      case 'owner':
+        return new OwnerClient(line.options, ...rest);
+      case 'binder': {
+        const proberName = `${name}'s prober`;
+        const prober = new ProberClient(cluster, proberName, line.probers, this.random(proberName));
+        return new BinderClient(line.options, this.add(prober), ...rest);
+      }
+    }
   }
 
   private add<C extends SimClient>(client: C): C {

@@ -35,6 +35,7 @@ const profile = (
 /** Stories by chance, by what goes wrong in them. The fewer kinds, the less is excused. */
 export const profiles: readonly (Profile & { readonly name: string })[] = [
   profile('random-alone', alone, 'kills', 'power', 'stops', 'pauses', 'disks', 'clocks'),
+  profile('random-quiet', three, 'tides'),
   profile('random-resets', three, 'resets'),
   profile('random-lags', three, 'resets', 'lags', 'disks'),
   profile('random-cuts', three, 'cuts', 'resets'),

@@ -18,6 +18,7 @@ export class Ledger {
   private readonly living = new Map<string, QueueLife>();
   private readonly attempts = new Map<string, Published[]>();
   private readonly copies = new Copies();
+  private readonly owners = new Map<string, ConsumerLife>();
   private readonly consumption: Consumption;
 
   constructor(now: () => number, troubles: Troubles) {
@@ -53,6 +54,16 @@ export class Ledger {
   nodeDied(node: string): void {
     this.troubles.died(node);
     for (const life of this.living.values()) if (life.home === node && !life.isDurable) this.queueEnded(life);
+  }
+
+  /** A connection was told that the exclusive queue of this name is its own. */
+  owns(name: string, owner: ConsumerLife): void {
+    const before = this.owners.get(name);
+    this.owners.set(name, owner);
+    if (before === undefined || before.endedMs !== null) return;
+    const handling = { by: before, fromMs: before.lastMs, toMs: null, outcome: null };
+    if (isExcused(this.troubles, handling, this.now())) return;
+    this.violation(`${owner.name} owns the exclusive queue ${name}, which ${before.name} has`);
   }
 
   // -- publishes -----------------------------------------------------------------------------------------------------

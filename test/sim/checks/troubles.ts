@@ -8,6 +8,9 @@ interface Trouble {
 /** How long after a trouble is over its effects may last: links are found dead, opened anew, consumers attached again. Milliseconds. */
 const afterMs = 15_000;
 
+/** How long a broken link is felt: it is opened anew, and told what it missed. Milliseconds. */
+const pulseMs = 3_000;
+
 /**
  * What went wrong in a run, and when: by it the checks know what may be excused. A link that merely breaks is no excuse for anything; a
  * node that is stopped, cut off or dead is.
@@ -23,7 +26,10 @@ export class Troubles {
     this.now = now;
   }
 
-  /** Something begins to be wrong with these nodes (with one: and everybody; with two: between them), until `end` of the same name. */
+  /**
+   * Something begins to be wrong with these nodes (with one: and everybody; with two: between them; with none: it keeps nothing from
+   * going on, but what is answered may not be known everywhere), until `end` of the same name.
+   */
   begin(what: string, ...nodes: string[]): void {
     if (this.open.has(what)) return;
     const trouble = { nodes, fromMs: this.now(), toMs: Number.POSITIVE_INFINITY };
@@ -36,6 +42,12 @@ export class Troubles {
     if (trouble === undefined) return;
     trouble.toMs = this.now() + afterMs;
     this.open.delete(what);
+  }
+
+  /** Something that is over at once, and is felt a moment longer. */
+  pulse(...nodes: string[]): void {
+    const fromMs = this.now();
+    this.all.push({ nodes, fromMs, toMs: fromMs + pulseMs });
   }
 
   endAllBut(stays: (what: string) => boolean): void {
@@ -63,6 +75,7 @@ export class Troubles {
     return this.all.some(({ nodes, fromMs, toMs }) => {
       if (toMs < sinceMs || fromMs > untilMs) return false;
       const [first, second] = nodes;
+      if (first === undefined) return false;
       if (second === undefined) return first === a || first === b;
       return (first === a && second === b) || (first === b && second === a);
     });

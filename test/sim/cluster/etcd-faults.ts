@@ -66,9 +66,14 @@ export class EtcdFaults {
   /** Something short of a cut: late, or lost sometimes. */
   impair(name: string, change: Partial<SimEtcdPath>): void {
     this.said(`${name} ${JSON.stringify(change)}`);
+    // Whoever answers waits a second for all nodes to see a change.
+    if (Object.keys(change).join() !== 'watchLagMs' || change.watchLagMs! > 600) this.beginBad(name, change);
+    this.cluster.member(name).setEtcdPath(change);
+  }
+
+  private beginBad(name: string, change: Partial<SimEtcdPath>): void {
     const mayLoseLease = (change.requestLoss ?? 0) > 0 || (change.delayMs ?? 0) > 900;
     this.cluster.troubles.begin(`${name} reaches etcd badly`, ...(mayLoseLease ? [name] : []));
-    this.cluster.member(name).setEtcdPath(change);
   }
 
   /** The way from this node is as good as ever. */

@@ -2,6 +2,7 @@ import { SimRandom } from '@chapar/platform';
 
 /** Of what kinds the faults of a random story are. */
 export type FaultKind =
+  | 'tides'
   | 'kills'
   | 'power'
   | 'stops'
@@ -139,6 +140,12 @@ function happening(draw: Draw, kind: FaultKind): string[] {
       return [`reset ${a} - ${b}`];
     case 'lags':
       return [`lag ${a} ${arrow} ${b} ${draw.ms(1, 300)}`, `run ${draw.ms(100, 2_000)}`, `lag ${a} - ${b} 0ms`];
+    case 'tides':
+      return draw.of([
+        [`etcd lag ${node} ${draw.ms(0, 600)}`],
+        ['etcd compact'],
+        [`lag ${a} -> ${b} ${draw.ms(0, 60)}`],
+      ]);
     case 'disks':
       return [`disk ${node} ${draw.ms(5, 120)}`, `run ${draw.ms(100, 2_000)}`, `disk ${node} 1ms`];
     case 'clocks':

@@ -1,4 +1,7 @@
+import type { BinderOptions } from '../clients/binder.js';
 import { type ConsumerOptions, consumerDefaults } from '../clients/consumers.js';
+import type { GetterOptions } from '../clients/getter.js';
+import type { OwnerOptions } from '../clients/owner.js';
 import { type PublisherOptions, publisherDefaults } from '../clients/publishers.js';
 import { Line } from './line.js';
 
@@ -8,6 +11,8 @@ export interface QueueLine {
   readonly isDurable: boolean;
   readonly isSingleActive: boolean;
   readonly deadLettersTo: string | null;
+  /** More than so many are refused; null: no limit. */
+  readonly max: number | null;
 }
 
 export interface BindingLine {
@@ -19,6 +24,10 @@ export interface BindingLine {
 export type ClientLine = { readonly name: string; readonly hosts: readonly string[] } & (
   | { readonly kind: 'publisher'; readonly options: PublisherOptions }
   | { readonly kind: 'consumer'; readonly options: ConsumerOptions }
+  | { readonly kind: 'getter'; readonly options: GetterOptions }
+  | { readonly kind: 'owner'; readonly options: OwnerOptions }
+  /** `probers`: where the one stands who publishes for it. */
+  | { readonly kind: 'binder'; readonly options: BinderOptions; readonly probers: readonly string[] }
 );
 
 /** What happens in a run: who is there, and what befalls them. README.md tells the language. */
@@ -75,7 +84,8 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
     const isDurable = !line.has('transient');
     const isSingleActive = line.has('single-active');
     const deadLettersTo = line.has('dead-letters-to') ? line.word('a queue') : null;
-    draft.queues.push({ name, node, isDurable, isSingleActive, deadLettersTo });
+    const max = line.has('max') ? line.number('a limit') : null;
+    draft.queues.push({ name, node, isDurable, isSingleActive, deadLettersTo, max });
   },
 
   bind: (line, draft) => {
@@ -125,6 +135,33 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
       else break;
     }
     draft.clients.push({ kind: 'consumer', name, hosts, options });
+  },
+
+  getter: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const queue = line.word('a queue');
+    const everyMs = line.has('every') ? line.time('an interval') : 50;
+    const releases = line.has('releases') ? line.share('a share') : 0;
+    draft.clients.push({ kind: 'getter', name, hosts, options: { queue, everyMs, releases } });
+  },
+
+  owner: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const queue = line.word('a queue');
+    const keepMs = line.has('keeps') ? line.time('a time') : 500;
+    draft.clients.push({ kind: 'owner', name, hosts, options: { queue, keepMs } });
+  },
+
+  binder: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('to');
+    const exchange = line.word('an exchange');
+    line.must('probed-at');
+    const probers = line.list('nodes');
+    const everyMs = line.has('every') ? line.time('an interval') : 100;
+    draft.clients.push({ kind: 'binder', name, hosts, probers, options: { exchange, everyMs } });
   },
 };
 

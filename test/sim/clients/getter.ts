@@ -1,0 +1,66 @@
+import type { ConsumerLife } from '../checks/facts.js';
+import type { Tiding } from '../cluster/traffic.js';
+import { SimClient } from './client.js';
+
+export interface GetterOptions {
+  readonly queue: string;
+  readonly everyMs: number;
+  /** Of 1: what it gives back. */
+  readonly releases: number;
+}
+
+/** Takes messages one by one with basic.get, and settles each before the next. */
+export class GetterClient extends SimClient {
+  readonly options: GetterOptions;
+  private consumer: ConsumerLife | null = null;
+  received = 0;
+
+  constructor(options: GetterOptions, ...rest: ConstructorParameters<typeof SimClient>) {
+    super(...rest);
+    this.options = options;
+  }
+
+  protected async work(): Promise<void> {
+    const { queue, everyMs, releases } = this.options;
+    const { ledger } = this.world;
+    const consumer: ConsumerLife = {
+      name: `${this.name}/${this.sessions}@${this.node}`,
+      node: this.node,
+      life: ledger.queue(queue),
+      acknowledges: true,
+      exclusive: false,
+      prefetch: 1,
+      isLeaving: false,
+      isStopped: false,
+      endedMs: null,
+      lastMs: this.nowMs,
+    };
+    this.consumer = consumer;
+    ledger.attaching(consumer);
+    while (!this.isStopping) {
+      const got = await this.ask({ kind: 'get', queue });
+      if (got.kind === 'got') {
+        this.note(`got ${got.body} from ${queue}${got.redelivered ? ' again' : ''}`);
+        await this.sleep(this.random.unit() * 30);
+        this.check();
+        const outcome = this.random.chance(releases) ? 'release' : 'accept';
+        const { deliveryTag } = got;
+        ledger.settles(consumer, deliveryTag, outcome);
+        this.send({ kind: 'settle', deliveryTag, outcome });
+      }
+      await this.sleep(this.random.unit() * everyMs);
+      this.check();
+    }
+  }
+
+  protected override lost(): void {
+    if (this.consumer !== null) this.world.ledger.detached(this.consumer);
+    this.consumer = null;
+  }
+
+  protected heard(tiding: Tiding): void {
+    if (tiding.kind !== 'got' || this.consumer === null) return;
+    this.received++;
+    this.world.ledger.delivered(this.consumer, tiding);
+  }
+}
