@@ -1,21 +1,15 @@
 import { expect, test } from 'vitest';
 import { SimRandom } from '../../packages/platform/src/sim/random.js';
-import { skipUnless } from '../support/skip.js';
-import { clientCommands } from './client-program.js';
 import { Guest } from './guest.js';
 import { RealCluster } from './real-cluster.js';
-import { hasEtcd } from './real-etcd.js';
 import { Storm } from './storm.js';
+import { cannotWork } from './under-work.js';
 import { languages, type Player, Workload } from './workload.js';
 
-const commands = await clientCommands();
-const missing = languages.map((language) => commands[language].missing).find((reason) => reason !== null);
-const cannot =
-  skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)') ||
-  skipUnless(missing === undefined, missing ?? '');
+const cannot = await cannotWork();
 
 /** Longer on demand: `CHAPAR_TEST_STORM_SECONDS=300`, and `CHAPAR_TEST_SEED` for one that was seen before. */
-const seconds = Number(process.env['CHAPAR_TEST_STORM_SECONDS'] ?? 20);
+const seconds = Number(process.env['CHAPAR_TEST_STORM_SECONDS'] ?? 15);
 const timeout = (seconds + 120) * 1000;
 
 test.skipIf(cannot)('four publishers and four consumers in a storm of everything', { timeout }, async () => {

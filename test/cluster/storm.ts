@@ -60,7 +60,7 @@ export class Storm {
       () => this.paused(pick(random, cluster.nodes)),
       () => this.restarted(pick(random, cluster.nodes)),
       () => this.etcdAway(pick(random, cluster.members)),
-      ...(cluster.landscape.whyNoCuts === null ? [() => this.parted(), () => this.parted()] : []),
+      ...(cluster.landscape.whyNoCuts === null ? [() => this.parted(), () => this.parted(), () => this.broken()] : []),
     ];
     return pick(random, kinds)();
   }
@@ -104,6 +104,17 @@ export class Storm {
       return etcd.ready().catch(() => {});
     };
     return this.at([place], { what: `etcd ${etcd.name} is killed`, begin, end });
+  }
+
+  private broken(): Upset | null {
+    const { random, cluster } = this;
+    const node = pick(random, cluster.nodes);
+    const other = pick(random, cluster.others(node));
+    return this.at([node.place, other.place], {
+      what: `connections between ${node.name} and ${other.name} are broken`,
+      begin: () => cluster.landscape.breakConnections(node.place, other.place),
+      end: () => {},
+    });
   }
 
   /** One node from another or from everybody, one way or both. */

@@ -88,3 +88,27 @@ test.skipIf(noNamespaces)('a connection that stands falls silent too, and goes o
     await server.stop();
   }),
 );
+
+test.skipIf(noNamespaces)('connections that stand are broken, and new ones are made', () =>
+  withLandscape(async (landscape) => {
+    const [a, b] = [await landscape.place('a'), await landscape.place('b')];
+    const server = await serve(b);
+    const talker = `
+      const socket = require('node:net').connect(4000, process.argv[1], () => console.log('up'));
+      setInterval(() => socket.write('x'), 5);
+      socket.on('data', () => {});
+      socket.on('error', (error) => { console.log(error.code); process.exit(); });
+      setTimeout(() => process.exit(), 10_000);`;
+    const [program, ...args] = [...a.wrapper, process.execPath, '-e', talker, b.host];
+    const child = spawn(program!, args);
+    let said = '';
+    child.stdout.on('data', (text) => (said += text));
+    for (const deadline = Date.now() + 5000; !said.includes('up') && Date.now() < deadline; ) await sleep(20);
+    const ended = once(child, 'exit');
+    await landscape.breakConnections(a, b);
+    await ended;
+    expect(said).toMatch(/^up\n(ECONNRESET|EPIPE)\n$/);
+    expect(ask(a, b)).toBe('hello');
+    await server.stop();
+  }),
+);

@@ -12,6 +12,8 @@ export interface Landscape {
   /** From now on nothing that `from` sends arrives at `to`: silently, on connections that stand as well. */
   cut(from: Place, to: Place): void;
   heal(from: Place, to: Place): void;
+  /** For a moment whoever of the two sends to the other learns that there is no such connection: those that stand break on both sides. */
+  breakConnections(one: Place, other: Place): Promise<void>;
   /** All ways are open again. */
   healAll(): void;
   /** Every program in it must have ended. */

@@ -19,6 +19,10 @@ export class Loopback implements Landscape {
     throw new Error(`no way can be cut here: ${this.whyNoCuts}`);
   }
 
+  breakConnections(): Promise<void> {
+    return Promise.reject(new Error(`no connection can be broken here: ${this.whyNoCuts}`));
+  }
+
   heal(): void {}
 
   healAll(): void {}

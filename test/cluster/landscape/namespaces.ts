@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Landscape } from './landscape.js';
 import { diesWithUs, type Place } from './place.js';
 
@@ -15,6 +16,8 @@ function tryOut(): string | null {
     'ip link add one type veth peer name two',
     'nft add table inet cuts',
     'nft add set inet cuts away "{ type ipv4_addr; }"',
+    'nft add chain inet cuts input "{ type filter hook input priority 0; }"',
+    'nft add rule inet cuts input ip saddr @away meta l4proto tcp reject with tcp reset',
     'nsenter --version',
   ].join(' && ');
   const { error, status, stderr } = spawnSync('unshare', ['-n', 'sh', '-c', script], { encoding: 'utf8' });
@@ -58,6 +61,8 @@ class Namespace {
   }
 }
 
+/** Long enough for a packet on a busy connection, too short for another try to connect to be refused for good. Milliseconds. */
+const momentMs = 50;
 const prefixBits = 24;
 /** Of 198.18.0.0/15, which is set aside for tests of networks (RFC 2544) and routed nowhere. */
 const block = '198.18';
@@ -105,6 +110,8 @@ export class Namespaces implements Landscape {
     namespace.run('nft', 'add set inet cuts away { type ipv4_addr; }');
     namespace.run('nft', 'add chain inet cuts input { type filter hook input priority 0; }');
     namespace.run('nft', 'add rule inet cuts input ip saddr @away drop');
+    namespace.run('nft', 'add set inet cuts broken { type ipv4_addr; }');
+    namespace.run('nft', 'add rule inet cuts input ip saddr @broken meta l4proto tcp reject with tcp reset');
     this.namespaces.set(place, namespace);
     return place;
   }
@@ -117,6 +124,18 @@ export class Namespaces implements Landscape {
     // Added first, since what is not there cannot be deleted.
     this.cut(from, to);
     this.of(to).run('nft', `delete element inet cuts away { ${from.host} }`);
+  }
+
+  async breakConnections(one: Place, other: Place): Promise<void> {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const place = this.of(to);
+      place.run('nft', `add element inet cuts broken { ${from.host} }`);
+      await sleep(momentMs);
+      place.run('nft', `delete element inet cuts broken { ${from.host} }`);
+    }
   }
 
   healAll(): void {
