@@ -1,0 +1,39 @@
+import { ClusterNode, SimEtcdClient } from '@chapar/cluster';
+import { Seen } from '../../../packages/cluster/src/seen.js';
+import { type Mutant, replace } from './mutant.js';
+
+/** Faults in what nodes know of each other. */
+export const mutantsOfMetadata: readonly Mutant[] = [
+  {
+    name: 'a bind is answered before the other nodes know of it',
+    scenario: 'random-quiet',
+    seedsMax: 20,
+    plant: () => replace(Seen.prototype, 'by', () => () => undefined),
+  },
+  {
+    name: 'a watch that broke goes on with what happens from then on',
+    scenario: 'random-etcd',
+    seedsMax: 40,
+    plant: () => {
+      const watched = new WeakSet<object>();
+      return replace(
+        SimEtcdClient.prototype,
+        'watch',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const [prefix, from, sink] = args as unknown as [string, number, object];
+            const { etcd } = this as unknown as { etcd: { keys: { revision: number } } };
+            const isAgain = watched.has(this);
+            watched.add(this);
+            return original.apply(this, [prefix, isAgain ? etcd.keys.revision + 1 : from, sink] as never);
+          },
+      );
+    },
+  },
+  {
+    name: 'the name of an exclusive queue is claimed by whoever asks',
+    scenario: 'random-quiet',
+    seedsMax: 20,
+    plant: () => replace(ClusterNode.prototype, 'claim', () => async () => true),
+  },
+];
