@@ -62,7 +62,7 @@ export class Consumption {
     if (prefetch > 0 && hands.held.size > prefetch) {
       this.violation(`${consumer.name} holds ${hands.held.size} messages, its prefetch is ${prefetch}`);
     }
-    if (life?.isSingleActive) this.checkSingleActive(consumer);
+    if (life?.isSingleActive && consumer.kind === 'consumer') this.checkSingleActive(consumer);
   }
 
   private checkSingleActive(consumer: ConsumerLife): void {

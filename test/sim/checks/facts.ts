@@ -43,6 +43,8 @@ export interface Published {
 export interface ConsumerLife {
   /** Unique in the run. */
   readonly name: string;
+  /** Who only gets is nobody that a queue chooses. */
+  readonly kind: 'consumer' | 'getter' | 'owner';
   /** The node it is connected to. */
   readonly node: string;
   /** Null: of a queue that the ledger does not know. */
@@ -58,6 +60,24 @@ export interface ConsumerLife {
   endedMs: number | null;
   /** When it got something last, or was attached. */
   lastMs: number;
+}
+
+/** One that begins now. */
+export function consumerLife(
+  facts: Pick<ConsumerLife, 'name' | 'node' | 'life'> & Partial<ConsumerLife>,
+  nowMs: number,
+): ConsumerLife {
+  return {
+    kind: 'consumer',
+    acknowledges: true,
+    exclusive: false,
+    prefetch: 0,
+    isLeaving: false,
+    isStopped: false,
+    endedMs: null,
+    lastMs: nowMs,
+    ...facts,
+  };
 }
 
 /** What a consumer did with a message. */

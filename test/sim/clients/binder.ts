@@ -1,4 +1,4 @@
-import type { ConsumerLife, QueueLife } from '../checks/facts.js';
+import { type ConsumerLife, consumerLife, type QueueLife } from '../checks/facts.js';
 import type { Tiding } from '../cluster/traffic.js';
 import { SimClient } from './client.js';
 import type { ProberClient } from './prober.js';
@@ -61,18 +61,7 @@ export class BinderClient extends SimClient {
   private async consume(life: QueueLife): Promise<void> {
     const { ledger } = this.world;
     const tag = `${this.name} of ${life.name}`;
-    const consumer: ConsumerLife = {
-      name: `${tag}@${this.node}`,
-      node: this.node,
-      life,
-      acknowledges: true,
-      exclusive: false,
-      prefetch: 0,
-      isLeaving: false,
-      isStopped: false,
-      endedMs: null,
-      lastMs: this.nowMs,
-    };
+    const consumer = consumerLife({ name: `${tag}@${this.node}`, node: this.node, life }, this.nowMs);
     this.consumer = consumer;
     ledger.attaching(consumer);
     const wish = { tag, queue: life.name, acknowledges: true, exclusive: false, prefetch: 0, arguments: {} };

@@ -1,5 +1,5 @@
 import type { Outcome } from '@chapar/core';
-import type { ConsumerLife } from '../checks/facts.js';
+import { type ConsumerLife, consumerLife } from '../checks/facts.js';
 import type { Delivered, Tiding } from '../cluster/traffic.js';
 import { SimClient } from './client.js';
 
@@ -68,18 +68,17 @@ export class ConsumerClient extends SimClient {
     const { ledger } = this.world;
     const tag = `${this.name}#${++this.attachments}`;
     const life = ledger.queue(queue);
-    const consumer: ConsumerLife = {
-      name: `${tag}@${this.node}`,
-      node: this.node,
-      life,
-      acknowledges,
-      exclusive,
-      prefetch: acknowledges ? prefetch : 0,
-      isLeaving: false,
-      isStopped: false,
-      endedMs: null,
-      lastMs: this.nowMs,
-    };
+    const consumer = consumerLife(
+      {
+        name: `${tag}@${this.node}`,
+        node: this.node,
+        life,
+        acknowledges,
+        exclusive,
+        prefetch: acknowledges ? prefetch : 0,
+      },
+      this.nowMs,
+    );
     if (life !== null && !acknowledges) life.isLossy = true;
     this.consumer = consumer;
     this.byTag.set(tag, consumer);

@@ -1,4 +1,4 @@
-import type { ConsumerLife } from '../checks/facts.js';
+import { type ConsumerLife, consumerLife } from '../checks/facts.js';
 import type { Tiding } from '../cluster/traffic.js';
 import { SimClient } from './client.js';
 
@@ -23,18 +23,16 @@ export class GetterClient extends SimClient {
   protected async work(): Promise<void> {
     const { queue, everyMs, releases } = this.options;
     const { ledger } = this.world;
-    const consumer: ConsumerLife = {
-      name: `${this.name}/${this.sessions}@${this.node}`,
-      node: this.node,
-      life: ledger.queue(queue),
-      acknowledges: true,
-      exclusive: false,
-      prefetch: 1,
-      isLeaving: false,
-      isStopped: false,
-      endedMs: null,
-      lastMs: this.nowMs,
-    };
+    const consumer = consumerLife(
+      {
+        kind: 'getter',
+        name: `${this.name}/${this.sessions}@${this.node}`,
+        node: this.node,
+        life: ledger.queue(queue),
+        prefetch: 1,
+      },
+      this.nowMs,
+    );
     this.consumer = consumer;
     ledger.attaching(consumer);
     while (!this.isStopping) {

@@ -1,4 +1,4 @@
-import type { ConsumerLife } from '../checks/facts.js';
+import { type ConsumerLife, consumerLife } from '../checks/facts.js';
 import { SimClient } from './client.js';
 
 export interface OwnerOptions {
@@ -25,18 +25,16 @@ export class OwnerClient extends SimClient {
     this.owned++;
     this.note(`owns ${queue}`);
     // Ownership is like an exclusive consumer of something that only its name knows.
-    this.ownership = {
-      name: `${this.name}/${this.sessions}@${this.node}`,
-      node: this.node,
-      life: null,
-      acknowledges: true,
-      exclusive: true,
-      prefetch: 0,
-      isLeaving: false,
-      isStopped: false,
-      endedMs: null,
-      lastMs: this.nowMs,
-    };
+    this.ownership = consumerLife(
+      {
+        kind: 'owner',
+        exclusive: true,
+        name: `${this.name}/${this.sessions}@${this.node}`,
+        node: this.node,
+        life: null,
+      },
+      this.nowMs,
+    );
     this.world.ledger.owns(queue, this.ownership);
     await this.sleep(this.random.unit() * keepMs);
     this.check();

@@ -27,7 +27,7 @@ export function randomStory({ nodes, faults, lastsMs, betweenMs }: Profile, seed
   const random = new SimRandom(seed).fork('story');
   const draw = new Draw(random, nodes);
   const lines = [`nodes ${nodes.join(' ')}`, ...topology(draw), ...clients(draw)];
-  lines.push('run 500ms');
+  lines.push(...distances(draw), 'run 500ms');
   for (let leftMs = lastsMs; leftMs > 0; ) {
     const ms = 1 + random.integer(betweenMs);
     leftMs -= ms;
@@ -68,9 +68,7 @@ class Draw {
     return [...this.nodes.slice(at), ...this.nodes.slice(0, at)].join(',');
   }
 
-  ms(min: number, max: number): string {
-    return `${min + this.random.integer(max - min + 1)}ms`;
-  }
+  readonly ms = (min: number, max: number): string => `${min + this.random.integer(max - min + 1)}ms`;
 
   chance(share: number, text: string): string {
     return this.random.chance(share) ? text : '';
@@ -78,12 +76,12 @@ class Draw {
 }
 
 function topology(draw: Draw): string[] {
-  const lines: string[] = ['exchange events fanout'];
+  const lines: string[] = ['exchange events fanout', 'exchange posts direct'];
   const add = (name: string, more = '') => {
     draw.queues.push(name);
     lines.push(`queue ${name} on ${draw.node()} ${more}`);
   };
-  add('orders');
+  add('orders', draw.chance(0.3, `max ${5 + draw.random.integer(30)}`));
   add('mails', draw.chance(0.5, 'transient'));
   if (draw.random.chance(0.5)) add('turns', 'single-active');
   if (draw.random.chance(0.5)) {
@@ -114,7 +112,24 @@ function clients(draw: Draw): string[] {
       `consumer c${i} at ${draw.hosts()} of ${queue} prefetch ${1 + random.integer(12)} hold ${draw.ms(1, 120)} ${more}`,
     );
   }
+  const binders = random.integer(3);
+  for (let i = 1; i <= binders; i++) {
+    lines.push(`binder b${i} at ${draw.hosts()} to posts probed-at ${draw.hosts()} every ${draw.ms(20, 400)}`);
+  }
+  if (random.chance(0.3)) {
+    lines.push(`getter g1 at ${draw.hosts()} of ${draw.of(queues)} every ${draw.ms(10, 100)} releases 10%`);
+  }
+  if (random.chance(0.4)) {
+    for (const node of draw.nodes) lines.push(`owner o${node} at ${node} of mine keeps ${draw.ms(20, 1_000)}`);
+  }
   return lines;
+}
+
+/** How far nodes are from each other. */
+function distances({ nodes, random, ms }: Draw): string[] {
+  if (nodes.length === 1 || random.chance(0.3)) return [];
+  const pairs = nodes.flatMap((a) => nodes.filter((b) => b !== a).map((b) => [a, b]));
+  return pairs.map(([a, b]) => `lag ${a} -> ${b} ${ms(0, 40)}`);
 }
 
 function happening(draw: Draw, kind: FaultKind): string[] {
