@@ -82,6 +82,22 @@ describe('metadata in etcd', () => {
     expect(rejected).toEqual([[50, new GuardFailedError('taken')]]);
   });
 
+  it('puts changes into one transaction that are guarded by the same key, and none that writes it', async () => {
+    const world = new World();
+    const { metadata } = await world.node('a');
+    await world.settle(metadata.change([], put('vhost', 0)));
+    const before = world.etcd.keys.revision;
+    const guard = [{ key: 'vhost', revision: 'present' as const }];
+    const early = Array.from({ length: 60 }, (_, i) => metadata.change(guard, put(`early${i}`, i)));
+    const end = metadata.change([], [{ key: 'vhost', value: undefined }]);
+    const late = Array.from({ length: 30 }, (_, i) => metadata.change(guard, put(`late${i}`, i)));
+    const outcomes = await world.settle(Promise.allSettled([...early, end, ...late]));
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(30);
+    expect(outcomes.slice(0, 61).every(({ status }) => status === 'fulfilled')).toBe(true);
+    // The first, the others before the end, the end, those behind it.
+    expect(world.etcd.keys.revision - before).toBe(4);
+  });
+
   it('applies nothing twice when answers are lost, and tells how it went', async () => {
     const world = new World();
     const a = await world.node('a');

@@ -174,20 +174,27 @@ export class Writer {
     void this.send(this.batch);
   }
 
-  /** The oldest changes that have no key in common: within one transaction none of them would see what another one wrote. */
+  /**
+   * The oldest changes of which none writes what another one writes or is guarded by: within one transaction none would see it. Many may
+   * be guarded by the same key, as all declares of a virtual host are.
+   */
   private takeBatch(): Change[] {
-    const keys = new Set<string>();
+    const written = new Set<string>();
+    const guarded = new Set<string>();
     let bytes = 0;
     let count = 0;
     let opsMax = 0;
     for (const change of this.pending) {
-      const own = new Set([...change.guards, ...change.writes].map(({ key }) => key));
+      const isMet =
+        change.writes.some(({ key }) => written.has(key) || guarded.has(key)) ||
+        change.guards.some(({ key }) => written.has(key));
       bytes += change.bytes;
       opsMax = Math.max(opsMax, change.guards.length, change.writes.length);
       // The mark's operation, those of the batch, and the most of any change in it: etcd adds them up.
       const isFull = 1 + count + 1 + opsMax > txnOpsMax || bytes > batchBytesMax;
-      if (count > 0 && (isFull || change.isAlone || [...own].some((key) => keys.has(key)))) break;
-      for (const key of own) keys.add(key);
+      if (count > 0 && (isFull || change.isAlone || isMet)) break;
+      for (const { key } of change.writes) written.add(key);
+      for (const { key } of change.guards) guarded.add(key);
       count++;
       if (change.isAlone) break;
     }
