@@ -314,6 +314,26 @@ describe('a data directory', () => {
     }
   });
 
+  it('is the same one when etcd hears of a start only after it was cut short and another one began', async () => {
+    let late = 0;
+    for (let ms = 20; ms < 40; ms += 0.1) {
+      const world = new SimMembers();
+      const a = world.machine('a');
+      const { dataId } = await a.start();
+      a.kill();
+      void a.begin().catch(() => undefined);
+      a.client.path.delayMs = 10;
+      await world.advance(ms);
+      a.kill();
+      const { joined } = await a.start();
+      expect(joined).toMatchObject({ how: 'returned', dataId });
+      await world.advance(50);
+      if (a.membership.members.list()[0]!.starts === 3) late++;
+      expect(a.membership.session).not.toBeNull();
+    }
+    expect(late).toBeGreaterThan(0);
+  });
+
   it('is the same one although answers of etcd are lost', async () => {
     for (let seed = 1; seed <= 10; seed++) {
       const world = new SimMembers(seed);

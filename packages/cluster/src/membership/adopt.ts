@@ -58,6 +58,8 @@ export interface Adoption {
   readonly isNewer: boolean;
 }
 
+const triesMax = 5;
+
 /** Why there is nothing to adopt, or it would do harm. The text is for people. */
 export class AdoptError extends Error {}
 
@@ -70,7 +72,14 @@ export async function adopt(options: AdoptOptions): Promise<Adoption> {
   const { disk, directory } = options;
   const lock = await disk.lock(directory);
   try {
-    return await new Adopting(options).run();
+    for (let tries = 1; ; tries++) {
+      try {
+        return await new Adopting(options).run();
+      } catch (error) {
+        // What an earlier try sent, which was cut short, may have come late; everything is looked at again.
+        if (!(error instanceof BulkInterruptedError) || tries === triesMax) throw error;
+      }
+    }
   } finally {
     await lock.release();
   }

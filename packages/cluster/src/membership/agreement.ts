@@ -57,7 +57,7 @@ function agreeOnStarts(directory: Directory, known: DirectoryMemory | null, memb
     if (last !== null) throw older(directory, 'it does not know this node, which has been part of the cluster');
     return { kind: 'join' };
   }
-  if (member.boot === last?.boot || member.boot === known?.tried?.boot) return { kind: 'return' };
+  if (member.boot === last?.boot || known?.tried.some(({ boot }) => boot === member.boot)) return { kind: 'return' };
   if (last !== null && member.starts < last.count) {
     throw older(directory, `it knows ${member.starts} starts of this node, of which there were ${last.count}`);
   }

@@ -21,8 +21,8 @@ export interface DirectoryMemory {
   readonly prefix: string;
   /** Whose memory this is: a directory that has become somebody else remembers the cluster, and not the starts. */
   readonly dataId: string;
-  /** The last start that was tried; etcd may have it. */
-  readonly tried: Start | null;
+  /** Starts since the last one that etcd has for sure: it may have any of them, or hear of it late. Oldest first. */
+  readonly tried: readonly Start[];
   /** The last start that etcd has for sure. */
   readonly known: Start | null;
   /** The newest revision of etcd that was seen. */
@@ -60,7 +60,8 @@ function parse(path: string, text: string): DirectoryMemory {
   const isWhole =
     format === FORMAT &&
     [cluster, prefix, dataId].every((each) => typeof each === 'string') &&
-    [tried, known].every((each) => each !== undefined) &&
+    Array.isArray(tried) &&
+    known !== undefined &&
     typeof revision === 'number';
   if (isWhole) return found as DirectoryMemory;
   throw new JoinRefusedError(

@@ -40,6 +40,9 @@ export interface JoiningOptions {
   readonly renewDataId: (why: string) => Promise<string>;
 }
 
+/** Starts that etcd may still hear of; far more than can be under way. */
+const triedMax = 32;
+
 /** How a node came to be part of its cluster. */
 export interface Joined {
   readonly how: 'founded' | 'joined' | 'returned';
@@ -213,14 +216,19 @@ export class Joining {
     const { value: cluster } = seen.cluster!;
     const memory =
       this.memory?.dataId === this.dataId && this.memory.cluster === cluster.id ? this.memory : this.blank(cluster.id);
-    const count = Math.max(memory.tried?.count ?? 0, seen.member?.value.starts ?? 0) + 1;
+    const count = Math.max(memory.tried.at(-1)?.count ?? 0, seen.member?.value.starts ?? 0) + 1;
     const tried: Start = { count, boot: random.uuid() };
-    await this.remember({ ...memory, prefix, tried });
+    await this.remember({ ...memory, prefix, tried: [...memory.tried, tried].slice(-triedMax) });
     const joined = seen.member?.value.joined ?? new Date(clock.wallMs()).toISOString();
     const record: MemberRecord = { node, starts: count, boot: tried.boot, joined };
     const revision = await patience.ask(() => this.putMember(seen, record));
     if (revision === null) return null;
-    await this.remember({ ...this.memory!, known: tried, revision: Math.max(revision, this.memory!.revision) });
+    await this.remember({
+      ...this.memory!,
+      known: tried,
+      tried: [],
+      revision: Math.max(revision, this.memory!.revision),
+    });
     return {
       how: seen.member !== null ? 'returned' : this.founded ? 'founded' : 'joined',
       cluster: cluster.id,
@@ -256,7 +264,7 @@ export class Joining {
 
   private blank(cluster: string): DirectoryMemory {
     const { prefix } = this.options;
-    return { cluster, prefix, dataId: this.dataId, tried: null, known: null, revision: 0 };
+    return { cluster, prefix, dataId: this.dataId, tried: [], known: null, revision: 0 };
   }
 
   private async remember(memory: DirectoryMemory): Promise<void> {
