@@ -1,10 +1,13 @@
 import type { Queue } from '@chapar/core';
+import { checkAgreement } from './checks/agreement.js';
 import { checkLeaks } from './checks/leaks.js';
 import { BinderClient } from './clients/binder.js';
+import { ChurnerClient } from './clients/churner.js';
 import type { SimClient } from './clients/client.js';
 import { ConsumerClient, consumerDefaults } from './clients/consumers.js';
 import { FounderClient } from './clients/founder.js';
 import { GetterClient } from './clients/getter.js';
+import { HandClient } from './clients/hand.js';
 import { OwnerClient } from './clients/owner.js';
 import { ProberClient } from './clients/prober.js';
 import { PublisherClient } from './clients/publishers.js';
@@ -134,6 +137,8 @@ class Play implements Stage {
         return new PublisherClient(line.options, ...rest);
       case 'consumer':
         return new ConsumerClient(line.options, ...rest);
+      case 'churner':
+        return new ChurnerClient(line.options, ...rest);
       case 'getter':
         return new GetterClient(line.options, ...rest);
       case 'owner':
@@ -168,6 +173,15 @@ class Play implements Stage {
     return value;
   }
 
+  async hand(node: string): Promise<HandClient> {
+    const name = `hand at ${node}`;
+    const known = this.clients.get(name);
+    const hand =
+      known instanceof HandClient ? known : this.add(new HandClient(this.cluster, name, [node], this.random(name)));
+    this.must(await this.cluster.until(() => hand.at !== null, 30_000, 1), `${name} could not connect`);
+    return hand;
+  }
+
   // -- the end -------------------------------------------------------------------------------------------------------
 
   private async finish(): Promise<void> {
@@ -187,6 +201,7 @@ class Play implements Stage {
     this.must(await cluster.until(areGone, 10_000), 'clients could not leave');
     cluster.ledger.checkAtEnd();
     await cluster.run(1_000);
+    checkAgreement(cluster);
     checkLeaks(cluster);
     for (const name of this.story.nodes) this.faults.stop(name);
     const areDown = () => [...cluster.members.values()].every(({ state }) => state === 'down');
@@ -199,7 +214,9 @@ class Play implements Stage {
     for (const client of this.clients.values()) {
       if (client instanceof ConsumerClient) client.settleAll();
     }
-    for (const { name } of story.queues) {
+    for (const { name, node } of story.queues) {
+      // What was on a disk that is gone is nowhere.
+      if (cluster.troubles.wasWiped(node, 0)) continue;
       const hosts = [story.nodes[cluster.random.integer(story.nodes.length)]!];
       const options = { ...consumerDefaults, queue: name, prefetch: 50 };
       const drainName = `drain of ${name}`;

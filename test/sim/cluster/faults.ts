@@ -1,9 +1,11 @@
+import type { DiskImage } from '@chapar/platform';
 import { EtcdFaults } from './etcd-faults.js';
 import type { SimCluster } from './sim-cluster.js';
 
 /** What can go wrong in a cluster, as verbs; each is noted in the trace, and as a trouble where it may excuse something. */
 export class Faults {
   readonly etcd: EtcdFaults;
+  private readonly backups = new Map<string, DiskImage>();
   private readonly cluster: SimCluster;
 
   constructor(cluster: SimCluster) {
@@ -55,6 +57,21 @@ export class Faults {
   wipe(name: string): void {
     this.said(`wipe ${name}`);
     this.cluster.member(name).wipe();
+    this.cluster.troubles.wiped(name);
+  }
+
+  /** A copy of its disk is kept. */
+  backUp(name: string): void {
+    this.said(`backup ${name}`);
+    this.backups.set(name, this.cluster.member(name).platform.disk.image());
+  }
+
+  /** The copy takes the place of what is on its disk; it must be down. */
+  restore(name: string): void {
+    this.said(`restore ${name}`);
+    const image = this.backups.get(name);
+    if (image === undefined) throw new Error(`there is no backup of ${name}`);
+    this.cluster.member(name).restore(image);
     this.cluster.troubles.wiped(name);
   }
 

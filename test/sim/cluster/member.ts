@@ -1,5 +1,5 @@
 import type { SimEtcd, SimEtcdPath, SimPeers } from '@chapar/cluster';
-import type { SimPlatform, SimRandom } from '@chapar/platform';
+import type { DiskImage, SimPlatform, SimRandom } from '@chapar/platform';
 import type { Cable, CableEnd } from './cable.js';
 import type { ClusterWays } from './clustered.js';
 import { RunningNode } from './running-node.js';
@@ -142,6 +142,12 @@ export class Member implements CableEnd {
   wipe(): void {
     if (this.state !== 'down') throw new Error(`${this.name} runs: its disk cannot be replaced`);
     this.platform.disk.format();
+  }
+
+  /** What a backup holds takes the place of what is on the disk. */
+  restore(image: DiskImage): void {
+    if (this.state !== 'down') throw new Error(`${this.name} runs: its disk cannot be replaced`);
+    this.platform.disk.restore(image);
   }
 
   // -- as the end of cables ------------------------------------------------------------------------------------------

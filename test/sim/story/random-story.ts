@@ -116,6 +116,7 @@ function clients(draw: Draw): string[] {
   for (let i = 1; i <= binders; i++) {
     lines.push(`binder b${i} at ${draw.hosts()} to posts probed-at ${draw.hosts()} every ${draw.ms(20, 400)}`);
   }
+  if (random.chance(0.4)) lines.push(`churner v1 at ${draw.hosts()} of posts every ${draw.ms(50, 300)}`);
   if (random.chance(0.3)) {
     lines.push(`getter g1 at ${draw.hosts()} of ${draw.of(queues)} every ${draw.ms(10, 100)} releases 10%`);
   }

@@ -1,12 +1,17 @@
+import type { HandClient } from '../clients/hand.js';
 import type { EtcdFaults } from '../cluster/etcd-faults.js';
 import type { Faults } from '../cluster/faults.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
+import type { Question } from '../cluster/traffic.js';
 import { Line } from './line.js';
+import { place } from './story.js';
 
 /** What a step may look at and act on. */
 export interface Stage {
   readonly cluster: SimCluster;
   readonly faults: Faults;
+  /** Somebody who does what steps say, at one node; connected when this resolves. */
+  hand(node: string): Promise<HandClient>;
   /** `p1.confirmed`, `c2.received`: a number of a client. Throws for one that is not there. */
   figure(name: string): number;
 }
@@ -79,6 +84,38 @@ const steps: { readonly [verb: string]: Step } = {
   clock: (line, { faults }) => faults.jumpClock(line.word('a node'), line.time('a time')),
   heal: (_, { faults }) => faults.heal(),
 
+  /** `do A bind posts/k -> q`, `do A declare q fails queueHomeDown`; `try`: however it ends; `send`: nobody waits for the end. */
+  do: async (line, stage) => {
+    const { hand, question } = await doing(line, stage);
+    const expected = line.has('fails') ? line.word('an error') : null;
+    const key = await within(stage.cluster, hand.try(question));
+    if (key === expected) return;
+    const said = key === null ? 'it was done' : `it failed: ${key}`;
+    stage.cluster.ledger.violation(`not as expected: ${line.text} (${said})`);
+  },
+  try: async (line, stage) => {
+    const { hand, question } = await doing(line, stage);
+    await within(stage.cluster, hand.try(question));
+  },
+  send: async (line, stage) => {
+    const { hand, question } = await doing(line, stage);
+    void hand.try(question);
+  },
+
+  /** `probe B posts/k routed`: a message that is published there now. */
+  probe: async (line, stage) => {
+    const hand = await stage.hand(line.word('a node'));
+    const [exchange, routingKey] = place(line);
+    const expected = line.word('what becomes of it');
+    const { ledger } = stage.cluster;
+    const target = exchange === '' ? ledger.queue(routingKey) : null;
+    const verdict = await within(stage.cluster, hand.probe(exchange, routingKey, target));
+    if (verdict !== expected) ledger.violation(`not as expected: ${line.text} (it is ${verdict})`);
+  },
+
+  backup: (line, { faults }) => faults.backUp(line.word('a node')),
+  restore: (line, { faults }) => faults.restore(line.word('a node')),
+
   etcd: (line, { faults: { etcd } }) => {
     const verb = line.word('a verb');
     const whole = etcdVerbs[verb];
@@ -114,6 +151,30 @@ const etcdVerbs: { readonly [verb: string]: (etcd: EtcdFaults) => void } = {
   full: (etcd) => etcd.full(),
   roomy: (etcd) => etcd.roomy(),
 };
+
+async function doing(line: Line, stage: Stage): Promise<{ readonly hand: HandClient; readonly question: Question }> {
+  const hand = await stage.hand(line.word('a node'));
+  const verb = line.word('what to do');
+  if (verb === 'bind' || verb === 'unbind') {
+    const [exchange, routingKey] = place(line);
+    line.must('->');
+    return { hand, question: { kind: verb, exchange, routingKey, queue: line.word('a queue') } };
+  }
+  const name = line.word('a queue');
+  if (verb === 'delete') return { hand, question: { kind: 'delete-queue', name } };
+  if (verb === 'find') return { hand, question: { kind: 'find-queue', name } };
+  if (verb !== 'declare') throw line.error(`nobody can ${verb}`);
+  const durable = !line.has('transient');
+  return {
+    hand,
+    question: { kind: 'declare-queue', name, durable, exclusive: false, autoDelete: false, arguments: {} },
+  };
+}
+
+/** Lets time pass until the promise settles. */
+async function within<T>({ scheduler }: SimCluster, promise: Promise<T>): Promise<T> {
+  return scheduler.settle(promise, 60_000);
+}
 
 function condition(what: string, line: Line, stage: Stage): () => boolean {
   if (!what.includes('.')) {

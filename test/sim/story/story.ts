@@ -1,4 +1,5 @@
 import type { BinderOptions } from '../clients/binder.js';
+import type { ChurnerOptions } from '../clients/churner.js';
 import { type ConsumerOptions, consumerDefaults } from '../clients/consumers.js';
 import type { GetterOptions } from '../clients/getter.js';
 import type { OwnerOptions } from '../clients/owner.js';
@@ -24,6 +25,7 @@ export interface BindingLine {
 export type ClientLine = { readonly name: string; readonly hosts: readonly string[] } & (
   | { readonly kind: 'publisher'; readonly options: PublisherOptions }
   | { readonly kind: 'consumer'; readonly options: ConsumerOptions }
+  | { readonly kind: 'churner'; readonly options: ChurnerOptions }
   | { readonly kind: 'getter'; readonly options: GetterOptions }
   | { readonly kind: 'owner'; readonly options: OwnerOptions }
   /** `probers`: where the one stands who publishes for it. */
@@ -137,6 +139,14 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
     draft.clients.push({ kind: 'consumer', name, hosts, options });
   },
 
+  churner: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const exchange = line.word('an exchange');
+    const everyMs = line.has('every') ? line.time('an interval') : 100;
+    draft.clients.push({ kind: 'churner', name, hosts, options: { exchange, everyMs } });
+  },
+
   getter: (line, draft) => {
     const { name, hosts } = client(line);
     line.must('of');
@@ -172,7 +182,7 @@ function client(line: Line): { readonly name: string; readonly hosts: readonly s
 }
 
 /** `QUEUE` by the default exchange, or `EXCHANGE/KEY`. */
-function place(line: Line): [exchange: string, routingKey: string] {
+export function place(line: Line): [exchange: string, routingKey: string] {
   const word = line.word('a queue or an exchange with a key');
   const at = word.indexOf('/');
   return at < 0 ? ['', word] : [word.slice(0, at), word.slice(at + 1)];
