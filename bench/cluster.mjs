@@ -38,8 +38,8 @@ for (const name of names) {
 }
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
 
-async function withCluster(size, play) {
-  const cluster = new Cluster(size);
+async function withCluster(size, play, environment = {}) {
+  const cluster = new Cluster(size, { environment });
   await cluster.start();
   try {
     return await play(cluster);
@@ -100,7 +100,9 @@ async function forward() {
 
 /** Server-named queues with a binding and a consumer each, declared by clients that all come at once; then a message to each. */
 async function reconnect(withOnePaused) {
-  return withCluster(3, async (cluster) => {
+  // The end of the lease of a node that stands still is a revision too.
+  const environment = { CHAPAR_CLUSTER__LEASE_SECONDS: '60' };
+  const play = async (cluster) => {
     const [a, b, c] = cluster.nodes;
     const ports = withOnePaused ? [a.port, b.port] : [a.port, b.port, c.port];
     const args = ['--port', `${a.port}`, '--ports', ports.join(','), '--bind', '--broker-pid', cluster.pids.join(',')];
@@ -129,7 +131,8 @@ async function reconnect(withOnePaused) {
     }
     console.log('  wanted: served within 10 s, no write');
     return list;
-  });
+  };
+  return withCluster(3, play, environment);
 }
 
 /** Durable queues, 64 in flight, beside a RabbitMQ that is alone. */

@@ -22,9 +22,11 @@ export class Cluster {
   /** `{ name, port, pid, running }` each. */
   nodes = [];
 
-  constructor(size, environment = {}) {
+  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. */
+  constructor(size, { environment = {}, nodeArguments = [] } = {}) {
     this.size = size;
     this.environment = environment;
+    this.nodeArguments = nodeArguments;
   }
 
   async start() {
@@ -100,7 +102,15 @@ export class Cluster {
     const [amqp, management, peer] = await freePorts(3);
     const at = (port) => `127.0.0.1:${port}`;
     const args = [
-      ...[PROGRAM, 'start', '--node-name', `bench@${letter}`, '--data-dir', join(this.directory, letter)],
+      ...[
+        ...this.nodeArguments,
+        PROGRAM,
+        'start',
+        '--node-name',
+        `bench@${letter}`,
+        '--data-dir',
+        join(this.directory, letter),
+      ],
       ...['--listen', `amqp=${at(amqp)}`, '--listen', `management=${at(management)}`, '--listen', `peer=${at(peer)}`],
       ...['--advertise', at(peer), '--etcd', this.endpoint, '--etcd-prefix', '/chapar'],
     ];
