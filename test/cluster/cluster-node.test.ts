@@ -1,4 +1,5 @@
 import { SimPeers } from '@chapar/cluster';
+import type { ConnectionView } from '@chapar/core';
 import { describe, expect, it } from 'vitest';
 import { SimBroker, type SimClient } from './sim-broker.js';
 import { SimMembers } from './sim-members.js';
@@ -240,5 +241,41 @@ describe('when a home dies', () => {
       ['m1', true],
       ['m2', true],
     ]);
+  });
+});
+
+describe('limits', () => {
+  it('of virtual hosts and users count the connections of all nodes, and forget those of a node that is gone', async () => {
+    const cluster = await Cluster.of('a', 'b');
+    const [a, b] = cluster.brokers as [SimBroker, SimBroker];
+    await a.settle(a.broker.records.put('vhost-limits', ['/', 'max-connections'], 2));
+    const view = { vhost: '/', principal: { user: 'guest' }, channelCount: 3 } as unknown as ConnectionView;
+    a.broker.connections.add(view);
+    a.broker.connections.add({ ...view });
+    await cluster.advance(1000);
+    expect(b.broker.limits.elsewhere.get('a')?.users).toEqual({ guest: { connections: 2, channels: 6 } });
+    await expect(b.client()).rejects.toThrow('connection limit');
+    a.kill();
+    await cluster.advance(15_000);
+    await expect(b.client()).resolves.toBeDefined();
+  });
+});
+
+describe('an alarm', () => {
+  it('of one node holds publishers of all, until it ends or the node does', async () => {
+    const cluster = await Cluster.of('a', 'b');
+    const [a, b] = cluster.brokers as [SimBroker, SimBroker];
+    a.broker.alarms.raise('memory', 'memory is short');
+    await cluster.advance(50);
+    expect(b.broker.alarms.list()).toMatchObject([{ source: 'memory@a', reason: 'memory is short (a)', isTold: true }]);
+    a.broker.alarms.clear('memory');
+    await cluster.advance(600);
+    expect(b.broker.alarms.isRaised).toBe(false);
+    a.broker.alarms.raise('disk', 'the disk is full');
+    await cluster.advance(50);
+    expect(b.broker.alarms.reason).toBe('the disk is full (a)');
+    a.kill();
+    await cluster.advance(15_000);
+    expect(b.broker.alarms.isRaised).toBe(false);
   });
 });

@@ -125,6 +125,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   private tick(): void {
     this.homes.tick();
     this.gossip.sayAlarms();
+    this.gossip.sayTally();
     for (const { link, home } of this.relations.values()) if (home.isGivenUp) link.guest.leave();
     this.timer = this.options.clock.after(tickMs, () => this.tick());
   }

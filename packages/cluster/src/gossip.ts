@@ -1,4 +1,4 @@
-import type { Alarms, Broker, JsonValue, Later } from '@chapar/core';
+import { type Alarms, type Broker, type ConnectionTally, type JsonValue, type Later, tallyOf } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import { Announced, allNews, asNews, type News } from './announcements.js';
 import type { Homes } from './homes.js';
@@ -39,6 +39,7 @@ export class Gossip implements ControlOwner {
   private sequence = 0;
   private saidRevision = 0;
   private saidAlarms = '[]';
+  private saidTally = '';
 
   constructor(
     world: { readonly clock: Clock; readonly log: Log },
@@ -82,6 +83,7 @@ export class Gossip implements ControlOwner {
       control.say('announce', { ...body, begins: from === 0, ends } as unknown as JsonValue);
     }
     control.say('alarms', this.ownAlarms() as JsonValue);
+    control.say('connections', tallyOf(this.broker?.connections ?? []));
     this.seenBy.progressed();
   }
 
@@ -135,8 +137,19 @@ export class Gossip implements ControlOwner {
     const { alarms } = this.broker!;
     const present = new Set(told.map(({ source }) => `${source}@${node}`));
     for (const { source } of alarms.list())
-      if (source.endsWith(`@${node}`) && !present.has(source)) alarms.clear(source);
+      if (source.slice(source.indexOf('@') + 1) === node && !present.has(source)) alarms.clear(source);
     for (const { source, reason } of told) alarms.raise(`${source}@${node}`, `${reason} (${node})`);
+  }
+
+  // ---- connections -----------------------------------------------------------------------------------------------
+
+  /** Limits of virtual hosts and users count the connections of all nodes. Called now and then. */
+  sayTally(): void {
+    const tally = tallyOf(this.broker!.connections);
+    const text = JSON.stringify(tally);
+    if (text === this.saidTally) return;
+    this.saidTally = text;
+    for (const control of this.controls()) if (control.isOpen) control.say('connections', tally);
   }
 
   private clearAlarms(node: string): void {
@@ -158,6 +171,8 @@ export class Gossip implements ControlOwner {
       this.heard(peer, control, body as unknown as AnnounceBody);
     } else if (kind === 'alarms') {
       this.alarmsOf(peer.node, body as unknown as { source: string; reason: string }[]);
+    } else if (kind === 'connections') {
+      this.broker!.limits.elsewhere.set(peer.node, body as unknown as ConnectionTally);
     }
   }
 
@@ -212,6 +227,7 @@ export class Gossip implements ControlOwner {
   departed({ dataId, node }: Peer): void {
     this.announced.get(dataId)?.end();
     this.announced.delete(dataId);
+    this.broker?.limits.elsewhere.delete(node);
     this.clearAlarms(node);
     this.seenBy.progressed();
   }

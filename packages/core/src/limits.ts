@@ -1,3 +1,4 @@
+import type { ConnectionTally } from './connection-tally.js';
 import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
 import type { UserDirectory } from './ports.js';
@@ -23,6 +24,8 @@ export class Limits {
   private readonly records: Records;
   private readonly users: UserDirectory;
   private readonly connections: ReadonlySet<ConnectionView>;
+  /** What the other nodes of the cluster have, by their names; a moment old. Kept by the cluster. */
+  readonly elsewhere = new Map<string, ConnectionTally>();
 
   constructor(node: NodeLimits, records: Records, users: UserDirectory, connections: ReadonlySet<ConnectionView>) {
     this.node = node;
@@ -45,10 +48,12 @@ export class Limits {
     if (this.connections.size >= connectionsMax) throw brokerError('connectionLimit', { limit: connectionsMax });
     const vhostMax = bound(this.records.get('vhost-limits', vhost, 'max-connections'));
     const userMax = bound(this.users.get(user)?.limits['max-connections']);
-    if (vhostMax !== Infinity && this.count((each) => each.vhost === vhost) >= vhostMax) {
+    const ofVhost = (tally: ConnectionTally) => tally.vhosts[vhost] ?? 0;
+    const ofUser = (tally: ConnectionTally) => tally.users[user]?.connections ?? 0;
+    if (vhostMax !== Infinity && this.count((each) => each.vhost === vhost, ofVhost) >= vhostMax) {
       throw brokerError('vhostConnectionLimit', { vhost, user, limit: vhostMax });
     }
-    if (userMax !== Infinity && this.count((each) => each.principal.user === user) >= userMax) {
+    if (userMax !== Infinity && this.count((each) => each.principal.user === user, ofUser) >= userMax) {
       throw brokerError('userConnectionLimit', { user, limit: userMax });
     }
   }
@@ -59,12 +64,14 @@ export class Limits {
     if (limit === Infinity) return;
     let open = 0;
     for (const each of this.connections) if (each.principal.user === user) open += each.channelCount;
+    for (const tally of this.elsewhere.values()) open += tally.users[user]?.channels ?? 0;
     if (open >= limit) throw brokerError('userChannelLimit', { user, limit });
   }
 
-  private count(which: (each: ConnectionView) => boolean): number {
+  private count(which: (each: ConnectionView) => boolean, elsewhere: (tally: ConnectionTally) => number): number {
     let count = 0;
     for (const each of this.connections) if (which(each)) count++;
+    for (const tally of this.elsewhere.values()) count += elsewhere(tally);
     return count;
   }
 }
