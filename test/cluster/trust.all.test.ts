@@ -77,6 +77,18 @@ describe.skipIf(noEtcd)('nodes', () => {
     await b.start();
     expect(await isLinked(a)).toMatchObject({ up: false, reason: expect.stringMatching(/secret/) });
     expect(chapar('cluster', 'status', '--data-dir', a.dataDir).out).toContain('a@test has not reached b@test for');
+    // There is nobody else who could say whose fault it is.
+    for (const node of [a, b]) {
+      let ready = await node.get('/health/ready');
+      for (let i = 0; i < 100 && ready.status === 200; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        ready = await node.get('/health/ready');
+      }
+      expect(ready).toMatchObject({
+        status: 503,
+        json: { reason: expect.stringContaining('has not been reached for') },
+      });
+    }
   });
 
   test('with certificates of one authority are one; one with another authority is kept out', async () => {

@@ -51,7 +51,7 @@ export class FakeMembership implements Membership {
 
   view(): ClusterView {
     const members = [...this.cluster.members.keys()].sort().map((name): MemberView => this.member(name));
-    return { id: 'cluster-1', prefix: '/chapar', revision: 42, etcd: this.etcd, members };
+    return { id: 'cluster-1', prefix: '/chapar', leaseSeconds: 10, revision: 42, etcd: this.etcd, members };
   }
 
   private member(name: string): MemberView {

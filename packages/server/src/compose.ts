@@ -158,7 +158,7 @@ async function openBroker(ground: Ground, options: ServerOptions, platform: Node
 
 async function clusterFace({ cluster }: Ground, options: ServerOptions, { clock }: NodePlatform): Promise<ClusterFace> {
   const { ClusterFace } = await import('./cluster/cluster-face.js');
-  return new ClusterFace(cluster!, clock, options.membership!.etcd);
+  return new ClusterFace(cluster!, clock, options.membership!);
 }
 
 function durabilityText(syncEveryMs: number): string {

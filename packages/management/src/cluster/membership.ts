@@ -18,6 +18,8 @@ export interface ClusterView {
   /** What tells this cluster from all others. */
   readonly id: string;
   readonly prefix: string;
+  /** How long a node that is mute counts as registered. */
+  readonly leaseSeconds: number;
   /** Up to which revision of metadata this node has come. */
   readonly revision: number;
   readonly etcd: EtcdView;

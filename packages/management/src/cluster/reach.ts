@@ -1,8 +1,8 @@
 import type { Clock } from '@chapar/platform';
 import type { Peers } from './peers.js';
 
-/** A link that is down for shorter is being opened again, or its node is about to be gone. Milliseconds. */
-const patienceMs = 12_000;
+/** Beyond the time of a lease: a link that is down for shorter is being opened again, or its node is about to be gone. Milliseconds. */
+const patienceMs = 2000;
 /** Probes may come often; the other nodes are asked no more often than this. Milliseconds. */
 const answerMs = 1000;
 const kind = 'unreached';
@@ -32,10 +32,13 @@ export class Reach {
   unreached(): { readonly name: string; readonly forMs: number; readonly reason: string }[] {
     const nowMs = this.clock.wallMs();
     const found = [];
-    for (const { name, isLive, link } of this.peers.view?.members ?? []) {
+    const { view } = this.peers;
+    if (view === null) return [];
+    const longMs = view.leaseSeconds * 1000 + patienceMs;
+    for (const { name, isLive, link } of view.members) {
       if (!isLive || link === null || link.isUp) continue;
       const forMs = nowMs - link.sinceMs;
-      if (forMs >= patienceMs) found.push({ name, forMs, reason: link.reason });
+      if (forMs >= longMs) found.push({ name, forMs, reason: link.reason });
     }
     return found;
   }

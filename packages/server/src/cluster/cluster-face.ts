@@ -10,6 +10,7 @@ import {
   RefusedError,
 } from '@chapar/management';
 import type { Clock, Timer } from '@chapar/platform';
+import type { MembershipOptions } from '../config/membership-options.js';
 
 /** Another node's API answers within this or not at all. Milliseconds. */
 const answerMsMax = 2000;
@@ -20,6 +21,7 @@ export class ClusterFace implements Membership {
   private readonly node: ClusterNode;
   private readonly clock: Clock;
   private readonly endpoints: readonly string[];
+  private readonly leaseSeconds: number;
   /** By session of the peer. */
   private links = new Map<number, LinkView>();
   /** Since when a data directory is registered or gone, as far as that was seen from here. */
@@ -27,10 +29,11 @@ export class ClusterFace implements Membership {
   private readonly stopWatch: () => void;
   private readonly timer: Timer;
 
-  constructor(node: ClusterNode, clock: Clock, endpoints: readonly string[]) {
+  constructor(node: ClusterNode, clock: Clock, { etcd, leaseSeconds }: MembershipOptions) {
     this.node = node;
     this.clock = clock;
-    this.endpoints = endpoints;
+    this.endpoints = etcd;
+    this.leaseSeconds = leaseSeconds;
     const { mirror, dataId } = node.membership;
     this.since.set(dataId, clock.wallMs());
     const lastOf = new Map(node.membership.members.registrations().map(({ node, record }) => [nodeKey(node), record]));
@@ -56,6 +59,7 @@ export class ClusterFace implements Membership {
     return {
       id: membership.cluster,
       prefix: membership.prefix.replace(/\/$/, ''),
+      leaseSeconds: this.leaseSeconds,
       revision: membership.mirror.revision,
       etcd: this.etcd(),
       members: this.members(),
