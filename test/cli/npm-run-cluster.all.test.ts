@@ -10,8 +10,8 @@ import { skipUnless } from '../support/skip.js';
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server)');
 const tool = fileURLToPath(new URL('../../tools/cluster.mjs', import.meta.url));
-/** Away from whatever else runs here. */
-const shift = 20_000 + (process.pid % 500) * 10;
+/** Away from whatever else runs here, and below the ports that the system gives to connections. */
+const shift = 500 + (process.pid % 600) * 10;
 const ports = [5672, 5673, 5674].map((port) => port + shift);
 
 let parent: string;
