@@ -132,7 +132,7 @@ export class Consumption implements DeliverySink {
   }
 
   /** basic.cancel; a tag that is not there is no error. What it held stays held. */
-  cancel(tag: string): void {
+  cancel(tag: string): Later<void> {
     if (this.reply?.consumerTag === tag) {
       this.reply.close();
       this.reply = null;
@@ -141,7 +141,7 @@ export class Consumption implements DeliverySink {
     const own = this.byTag.get(tag);
     if (own === undefined) return;
     this.forget(own);
-    own.consumer.stop();
+    return own.consumer.stop();
   }
 
   private forget(own: ChannelConsumer): void {
@@ -287,7 +287,7 @@ export class Consumption implements DeliverySink {
     this.reply?.close();
     this.reply = null;
     // Consumers first, or what one gives back would be delivered to the next one here.
-    for (const { consumer } of this.byTag.values()) consumer.stop();
+    for (const { consumer } of this.byTag.values()) void consumer.stop();
     for (const delivery of this.unsettled.takeAll()) delivery.consumer.settle(delivery, 'release');
     this.byTag.clear();
     this.byConsumer.clear();

@@ -77,10 +77,10 @@ const onEach: { readonly [N in Name]?: (channel: Channel, method: MethodOf<N>) =
   },
   'basic.consume': (channel, method) =>
     method.queue === replyToName ? consumeReplies(channel, method) : consume(channel, method),
-  'basic.cancel': (channel, { consumerTag, noWait }) => {
-    channel.consumption.cancel(consumerTag);
-    answer(channel, noWait, { name: 'basic.cancel-ok', consumerTag });
-  },
+  'basic.cancel': (channel, { consumerTag, noWait }) =>
+    andThen(channel.consumption.cancel(consumerTag), () =>
+      answer(channel, noWait, { name: 'basic.cancel-ok', consumerTag }),
+    ),
   'basic.cancel-ok': () => undefined,
   'basic.get': (channel, { queue, noAck }) => toRead(channel, queue, (found) => channel.consumption.get(found, !noAck)),
   'basic.ack': (channel, { deliveryTag, multiple }) => settle(channel, deliveryTag, multiple, 'accept'),

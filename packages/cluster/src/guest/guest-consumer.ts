@@ -12,7 +12,7 @@ import type {
 } from '@chapar/core';
 
 /** Of deliveries that are on their way to the peer and were not passed on there; with more, others have their turn. Bytes. */
-const underWayMax = 1024 * 1024;
+const underWayMax = 2 * 1024 * 1024;
 const overheadBytes = 64;
 
 /** Where deliveries to a peer go. */

@@ -153,7 +153,7 @@ export class Guest {
         this.attach(cursor.json() as AttachBody);
         return true;
       case FRAME_STOP:
-        this.stop(cursor.varint());
+        this.stop(cursor.varint(), cursor.varint());
         return true;
       case FRAME_ASK:
         this.ask(cursor);
@@ -270,11 +270,11 @@ export class Guest {
     }
   }
 
-  private stop(id: number): void {
+  private stop(id: number, request: number): void {
     const consumer = this.consumers.get(id);
-    if (consumer === undefined) return;
-    consumer.stop();
-    this.forgetIfOver(consumer);
+    consumer?.stop();
+    if (consumer !== undefined) this.forgetIfOver(consumer);
+    this.answer(request, { answer: null });
   }
 
   private forgetIfOver(consumer: GuestConsumer): void {

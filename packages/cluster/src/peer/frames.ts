@@ -12,7 +12,7 @@ export const FRAME_ATTACH = 2;
 export const FRAME_CREDIT = 3;
 /** Consumer, outcome, first position, number of positions. */
 export const FRAME_SETTLE = 4;
-/** Consumer: no more deliveries. */
+/** Consumer, request: no more deliveries. */
 export const FRAME_STOP = 5;
 /** Request, holder (0: what is got is settled), queue reference as JSON. */
 export const FRAME_GET = 6;

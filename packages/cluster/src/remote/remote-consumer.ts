@@ -5,6 +5,7 @@ import type {
   Delivery,
   DeliverySink,
   DetachReason,
+  Later,
   Message,
   Outcome,
   Position,
@@ -98,20 +99,21 @@ export class RemoteConsumer implements Consumer, WindowMember {
     if (this.stopped && this.holdsNothing) this.queue.host.forget(this);
   }
 
-  stop(): void {
+  stop(): Later<void> {
     if (this.stopped) return;
     this.end();
-    this.queue.host.stopConsumer(this);
+    const answered = this.queue.host.stopConsumer(this);
     // What arrived and did not come to its peer goes back.
     const { waiting } = this;
     this.waiting = [];
     if (this.spec.acknowledges) for (const { position } of waiting) this.queue.host.settle(this, position, 'release');
     if (this.holdsNothing) this.queue.host.forget(this);
+    return answered;
   }
 
   detach(): void {
     this.gone = true;
-    this.stop();
+    void this.stop();
     for (let held = this.firstHeld; held !== null; held = this.firstHeld) this.settle(held, 'release');
     this.queue.host.forget(this);
   }

@@ -229,11 +229,14 @@ export class RemoteHome {
     this.out.schedule();
   }
 
-  stopConsumer(consumer: RemoteConsumer): void {
-    if (!this.isLinked) return;
-    this.settlements.flush();
-    this.out.begin(FRAME_STOP);
-    this.out.varint(consumer.id);
+  /** Resolves when its queue counts it no more, or nobody can tell. */
+  async stopConsumer({ queue, id: consumer }: RemoteConsumer): Promise<void> {
+    const say = (out: Outgoing, id: number): void => {
+      out.begin(FRAME_STOP);
+      out.varint(consumer);
+      out.varint(id);
+    };
+    await this.request(queue, say).catch(() => undefined);
   }
 
   /** It holds nothing and gets nothing any more. */

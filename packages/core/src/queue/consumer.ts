@@ -1,4 +1,5 @@
 import type { Arguments } from '../arguments.js';
+import type { Later } from '../later.js';
 import type { Position } from '../ports.js';
 import type { Delivery, DeliverySink, Outcome, QueueDelivery } from './delivery.js';
 import type { Queue } from './queue.js';
@@ -32,8 +33,8 @@ export interface Consumer {
   grant(credit: number): void;
   /** A verdict on what it holds; a second one on the same does nothing. */
   settle(delivery: Delivery, outcome: Outcome): void;
-  /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. */
-  stop(): void;
+  /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. Answered when the queue counts it no more. */
+  stop(): Later<void>;
   /** The peer is gone: no more deliveries, and what it holds is ready again, in its place and flagged. */
   detach(): void;
   /** The pipe that was full has room. */
