@@ -217,21 +217,26 @@ class Play implements Stage {
     for (const client of this.clients.values()) {
       if (client instanceof ConsumerClient) client.settleAll();
     }
-    for (const { name, node } of story.queues) {
+    const names = new Set(story.queues.map(({ name }) => name));
+    for (const queue of this.localQueues())
+      if (queue.properties.owner === null && countOf(queue) > 0) names.add(queue.name);
+    for (const name of names) {
       // What was on a disk that is gone is nowhere.
-      if (cluster.troubles.wasWiped(node, 0)) continue;
+      const home = cluster.ledger.queue(name)?.home;
+      if (home !== undefined && cluster.troubles.wasWiped(home, 0)) continue;
       const hosts = [story.nodes[cluster.random.integer(story.nodes.length)]!];
       const options = { ...consumerDefaults, queue: name, prefetch: 50 };
       const drainName = `drain of ${name}`;
       this.add(new ConsumerClient(options, cluster, drainName, hosts, this.random(drainName)));
     }
-    const left = () => {
-      const queues = [...cluster.members.values()].flatMap(({ node }) => node?.queues() ?? []);
-      return queues.filter((queue) => countOf(queue) > 0);
-    };
+    const left = () => this.localQueues().filter((queue) => countOf(queue) > 0);
     if (await cluster.until(() => left().length === 0, drainMsMax)) return;
     const shown = left().map((queue) => `${queue.name}: ${countOf(queue)} (${queue.unsettledCount} held)`);
     this.must(false, `queues were not drained: ${shown.join(', ')}`);
+  }
+
+  private localQueues(): Queue[] {
+    return [...this.cluster.members.values()].flatMap(({ node }) => node?.queues() ?? []);
   }
 
   outcome(seed: number): Outcome {
