@@ -83,8 +83,8 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
   },
   {
     name: 'settlements that were lost with a link are not said again',
-    scenario: 'random-resets',
-    seedsMax: 30,
+    scenario: 'broken-links',
+    seedsMax: 5,
     plant: () =>
       replace(
         Settlements.prototype,
@@ -113,8 +113,8 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
   },
   {
     name: 'deliveries that were lost with a link are given back unflagged, at the end of the queue',
-    scenario: 'random-resets',
-    seedsMax: 20,
+    scenario: 'broken-links',
+    seedsMax: 5,
     plant: () =>
       replace(
         GuestConsumer.prototype,
@@ -139,8 +139,8 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
   },
   {
     name: 'a consumer that is attached again has all its credit anew',
-    scenario: 'random-resets',
-    seedsMax: 20,
+    scenario: 'broken-links',
+    seedsMax: 5,
     plant: () =>
       replace(
         GuestConsumer.prototype,
@@ -161,13 +161,13 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
   {
     name: 'what is on its way to a consumer that was cancelled is held for ever',
     scenario: 'random-lags',
-    seedsMax: 40,
+    seedsMax: 20,
     plant: () => replace(RemoteHome.prototype, 'giveBack', () => () => undefined),
   },
   {
     name: 'consumers of another node do not hear that it is gone',
-    scenario: 'random-kills',
-    seedsMax: 20,
+    scenario: 'home-gone',
+    seedsMax: 2,
     plant: () =>
       replace(
         RemoteHome.prototype,

@@ -1,4 +1,4 @@
-import { ClusterNode, SimEtcdClient } from '@chapar/cluster';
+import { ClusterNode, type EtcdTxn, SimEtcdClient } from '@chapar/cluster';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
 
@@ -12,8 +12,8 @@ export const mutantsOfMetadata: readonly Mutant[] = [
   },
   {
     name: 'a watch that broke goes on with what happens from then on',
-    scenario: 'random-etcd',
-    seedsMax: 40,
+    scenario: 'etcd-compacted',
+    seedsMax: 5,
     plant: () => {
       const watched = new WeakSet<object>();
       return replace(
@@ -29,6 +29,24 @@ export const mutantsOfMetadata: readonly Mutant[] = [
           },
       );
     },
+  },
+  {
+    name: 'a change is written in a session that is over',
+    scenario: 'stale-session',
+    seedsMax: 2,
+    plant: () =>
+      replace(
+        SimEtcdClient.prototype,
+        'txn',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const [txn] = args as unknown as [EtcdTxn];
+            const isMark = ({ key }: { readonly key: string }) => key.includes('/marks/');
+            if (txn.compare.length !== 1 || !isMark(txn.compare[0]!)) return original.apply(this, args);
+            const success = txn.success.map((op) => (op.kind === 'put' && isMark(op) ? { ...op, lease: null } : op));
+            return original.apply(this, [{ ...txn, compare: [], success } as never]);
+          },
+      ),
   },
   {
     name: 'the name of an exclusive queue is claimed by whoever asks',

@@ -13,8 +13,8 @@ export const mutantsOfTheStore: readonly Mutant[] = [
   },
   {
     name: 'a message counts as committed when it is handed to the log',
-    scenario: 'random-alone',
-    seedsMax: 20,
+    scenario: 'alone-power',
+    seedsMax: 5,
     plant: () =>
       replace(
         WalQueueLog.prototype,
