@@ -4,8 +4,8 @@ import { play } from './play.js';
 import { randomScenarios, storyOf, writtenScenarios } from './scenarios.js';
 
 /** Of each; `npm run test:all` plays more, and `npm run sim` as many as one likes. */
-const seedsOfStory = 3;
-const seedsOfProfile = 30;
+const seedsOfStory = 2;
+const seedsOfProfile = 25;
 
 describe('stories in simulated clusters', () => {
   for (const scenario of writtenScenarios) {
