@@ -100,6 +100,7 @@ describe.skipIf(noEtcd)('a queue led elsewhere', { timeout: 30_000 }, () => {
     await first.take(2);
     await until('two more have come', () => first.messages.length === 9);
     one.drop();
+    await until('all are back', async () => (await home.count(queue)).messages === 18);
     const second = await other.consume(queue);
     const texts = await second.take(18);
     expect(texts).toEqual(Array.from({ length: 18 }, (_, i) => String(i + 2)));
