@@ -1,5 +1,6 @@
 import { createSimPlatform } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
+import { EtcdError } from './etcd/etcd.js';
 import { SimEtcd } from './etcd/sim-etcd.js';
 import { Mirror } from './mirror.js';
 import { Registration } from './session.js';
@@ -169,6 +170,43 @@ describe('the registration of a node', () => {
     await world.advance(10_000);
     expect([asked, refused]).toEqual([1, ['not you']]);
     expect(mirror.get('nodes/a')).toBeUndefined();
+  });
+});
+
+describe('an etcd that is not the one that it was', () => {
+  it('ends no session by not knowing its lease; the one that it was does', async () => {
+    const world = new World();
+    const { clock, random, log } = world.platform;
+    const client = world.etcd.connect(clock, random);
+    const mirror = new Mirror(client, { clock, log }, prefix);
+    await world.platform.settle(mirror.open());
+    const record = { dataId: 'a', boot: 'a', address: 'a:1', versions: {} };
+    let isForeign = false;
+    const admission = async () => {
+      if (isForeign) throw new EtcdError('unknown', 'etcd is not the one that it was');
+      return [];
+    };
+    const options = { etcd: client, mirror, clock, log, prefix, node: 'a', record, leaseSeconds: 10, admission };
+    const registration = new Registration(options);
+    const events: string[] = [];
+    registration.onBegan = () => events.push('began');
+    registration.onUnsure = () => events.push('unsure');
+    registration.onEnded = (_session, why) => events.push(`ended: ${why}`);
+    registration.start();
+    await world.advance(100);
+    const keepLease = client.keepLease.bind(client);
+    isForeign = true;
+    client.keepLease = async (lease) => {
+      await keepLease(lease);
+      return 0;
+    };
+    await world.advance(30_000);
+    expect(events).toEqual(['began', 'unsure']);
+    isForeign = false;
+    await world.advance(1000);
+    client.keepLease = keepLease;
+    await world.advance(15_000);
+    expect(events).toEqual(['began', 'unsure', 'ended: etcd has ended its lease', 'began']);
   });
 });
 

@@ -258,14 +258,28 @@ export class Registration {
       const seconds = await etcd.keepLease(session.lease);
       mirror.heard();
       if (this.session !== session) return;
-      if (seconds <= 0) return this.lost(session, 'etcd has ended its lease');
-      this.renewed(sentMs, seconds);
+      if (seconds > 0) this.renewed(sentMs, seconds);
+      else if (await this.isOurEtcd()) return this.lost(session, 'etcd has ended its lease');
+      if (this.session !== session) return;
     } catch (error) {
       if (this.session !== session) return;
       log.debug({ error }, 'the lease of this node could not be renewed; tried again');
       waitMs = retryMs;
     }
     this.later(waitMs, () => void this.renew());
+  }
+
+  /**
+   * One that was emptied, restored or exchanged for another knows no lease of ours, and ends no session: what it says is not what our
+   * peers go by. Throws while that is not known.
+   */
+  private async isOurEtcd(): Promise<boolean> {
+    try {
+      await this.options.admission?.();
+    } catch (error) {
+      if (error instanceof EtcdError) throw error;
+    }
+    return true;
   }
 
   /** What etcd says of our name. The mirror may be behind, and tell of what was before our session. */
