@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { skipUnless } from '../support/skip.js';
 import { Guest, until } from './guest.js';
-import { RealCluster } from './real-cluster.js';
-import { hasEtcd } from './real-etcd.js';
+import { type EtcdNode, RealCluster } from './real-cluster.js';
+import { hasEtcd, RealEtcd } from './real-etcd.js';
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
 const leaseSeconds = 3;
@@ -135,6 +135,32 @@ describe.skipIf(noEtcd)('routing, publishing and consuming go on', { timeout: 60
       for (const stop of stops) stop();
     }
     await work(queue, exchange);
+  });
+
+  test('when another etcd stands in its place, which is not written to', async () => {
+    const { queue, exchange } = await prepare();
+    const [, second] = guests;
+    for (const { etcd } of cluster.members) await etcd.kill();
+    const [{ etcd }] = cluster.members as [EtcdNode];
+    const alone = new RealEtcd(
+      'default',
+      etcd.clientPort,
+      etcd.peerPort,
+      ['--initial-cluster', `default=http://${cluster.members[0]!.place.host}:${etcd.peerPort}`],
+      cluster.members[0]!.place,
+    );
+    alone.start();
+    await alone.ready();
+    await work(queue, exchange);
+    await refusesNewNames(queue);
+    await sleep((leaseSeconds + 1) * 1000);
+    await work(queue, exchange);
+    expect(alone.ctl('get', '--prefix', '--keys-only', '/').trim()).toBe('');
+    await alone.stop();
+    await startAll();
+    await takesNewNames();
+    await work(queue, exchange);
+    expect(await second!.count(queue)).toMatchObject({ messages: 0 });
   });
 
   test('and a node that restarts meanwhile waits, alive and not ready', async () => {

@@ -2,14 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { skipUnless } from '../support/skip.js';
 import type { BrokerNode } from './broker-node.js';
-import { Authority, hasOpenssl } from './certificates.js';
 import { chapar } from './chapar-command.js';
 import { Guest, until } from './guest.js';
 import { RealCluster } from './real-cluster.js';
 import { hasEtcd } from './real-etcd.js';
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
-const noOpenssl = noEtcd || skipUnless(hasOpenssl, 'openssl is not installed');
 
 let guests: Guest[] = [];
 let cluster: RealCluster;
@@ -189,60 +187,5 @@ describe.skipIf(noEtcd)('with a short lease', { timeout: 60_000 }, () => {
     expect(await take(a, 'ours', 1)).toEqual(['1']);
     expect(await take(other, 'ours', 1)).toEqual(['theirs']);
     await other.stop();
-  });
-
-  test('who has another secret is not let in, and does no harm', async () => {
-    const [a, b] = cluster.nodes as [BrokerNode, BrokerNode, BrokerNode];
-    const stranger = await cluster.makeNode('chapar@y', { secret: 'another secret' });
-    stranger.start();
-    await sleep(4000);
-    expect(stranger.lines.some(({ msg }) => msg === 'ready')).toBe(false);
-    expect(JSON.stringify([...stranger.lines, ...a.lines])).toContain('secret');
-    await leave(a, 'safe', '1');
-    expect(await take(b, 'safe', 1)).toEqual(['1']);
-    await stranger.kill9();
-  });
-});
-
-describe.skipIf(noOpenssl)('with mutual TLS between nodes', { timeout: 60_000 }, () => {
-  let ours: Authority;
-  let theirs: Authority;
-  const certified = (authority: Authority, trusted = authority) => ({
-    secret: null,
-    environmentAt: ({ host }: { readonly host: string }) => {
-      const { certFile, keyFile } = authority.issue(host);
-      return {
-        CHAPAR_CLUSTER__PEER_CA_FILE: trusted.caFile,
-        CHAPAR_CLUSTER__PEER_CERT_FILE: certFile,
-        CHAPAR_CLUSTER__PEER_KEY_FILE: keyFile,
-      };
-    },
-  });
-  beforeAll(async () => {
-    [ours, theirs] = [new Authority(), new Authority()];
-    cluster = await RealCluster.start({ leaseSeconds: 3, ...certified(ours) });
-  });
-  afterAll(async () => {
-    await cluster?.close();
-    for (const authority of [ours, theirs]) authority?.dispose();
-  });
-
-  test('any client on any node', async () => {
-    const [a, b, c] = cluster.nodes as [BrokerNode, BrokerNode, BrokerNode];
-    await leave(c, 'line');
-    await (await at(a)).publish('line', '1', { mandatory: true });
-    expect(await take(b, 'line', 1)).toEqual(['1']);
-  });
-
-  test('a node that another authority vouches for is not let in', async () => {
-    const [a, b] = cluster.nodes as [BrokerNode, BrokerNode, BrokerNode];
-    // It believes us, and we do not believe it.
-    const stranger = await cluster.makeNode('chapar@x', certified(theirs, ours));
-    stranger.start();
-    await sleep(4000);
-    expect(stranger.lines.some(({ msg }) => msg === 'ready')).toBe(false);
-    await leave(a, 'safe', '1');
-    expect(await take(b, 'safe', 1)).toEqual(['1']);
-    await stranger.kill9();
   });
 });
