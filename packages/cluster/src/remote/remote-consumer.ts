@@ -146,7 +146,8 @@ export class RemoteConsumer implements Consumer, WindowMember {
       if (this.spec.acknowledges) this.queue.host.settle(this, position, 'release');
       return;
     }
-    this.credit--;
+    // As at its home: what is settled by being sent uses no credit.
+    if (this.spec.acknowledges) this.credit--;
     this.told--;
     if (this.waiting.length === 0 && this.mayPass()) {
       this.pass({ position, redelivered, message });
@@ -218,7 +219,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
   /** The home has begun anew and delivers again what this consumer holds: its own copies count for nobody. */
   disown(): void {
     for (let held = this.firstHeld; held !== null; held = held.next) held.isVoid = true;
-    this.credit += this.waiting.length;
+    if (this.spec.acknowledges) this.credit += this.waiting.length;
     this.waiting = [];
   }
 
