@@ -337,8 +337,11 @@ export class Writer {
     for (const [i, change] of batch.changes.entries()) {
       const key = failedKeys[i]!;
       change.deadline.cancel();
-      if (key !== null) change.reject(new GuardFailedError(key));
-      else void this.mirror.at(revision).then(() => change.resolve(revision));
+      // Whoever was refused has to see what stood against it, too, or it would be refused for it again.
+      void this.mirror.at(revision).then(() => {
+        if (key !== null) change.reject(new GuardFailedError(key));
+        else change.resolve(revision);
+      });
     }
     this.pump();
   }
