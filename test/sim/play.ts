@@ -11,6 +11,7 @@ import { HandClient } from './clients/hand.js';
 import { OwnerClient } from './clients/owner.js';
 import { ProberClient } from './clients/prober.js';
 import { PublisherClient } from './clients/publishers.js';
+import { VisitorClient } from './clients/visitor.js';
 import { Faults } from './cluster/faults.js';
 import { SimCluster } from './cluster/sim-cluster.js';
 import type { Question } from './cluster/traffic.js';
@@ -146,6 +147,8 @@ class Play implements Stage {
         return new GetterClient(line.options, ...rest);
       case 'owner':
         return new OwnerClient(line.options, ...rest);
+      case 'visitor':
+        return new VisitorClient(line.options, ...rest);
       case 'binder': {
         const proberName = `${name}'s prober`;
         const prober = new ProberClient(cluster, proberName, line.probers, this.random(proberName));
@@ -203,12 +206,21 @@ class Play implements Stage {
     const areGone = () => [...this.clients.values()].every(({ isGone }) => isGone);
     this.must(await cluster.until(areGone, 10_000), 'clients could not leave');
     cluster.ledger.checkAtEnd();
-    const wrong = () => [...disagreements(cluster), ...leaks(cluster)];
+    const wrong = () => [...disagreements(cluster), ...leaks(cluster), ...this.unvisited()];
     await cluster.until(() => wrong().length === 0, tidyMsMax, 100);
     for (const each of wrong()) cluster.ledger.violation(each);
     for (const name of this.story.nodes) this.faults.stop(name);
     const areDown = () => [...cluster.members.values()].every(({ state }) => state === 'down');
     this.must(await cluster.until(areDown, 10_000), 'nodes did not stop');
+  }
+
+  /** Auto-delete queues that nobody visits any more. One whose node was killed meanwhile had no last visitor. */
+  private unvisited(): string[] {
+    if (this.cluster.troubles.hasAnybodyDied) return [];
+    const visitors = [...this.clients.values()].filter((client) => client instanceof VisitorClient);
+    const excused = new Set(visitors.filter(({ mayLeaveQueue }) => mayLeaveQueue).map(({ options }) => options.queue));
+    const queues = this.localQueues().filter(({ properties, name }) => properties.autoDelete && !excused.has(name));
+    return queues.map(({ name }) => `the auto-delete queue ${name} is still there`);
   }
 
   /** Whoever consumed goes on, and where nobody did, somebody does now. */

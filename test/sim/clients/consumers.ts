@@ -99,6 +99,11 @@ export class ConsumerClient extends SimClient {
     else if (tiding.kind === 'cancelled') this.cancelled(tiding.tag, tiding.why);
   }
 
+  /** Somebody else may be there alone. */
+  protected override expects(key: string): boolean {
+    return key === 'exclusiveConsumer';
+  }
+
   private cancelled(tag: string, why: string): void {
     this.note(`cancelled: ${why}`);
     this.cancellations++;

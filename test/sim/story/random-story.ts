@@ -96,18 +96,27 @@ function topology(draw: Draw): string[] {
 function clients(draw: Draw): string[] {
   const lines: string[] = [];
   const { random, queues } = draw;
-  for (let i = 1; i <= 2 + random.integer(3); i++) {
+  const publishers = 2 + random.integer(3);
+  for (let i = 1; i <= publishers; i++) {
     const target = random.chance(0.2) ? 'events/' : draw.of(queues.filter((name) => name !== 'letters'));
     const more = [draw.chance(0.2, 'transient'), draw.chance(0.4, 'retries')].join(' ');
     const pace = `every ${draw.ms(40, 400)} burst ${1 + random.integer(3)} window ${4 + random.integer(40)}`;
     lines.push(`publisher p${i} at ${draw.hosts()} to ${target} ${pace} ${more}`);
   }
-  for (let i = 1; i <= 2 + random.integer(3); i++) {
+  const taken = new Set<string>();
+  const consumers = 2 + random.integer(3);
+  for (let i = 1; i <= consumers; i++) {
     const queue = draw.of(queues);
+    const isOnly = !taken.has(queue);
+    taken.add(queue);
     const rejects = queue === 'work' ? `rejects ${random.integer(40)}%` : '';
-    const more = [draw.chance(0.2, 'cancels 5%'), draw.chance(0.3, `releases ${random.integer(20)}%`), rejects].join(
-      ' ',
-    );
+    const more = [
+      isOnly ? '' : draw.chance(0.1, 'exclusive'),
+      draw.chance(0.1, 'no-ack'),
+      draw.chance(0.2, 'cancels 5%'),
+      draw.chance(0.3, `releases ${random.integer(20)}%`),
+      rejects,
+    ].join(' ');
     lines.push(
       `consumer c${i} at ${draw.hosts()} of ${queue} prefetch ${1 + random.integer(12)} hold ${draw.ms(1, 120)} ${more}`,
     );
@@ -119,6 +128,11 @@ function clients(draw: Draw): string[] {
   if (random.chance(0.4)) lines.push(`churner v1 at ${draw.hosts()} of posts every ${draw.ms(50, 300)}`);
   if (random.chance(0.3)) {
     lines.push(`getter g1 at ${draw.hosts()} of ${draw.of(queues)} every ${draw.ms(10, 100)} releases 10%`);
+  }
+  if (random.chance(0.4)) {
+    const durability = draw.chance(0.5, 'transient');
+    for (const node of draw.nodes)
+      lines.push(`visitor w${node} at ${node} of lounge ${durability} stays ${draw.ms(20, 600)}`);
   }
   if (random.chance(0.4)) {
     for (const node of draw.nodes) lines.push(`owner o${node} at ${node} of mine keeps ${draw.ms(20, 1_000)}`);

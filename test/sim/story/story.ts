@@ -4,6 +4,7 @@ import { type ConsumerOptions, consumerDefaults } from '../clients/consumers.js'
 import type { GetterOptions } from '../clients/getter.js';
 import type { OwnerOptions } from '../clients/owner.js';
 import { type PublisherOptions, publisherDefaults } from '../clients/publishers.js';
+import type { VisitorOptions } from '../clients/visitor.js';
 import { Line } from './line.js';
 
 export interface QueueLine {
@@ -28,6 +29,7 @@ export type ClientLine = { readonly name: string; readonly hosts: readonly strin
   | { readonly kind: 'churner'; readonly options: ChurnerOptions }
   | { readonly kind: 'getter'; readonly options: GetterOptions }
   | { readonly kind: 'owner'; readonly options: OwnerOptions }
+  | { readonly kind: 'visitor'; readonly options: VisitorOptions }
   /** `probers`: where the one stands who publishes for it. */
   | { readonly kind: 'binder'; readonly options: BinderOptions; readonly probers: readonly string[] }
 );
@@ -162,6 +164,15 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
     const queue = line.word('a queue');
     const keepMs = line.has('keeps') ? line.time('a time') : 500;
     draft.clients.push({ kind: 'owner', name, hosts, options: { queue, keepMs } });
+  },
+
+  visitor: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const queue = line.word('a queue');
+    const durable = !line.has('transient');
+    const staysMs = line.has('stays') ? line.time('a time') : 500;
+    draft.clients.push({ kind: 'visitor', name, hosts, options: { queue, durable, staysMs } });
   },
 
   binder: (line, draft) => {
