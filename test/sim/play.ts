@@ -34,6 +34,8 @@ export interface Outcome {
 /** What must be over so long after everything was healed. Milliseconds. */
 const drainMsMax = 60_000;
 
+/** Who is connected to a machine without power finds out by its heartbeats. Milliseconds. */
+const leaveMsMax = 20_000;
 /** So long after the last client has left nothing of them must be left: leases of nodes that died have ended by then. Milliseconds. */
 const tidyMsMax = 20_000;
 
@@ -203,8 +205,9 @@ class Play implements Stage {
     );
     await this.drain();
     for (const client of this.clients.values()) client.stop();
-    const areGone = () => [...this.clients.values()].every(({ isGone }) => isGone);
-    this.must(await cluster.until(areGone, 10_000), 'clients could not leave');
+    const stay = () => [...this.clients.values()].filter(({ isGone }) => !isGone).map(({ name }) => name);
+    await cluster.until(() => stay().length === 0, leaveMsMax);
+    this.must(stay().length === 0, `clients could not leave: ${stay().join(', ')}`);
     cluster.ledger.checkAtEnd();
     const wrong = () => [...disagreements(cluster), ...leaks(cluster), ...this.unvisited()];
     await cluster.until(() => wrong().length === 0, tidyMsMax, 100);

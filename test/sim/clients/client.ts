@@ -24,10 +24,14 @@ export class SessionLostError extends Error {
 /** An unanswered heartbeat ends a connection. Milliseconds. */
 const pingEveryMs = 3_000;
 const silenceMsMax = 8_000;
+/** A node that lives answers anything by then: it is done, or cannot be done now. Milliseconds. */
+const answerMsMax = 30_000;
 /** Between two tries to connect. Milliseconds. */
 const backOffMs = { min: 20, max: 400 };
 
 interface Waiting {
+  readonly question: Question['kind'];
+  readonly askedMs: number;
   readonly resolve: (tiding: Tiding & { readonly re: number }) => void;
   readonly reject: (error: Error) => void;
 }
@@ -133,7 +137,7 @@ export abstract class SimClient {
     this.sessions++;
     this.heardMs = this.nowMs;
     const promise = new Promise((resolve, reject) => {
-      this.opened = { resolve, reject };
+      this.opened = { question: 'ping', askedMs: this.nowMs, resolve, reject };
     });
     const { scheduler } = this.world;
     this.cable = new Cable(scheduler, this.random.fork('cable'), this.world.member(this.node), {
@@ -155,7 +159,19 @@ export abstract class SimClient {
       this.broken(new SessionLostError('the node did not answer in time'));
       return;
     }
+    this.lookForHangs();
     if (this.opened === null) this.ask({ kind: 'ping' }).catch(() => undefined);
+  }
+
+  /** The node answers heartbeats, so it must answer the rest as well. */
+  private lookForHangs(): void {
+    for (const { question, askedMs } of this.awaited.values()) {
+      if (this.nowMs - askedMs < answerMsMax) continue;
+      this.world.ledger.violation(
+        `${this.name} waits for an answer of ${this.node} to ${question} since ${askedMs.toFixed(0)}`,
+      );
+      return;
+    }
   }
 
   private heardAll(tidings: readonly Tiding[]): void {
@@ -223,8 +239,16 @@ export abstract class SimClient {
   protected ask(question: Question): Promise<Tiding & { readonly re: number }> {
     if (this.cable === null) return Promise.reject(this.error ?? new SessionLostError('not connected'));
     const re = this.nextRe++;
+    if (question.kind !== 'ping')
+      this.note(
+        `asks ${re}: ${Object.values(question)
+          .filter((value) => typeof value === 'string')
+          .join(' ')}`,
+      );
     this.send({ ...question, re });
-    return new Promise((resolve, reject) => this.awaited.set(re, { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.awaited.set(re, { question: question.kind, askedMs: this.nowMs, resolve, reject });
+    });
   }
 
   /** What is said in one go travels together. */

@@ -64,7 +64,11 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
   // -- from the cable ------------------------------------------------------------------------------------------------
 
   received(requests: readonly Request[]): void {
-    this.waiting.push(...requests);
+    for (const request of requests) {
+      // A heartbeat is the connection's, and waits for no channel.
+      if (request.kind === 'ping') this.answer(request.re, 0);
+      else this.waiting.push(request);
+    }
     this.goOn();
   }
 
