@@ -190,7 +190,7 @@ describe('broker', () => {
     expect(flags).toEqual([true, false, false]);
   });
 
-  it('deletes what deletes itself, and logs what cannot be', async () => {
+  it('deletes what deletes itself, and tries again what cannot be', async () => {
     const metadata = new SteppedMetadata();
     const broker = await open(metadata);
     await broker.permissions.set('/', 'alice', everything);
@@ -207,7 +207,20 @@ describe('broker', () => {
     await new Promise(setImmediate);
     expect([...actor.vhost.queues.keys()]).toEqual(['two']);
     const { log } = broker.platform as ReturnType<typeof createSimPlatform>;
-    expect(log.find('could not be deleted', 'error')).toHaveLength(1);
+    expect(log.find('could not be deleted', 'warn')).toHaveLength(1);
+    const { clock } = broker.platform as ReturnType<typeof createSimPlatform>;
+    await clock.advance(6_000);
+    expect([...actor.vhost.queues.keys()]).toEqual(['two']);
+    metadata.failure = null;
+    const consumer = two.attach(spec, sink);
+    await clock.advance(6_000);
+    expect([...actor.vhost.queues.keys()]).toEqual(['two']);
+    metadata.failure = new Error('no space left on device');
+    consumer.detach();
+    await clock.advance(1_000);
+    metadata.failure = null;
+    await clock.advance(6_000);
+    expect([...actor.vhost.queues.keys()]).toEqual([]);
   });
 
   it('closes the connections that are named', async () => {

@@ -117,10 +117,19 @@ export class Broker {
       );
     };
     this.topology.onQueueUnused = (vhost, queue) => {
-      this.inBackground(() => removeQueue(this.topology, vhost, queue, { ifUnused: false, ifEmpty: false }));
+      const remove = () => removeQueue(this.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
+      const isStillUnused = () => {
+        if (vhost.queues.get(queue.name) !== queue || queue.consumers.size > 0) return false;
+        // One that expired begins to wait anew.
+        if (!queue.properties.autoDelete) queue.used();
+        return queue.properties.autoDelete;
+      };
+      this.inBackground(remove, isStillUnused);
     };
     this.topology.onExchangeUnused = (vhost, exchange) => {
-      this.inBackground(() => removeExchange(this.topology, vhost, exchange, { ifUnused: false }));
+      const remove = () => removeExchange(this.topology, vhost, exchange, { ifUnused: false });
+      const isStillUnused = () => vhost.exchanges.get(exchange.name) === exchange && exchange.bindings.size === 0;
+      this.inBackground(remove, isStillUnused);
     };
     logs.onBehind = (isBehind) => {
       if (isBehind) this.alarms.raise('disk-pace', 'the disk is behind', false);
@@ -240,12 +249,21 @@ export class Broker {
     return chosen.length;
   }
 
-  private inBackground(work: () => Later<unknown>): void {
+  /** Metadata may be out of reach for a while: what is then still to be done is tried again. */
+  private inBackground(work: () => Later<unknown>, isStillWanted: () => boolean, tries = 1): void {
     Promise.resolve()
       .then(work)
-      .catch((error: unknown) => this.log.error({ error }, 'what nobody uses any more could not be deleted'));
+      .catch((error: unknown) => {
+        if (tries === 1) this.log.warn({ error }, 'what nobody uses any more could not be deleted; tried again');
+        this.platform.clock.after(unusedRetryMs, () => {
+          if (!this.turn.isStopped && isStillWanted()) this.inBackground(work, isStillWanted, tries + 1);
+        });
+      });
   }
 }
+
+/** Between two tries to delete what nobody uses any more. Milliseconds. */
+const unusedRetryMs = 5_000;
 
 /** Of one change; a change has at most 126 in etcd. */
 const keysMax = 100;
