@@ -188,6 +188,7 @@ export class Ledger {
     }
     if (copy.settled.outcome !== 'reject' || life.deadLettersTo === null) return;
     const letters = this.queue(life.deadLettersTo);
+    if (letters?.isLossy) return;
     if (!attempt.persistent && letters !== null && troubles.hasDied(letters.home, attempt.atMs)) return;
     if (letters !== null && this.copies.find(letters, attempt.message) === null) {
       this.violation(`${attempt.message} was rejected from ${life.name} and is lost on its way to ${letters.name}`);
