@@ -10,7 +10,7 @@ import type { Place } from './place.js';
 
 const noNamespaces = skipUnless(whyNoNamespaces === null, whyNoNamespaces ?? '');
 
-const echo = `require('node:net').createServer((s) => s.pipe(s)).listen(4000, process.argv[1], () => console.log('up'))`;
+const echo = `require('node:net').createServer((s) => s.on('error', () => {}).pipe(s)).listen(4000, process.argv[1], () => console.log('up'))`;
 
 async function withLandscape(play: (landscape: Landscape) => Promise<void>): Promise<void> {
   const landscape = await openLandscape();
