@@ -8,14 +8,15 @@
 
 #include "connection.h"
 
-enum { EVENTS_MAX = 256, READ_BYTES = 16 * 1024, DELETES_IN_FLIGHT = 100 };
+enum { EVENTS_MAX = 256, READ_BYTES = 16 * 1024 };
 static const double OPEN_SECONDS_MAX = 60, DECLARE_SECONDS_MAX = 120, REACH_SECONDS_MAX = 30;
 
 /* One connection, its options (every one may have another node), and the queue that it is busy with. */
 struct declarer {
   struct connection connection;
   struct options options;
-  int next;     /* number of the queue that it is busy with, or will be; then every `connections`-th */
+  int number;   /* of its first queue; every `connections`-th is its own */
+  int next;     /* the queue that it is busy with, or will be */
   bool is_open; /* its channel is */
   uint64_t began_ns;
 };
@@ -30,6 +31,7 @@ struct work {
   int open;
   int done;
   int reached;
+  int deleted;
 };
 
 static void queue_name(const struct work *w, int number, char name[64]) {
@@ -82,6 +84,23 @@ static void declare_next(struct work *w, struct declarer *d) {
   if (d->next < w->options->declare) put_declare(w, d);
 }
 
+static void put_delete(struct work *w, struct declarer *d) {
+  struct bytes *out = &d->connection.out;
+  char name[64];
+  queue_name(w, d->next, name);
+  size_t start = method_begin(out, 1, QUEUE_DELETE);
+  put_u16(out, 0);
+  put_shortstr(out, name);
+  put_u8(out, 0);
+  frame_end(out, start);
+}
+
+static void delete_next(struct work *w, struct declarer *d) {
+  w->deleted++;
+  d->next += w->options->connections;
+  if (d->next < w->options->declare) put_delete(w, d);
+}
+
 static void on_frame(struct work *w, struct declarer *d, const struct frame *frame) {
   connection_handshake_step(&d->connection, frame);
   switch (frame_method(frame)) {
@@ -102,6 +121,7 @@ static void on_frame(struct work *w, struct declarer *d, const struct frame *fra
     case QUEUE_BIND_OK: put_consume(d); break;
     case BASIC_CONSUME_OK: declare_next(w, d); break;
     case BASIC_DELIVER: w->reached++; break;
+    case QUEUE_DELETE_OK: delete_next(w, d); break;
     default: break;
   }
 }
@@ -147,7 +167,7 @@ static void open_all(struct work *w) {
     struct declarer *d = &w->declarers[i];
     d->options = *options;
     d->options.port = options->ports[i % options->port_count];
-    d->next = i;
+    d->number = d->next = i;
     connection_start(&d->connection, &d->options, READ_BYTES, 0);
     watch(w, d, EPOLL_CTL_ADD);
   }
@@ -200,21 +220,15 @@ static void reach_all(struct work *w, struct connection *control) {
   w->result->reached_seconds = (double)(now_ns() - start_ns) / 1e9;
 }
 
-static void delete_queues(struct work *w, struct connection *control) {
-  int in_flight = 0;
-  for (int i = 0; i < w->options->declare; i++) {
-    char name[64];
-    queue_name(w, i, name);
-    size_t start = method_begin(&control->out, 1, QUEUE_DELETE);
-    put_u16(&control->out, 0);
-    put_shortstr(&control->out, name);
-    put_u8(&control->out, 0);
-    frame_end(&control->out, start);
-    if (++in_flight < DELETES_IN_FLIGHT) continue;
-    connection_wait(control, QUEUE_DELETE_OK, 30);
-    in_flight--;
+/* By who declared them, again each connection one after the other. */
+static void delete_queues(struct work *w) {
+  for (int i = 0; i < w->options->connections; i++) {
+    struct declarer *d = &w->declarers[i];
+    d->next = d->number;
+    put_delete(w, d);
+    watch(w, d, EPOLL_CTL_MOD);
   }
-  for (; in_flight > 0; in_flight--) connection_wait(control, QUEUE_DELETE_OK, 30);
+  w->result->delete_seconds = turn_until(w, &w->deleted, w->options->declare, DECLARE_SECONDS_MAX, "deleting");
 }
 
 static void close_all(struct work *w) {
@@ -247,7 +261,7 @@ void declare_run(const struct options *options, struct declare_result *result) {
   result->seconds = (double)(now_ns() - start_ns) / 1e9;
   result->after = process_tree_usage(&tree);
   if (options->bind) reach_all(&w, &control);
-  else delete_queues(&w, &control);
+  else delete_queues(&w);
   close_all(&w);
   if (options->bind) delete_exchange(&w, &control);
   connection_close(&control);

@@ -10,6 +10,7 @@ struct declare_result {
   double open_seconds;    /* until every connection was open */
   double seconds;         /* from the first declare to the last answer */
   double reached_seconds; /* with --bind: until each queue had the message that was published to it */
+  double delete_seconds;  /* without --bind: of all of them, by the same connections */
   struct histogram latency; /* of one queue: declare, bind, consume */
   struct process_usage before, after;
 };

@@ -156,6 +156,7 @@ void report_declare(const struct options *options, const struct declare_result *
            result->queues, options->connections, result->open_seconds, result->seconds,
            rate((uint64_t)result->queues, result->seconds));
     if (options->bind) printf(",\"reachedSeconds\":%.3f", result->reached_seconds);
+    else printf(",\"deletedPerSecond\":%.1f", rate((uint64_t)result->queues, result->delete_seconds));
     json_latency("latencyNs", &result->latency);
     printf(",\"cpuSeconds\":%.3f,\"peakRssBytes\":%" PRIu64 "}\n", cpu_seconds, result->after.peak_bytes);
     return;
@@ -164,5 +165,6 @@ void report_declare(const struct options *options, const struct declare_result *
          options->connections, result->seconds, rate((uint64_t)result->queues, result->seconds), result->open_seconds);
   text_latency("each", &result->latency);
   if (options->bind) printf("reached         all of them in %.2f s\n", result->reached_seconds);
+  else printf("deleted         %.0f a second\n", rate((uint64_t)result->queues, result->delete_seconds));
   if (options->broker.count > 0) printf("broker          %.2f CPU s\n", cpu_seconds);
 }
