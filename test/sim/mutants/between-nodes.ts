@@ -3,6 +3,7 @@ import { Guest } from '../../../packages/cluster/src/guest/guest.js';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { Intake } from '../../../packages/cluster/src/guest/intake.js';
 import { PublishStream } from '../../../packages/cluster/src/remote/publish-stream.js';
+import { RemoteConsumer } from '../../../packages/cluster/src/remote/remote-consumer.js';
 import { RemoteHome } from '../../../packages/cluster/src/remote/remote-home.js';
 import { RemoteQueue } from '../../../packages/cluster/src/remote/remote-queue.js';
 import { Settlements } from '../../../packages/cluster/src/remote/settlements.js';
@@ -149,6 +150,22 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
           function (this: never, ...args: never[]) {
             const [claims, credit] = args as unknown as [number[], number];
             return original.apply(this, [claims as never, (credit + claims.length) as never]);
+          },
+      ),
+  },
+  {
+    name: 'what is settled by being sent uses up the credit of its consumer',
+    scenario: 'broken-links',
+    seedsMax: 3,
+    plant: () =>
+      replace(
+        RemoteConsumer.prototype,
+        'arrived',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const consumer = this as unknown as { credit: number; spec: { acknowledges: boolean } };
+            if (!consumer.spec.acknowledges) consumer.credit--;
+            return original.apply(this, args);
           },
       ),
   },

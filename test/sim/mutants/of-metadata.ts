@@ -1,4 +1,5 @@
-import { ClusterNode, type EtcdTxn, SimEtcdClient } from '@chapar/cluster';
+import { ClusterNode, type EtcdTxn, SimEtcdClient, Writer } from '@chapar/cluster';
+import { GuardFailedError } from '@chapar/core';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
 
@@ -45,6 +46,28 @@ export const mutantsOfMetadata: readonly Mutant[] = [
             if (txn.compare.length !== 1 || !isMark(txn.compare[0]!)) return original.apply(this, args);
             const success = txn.success.map((op) => (op.kind === 'put' && isMark(op) ? { ...op, lease: null } : op));
             return original.apply(this, [{ ...txn, compare: [], success } as never]);
+          },
+      ),
+  },
+  {
+    name: 'who is refused by a guard does not see yet what stood against it',
+    scenario: 'declared-twice',
+    seedsMax: 3,
+    plant: () =>
+      replace(
+        Writer.prototype,
+        'done',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const [batch, , failedKeys] = args as unknown as [
+              { readonly changes: readonly { reject(error: Error): void }[] },
+              number,
+              readonly (string | null)[],
+            ];
+            for (const [i, key] of failedKeys.entries()) {
+              if (key !== null) batch.changes[i]!.reject(new GuardFailedError(key));
+            }
+            return original.apply(this, args);
           },
       ),
   },
