@@ -1,0 +1,248 @@
+import type { Incarnation, Position, Revision } from '@chapar/core';
+import { type Change, Ledger, type Mark } from './changes.js';
+import { agreedEnd } from './epoch-history.js';
+import type { Answer, Pull, Welcome } from './exchange.js';
+import { Origins, type Provenance } from './origins.js';
+import type { Range, Ranges } from './ranges.js';
+import { type DataId, type Epoch, growth, type MirrorRecord, shrinking, touch } from './record.js';
+import type { Proposal, RecordView } from './record-view.js';
+import { type ReplicaLog, SyncMarks } from './replica-log.js';
+import { type FollowerPatience, Standing } from './standing.js';
+
+export interface LeaderSettings {
+  readonly patience: FollowerPatience;
+  /** Changes kept for followers that lag. */
+  readonly ledgerMax: number;
+  /** Positions in one answer, and changes. */
+  readonly answerMax: number;
+}
+
+/**
+ * One reign over a queue: says what followers get, what counts as committed, and who should be in the set. It begins with an entry of its
+ * own, and what it found above the committed that it inherited counts when that entry does, and not before.
+ */
+export class Leader {
+  readonly self: DataId;
+  readonly incarnation: Incarnation;
+  readonly epoch: Epoch;
+  /** Where the reign begins. */
+  readonly firstPosition: Position;
+  committed: Position;
+  /** Changes up to this number are on the disks of all that count. */
+  changesCommitted = 0;
+  readonly ledger: Ledger;
+  readonly members = new Map<DataId, Standing>();
+  /** Whose publishes the log holds, committed or not. */
+  readonly origins = new Origins();
+  protected readonly log: ReplicaLog;
+  protected readonly view: RecordView;
+  private readonly settings: LeaderSettings;
+  private readonly positionMarks = new SyncMarks();
+  private readonly changeMarks = new SyncMarks();
+  /** There may be holes up to here. */
+  private holesUpTo: Position;
+
+  /** The record names `self` as the leader, by the write that this reign asked for. */
+  constructor(self: DataId, view: RecordView, log: ReplicaLog, settings: LeaderSettings) {
+    this.self = self;
+    this.view = view;
+    this.log = log;
+    this.settings = settings;
+    this.incarnation = view.record.incarnation;
+    this.epoch = view.record.epoch;
+    this.ledger = new Ledger(settings.ledgerMax);
+    this.committed = log.committed;
+    this.firstPosition = this.holesUpTo = log.end + 1;
+    this.origins.merge(log.allOriginRows());
+    log.begin(this.epoch, this.firstPosition);
+    this.appended([]);
+  }
+
+  // -- the leader's own log ----------------------------------------------------------------------------------------
+
+  /** Entries were appended to the log; `from`: whose they are. */
+  appended(from: readonly Provenance[]): void {
+    for (const provenance of from) this.origins.add(provenance);
+    this.positionMarks.note(this.log.operations, this.log.end);
+  }
+
+  /** Also of messages that are pended or given back. Only what is committed may be named. Returns the number of the change. */
+  change(change: Change): number {
+    if (change.kind === 'settle') {
+      if (change.last > this.committed) throw new RangeError(`${change.last} is not committed`);
+      this.holesUpTo = Math.max(this.holesUpTo, change.last);
+    }
+    if (change.kind === 'forget') this.origins.forget(change.origin);
+    const number = this.ledger.add(change);
+    this.log.change(change);
+    this.changeMarks.note(this.log.operations, number);
+    return number;
+  }
+
+  /** The log is on the disk up to this operation. */
+  synced(operation: number): void {
+    this.positionMarks.reached(operation);
+    this.changeMarks.reached(operation);
+    this.count();
+  }
+
+  // -- what counts -------------------------------------------------------------------------------------------------
+
+  /** The record changed, or what is under way. */
+  recordChanged(): void {
+    this.count();
+  }
+
+  protected countedSet(): ReadonlySet<DataId> {
+    return this.view.largestSet;
+  }
+
+  protected count(): void {
+    let position = this.positionMarks.synced;
+    let change = this.changeMarks.synced;
+    for (const id of this.countedSet()) {
+      if (id === this.self) continue;
+      const member = this.member(id);
+      position = Math.min(position, member.synced);
+      change = Math.min(change, member.changesSynced);
+    }
+    this.changesCommitted = Math.max(this.changesCommitted, change);
+    if (!this.countsFrom(position) || position <= this.committed) return;
+    this.committed = position;
+    this.log.commit(position);
+  }
+
+  /** An entry of an earlier reign that all have may still be cut by a leader that does not have this reign's first entry. */
+  protected countsFrom(position: Position): boolean {
+    return position >= this.firstPosition;
+  }
+
+  // -- followers ---------------------------------------------------------------------------------------------------
+
+  /** Null: the pull is of another reign or of a conversation that is over. The messages of the answer are to be read now, or when they are: its changes too. */
+  pulled(pull: Pull, nowMs: number): Answer | null {
+    if (pull.epoch !== this.epoch || pull.incarnation !== this.incarnation) return null;
+    const member = this.member(pull.member);
+    if (!member.heard(pull, this.log.end, nowMs)) return null;
+    this.count();
+    return pull.opening === null ? this.answer(pull) : this.welcome(pull);
+  }
+
+  private welcome(pull: Pull): Answer {
+    const { starts, committed, goesOn } = pull.opening!;
+    const { end } = this.log;
+    const ours = { starts: this.log.history.starts, end };
+    const upTo = agreedEnd(ours, { starts, end: pull.end }, committed);
+    const canGoOn = goesOn && this.ledger.after(pull.changes) !== null;
+    const welcome: Welcome = { ...ours, image: canGoOn ? null : [...this.image(upTo)] };
+    const marks = canGoOn ? [] : this.log.marksIn(1, upTo);
+    const changesUpTo = canGoOn ? pull.changes : this.ledger.number;
+    const origins = canGoOn ? null : this.log.originRows();
+    return { ...this.empty(pull), welcome, upTo, marks, origins, changesUpTo };
+  }
+
+  /** What lives here up to where a follower agrees: it lets go of all else, or what was settled and compacted here would rise there. */
+  protected image(upTo: Position): Ranges {
+    return this.log.liveIn(1, upTo);
+  }
+
+  private answer(pull: Pull): Answer {
+    const changes = this.ledger.after(pull.changes, this.settings.answerMax);
+    if (changes === null) return { ...this.empty(pull), isLost: true };
+    const told = { changes, changesUpTo: pull.changes + changes.length };
+    const { entries, upTo } = pull.lacks.length > 0 ? this.filling(pull.lacks) : this.following(pull.end);
+    const marks = marksOf(this.log, entries);
+    if (pull.lacks.length > 0) return { ...this.empty(pull), ...told, entries, marks, filledUpTo: upTo };
+    const origins = pull.end < this.holesUpTo ? this.log.originRows() : null;
+    return { ...this.empty(pull), ...told, entries, marks, upTo, origins };
+  }
+
+  private filling(lacks: readonly Range[]): { entries: Range[]; upTo: Position } {
+    const entries: Range[] = [];
+    let room = this.settings.answerMax;
+    for (const { first, last } of lacks) {
+      if (room <= 0) break;
+      const upTo = Math.min(last, first + room - 1);
+      entries.push(...this.log.liveIn(first, upTo));
+      room -= upTo - first + 1;
+      if (room <= 0) return { entries, upTo };
+    }
+    return { entries, upTo: lacks.at(-1)!.last };
+  }
+
+  private following(end: Position): { entries: Range[]; upTo: Position } {
+    const upTo = Math.min(this.log.end, end + this.settings.answerMax);
+    return { entries: [...this.log.liveIn(end + 1, upTo)], upTo };
+  }
+
+  private empty({ link, number, end, changes }: Pull): Answer {
+    const { epoch, committed } = this;
+    return {
+      ...{ epoch, link, number, committed, welcome: null, filledUpTo: 0, upTo: end, entries: [], marks: [] },
+      ...{ origins: null, changes: [], changesUpTo: changes, isLost: false },
+    };
+  }
+
+  member(id: DataId): Standing {
+    let member = this.members.get(id);
+    if (member === undefined) {
+      member = new Standing(id);
+      this.members.set(id, member);
+    }
+    return member;
+  }
+
+  // -- the set -----------------------------------------------------------------------------------------------------
+
+  /** So few members answer that nothing new will be committed: publishes had better be refused. */
+  isShort(nowMs: number): boolean {
+    const { inSync, min } = this.view.record;
+    const { lateMs } = this.settings.patience;
+    const heard = inSync.filter((id) => id === this.self || nowMs - this.member(id).heardAtMs < lateMs);
+    return heard.length < min;
+  }
+
+  /** What should be asked of the record now; null: nothing. `sessions`: who is registered. `nonce`: for the write. */
+  proposal(nowMs: number, sessions: ReadonlyMap<DataId, Revision>, nonce: string): Proposal | null {
+    const { view, settings } = this;
+    const { record } = view;
+    if (view.isWaiting || record.leader !== this.self || record.epoch !== this.epoch) return null;
+    for (const id of record.inSync) {
+      const member = this.member(id);
+      if (id === this.self) continue;
+      member.joined(nowMs);
+      const owesMs = member.owesSinceMs(this.log.end, this.ledger.number, nowMs);
+      if (!member.owes || (sessions.has(id) && owesMs < settings.patience.lateMs)) continue;
+      const next = this.without(record, id, nonce);
+      if (next === null) continue;
+      member.left(nowMs, settings.patience);
+      return { next, joiner: null };
+    }
+    return this.newcomer(nowMs, sessions, nonce) ?? (view.isOpen ? { next: touch(record, nonce), joiner: null } : null);
+  }
+
+  protected without(record: MirrorRecord, id: DataId, nonce: string): MirrorRecord | null {
+    return shrinking(record, id, nonce);
+  }
+
+  private newcomer(nowMs: number, sessions: ReadonlyMap<DataId, Revision>, nonce: string): Proposal | null {
+    const { record } = this.view;
+    for (const id of record.replicas) {
+      const member = this.member(id);
+      if (record.inSync.includes(id) || sessions.get(id) !== member.session || !this.isWelcome(member, nowMs)) continue;
+      const next = growth(record, id, nonce);
+      if (next !== null) return { next, joiner: { id, session: member.session } };
+    }
+    return null;
+  }
+
+  /** Whoever joins has all that is committed, and knows where this reign begins. */
+  protected isWelcome(member: Standing, nowMs: number): boolean {
+    const has = Math.max(this.committed, this.firstPosition);
+    return member.synced >= has && member.mayJoin(nowMs, this.settings.patience);
+  }
+}
+
+function marksOf(log: ReplicaLog, ranges: readonly Range[]): Mark[] {
+  return ranges.flatMap(({ first, last }) => [...log.marksIn(first, last)]);
+}

@@ -1,0 +1,68 @@
+import type { Position } from '@chapar/core';
+import type { Change, Mark } from './changes.js';
+import type { EpochHistory } from './epoch-history.js';
+import type { OriginRow, Provenance } from './origins.js';
+import type { Ranges } from './ranges.js';
+import type { Epoch } from './record.js';
+
+/** One message on its way from log to log. */
+export interface ReplicaEntry {
+  readonly position: Position;
+  readonly provenance: Provenance | null;
+  /** As they stand in the log. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What a replica asks of the log on its disk. Everything that writes is one operation more in `operations`, takes effect at once for who
+ * asks, and reaches the disk in its order: what is known to be synced up to an operation holds all before it.
+ */
+export interface ReplicaLog {
+  /** The last position, be it a message or a hole. */
+  readonly end: Position;
+  readonly history: EpochHistory;
+  /** What is known to be committed; the fold of origins has come so far. */
+  readonly committed: Position;
+  readonly operations: number;
+  liveIn(first: Position, last: Position): Ranges;
+  /** Of the live ones. */
+  marksIn(first: Position, last: Position): readonly Mark[];
+  /** Of entries that are committed. */
+  originRows(): readonly OriginRow[];
+  /** Of all entries, committed or not. */
+  allOriginRows(): readonly OriginRow[];
+
+  /** An epoch begins at `first`, which is a position of its own. */
+  begin(epoch: Epoch, first: Position): void;
+  /** Behind the end, or in place of one that was let go of too early. */
+  append(entry: ReplicaEntry): void;
+  /** Positions up to here that did not come were settled before they could. */
+  pass(upTo: Position): void;
+  /** Forgets what stands behind `after`. */
+  cut(after: Position): void;
+  /** Of messages that are not there nothing is noted. */
+  change(change: Change): void;
+  /** What lives up to `upTo` is at most `live`, marked so and not otherwise. */
+  restate(upTo: Position, live: Ranges, marks: readonly Mark[]): void;
+  merge(origins: readonly OriginRow[]): void;
+  commit(position: Position): void;
+}
+
+/** Values that count when an operation is on the disk. */
+export class SyncMarks {
+  /** Known to be on the disk. */
+  synced = 0;
+  private readonly waiting: { readonly operation: number; readonly value: number }[] = [];
+
+  /** `value` counts from when `operation` is synced. */
+  note(operation: number, value: number): void {
+    const last = this.waiting.at(-1);
+    if (last === undefined || last.value < value) this.waiting.push({ operation, value });
+  }
+
+  /** Everything up to this operation is on the disk. */
+  reached(operation: number): void {
+    while (this.waiting.length > 0 && this.waiting[0]!.operation <= operation)
+      this.synced = Math.max(this.synced, this.waiting.shift()!.value);
+  }
+}

@@ -1,0 +1,154 @@
+import type { Revision } from '@chapar/core';
+import { Follower, type FollowerIdentity } from './follower.js';
+import { Leader, type LeaderSettings } from './leader.js';
+import { type DataId, type MirrorRecord, promotion, successionDelayMs } from './record.js';
+import { type Proposal, RecordView } from './record-view.js';
+import type { ReplicaLog } from './replica-log.js';
+
+/** The other members, as this node sees them now. */
+export interface Surroundings {
+  /** Who is registered, and in which session. */
+  readonly sessions: ReadonlyMap<DataId, Revision>;
+  /** Nothing depends on it but when somebody acts: whether a registered member may be taken for dead. */
+  isLive(id: DataId): boolean;
+}
+
+/**
+ * The part that this node has in one mirrored queue: it leads, follows, or waits to hear whether it leads. What it decides it says by
+ * return values; who calls it sends and writes.
+ */
+export class Replica {
+  readonly view: RecordView;
+  leader: Leader | null = null;
+  follower: Follower | null = null;
+  protected readonly log: ReplicaLog;
+  private readonly identity: FollowerIdentity;
+  private readonly settings: LeaderSettings;
+  /** The promotion that was asked for. */
+  private candidacy: Proposal | null = null;
+  private leaderGoneAtMs: number | null = null;
+  private links = 0;
+  private nonces = 0;
+
+  /** The record is at least as new as this node's registration. */
+  constructor(
+    identity: FollowerIdentity,
+    record: MirrorRecord,
+    revision: Revision,
+    log: ReplicaLog,
+    settings: LeaderSettings,
+  ) {
+    this.identity = identity;
+    this.view = new RecordView(record, revision);
+    this.log = log;
+    this.settings = settings;
+    this.arrange();
+  }
+
+  get self(): DataId {
+    return this.identity.self;
+  }
+
+  /** Returns what should be written now; the same once more when its answer was lost. */
+  tick(nowMs: number, surroundings: Surroundings): Proposal | null {
+    const { view, leader } = this;
+    if (view.isWaiting) return view.unanswered;
+    if (leader !== null) return this.proposed(leader.proposal(nowMs, surroundings.sessions, this.nonce()));
+    const delayMs = this.delayMs(nowMs, surroundings);
+    if (delayMs === null || delayMs > 0) return null;
+    // From here on nothing of the old epoch is acknowledged: what its leader confirms without us, we do not have.
+    this.unfollow();
+    this.candidacy = { next: promotion(view.record, this.self, this.nonce()), joiner: null };
+    return this.proposed(this.candidacy);
+  }
+
+  private nonce(): string {
+    return `${this.self}/${this.identity.session}/${++this.nonces}`;
+  }
+
+  private proposed(proposal: Proposal | null): Proposal | null {
+    if (proposal === null) return null;
+    this.view.propose(proposal);
+    this.leader?.recordChanged();
+    return proposal;
+  }
+
+  /** How long until it is this node's turn to lead; null: it is not. */
+  private delayMs(nowMs: number, { sessions, isLive }: Surroundings): number | null {
+    const { record } = this.view;
+    const { leader } = record;
+    const isGone = leader === null || leader === this.self || !sessions.has(leader) || !isLive(leader);
+    if (!isGone) this.leaderGoneAtMs = null;
+    else this.leaderGoneAtMs ??= nowMs;
+    if (this.leaderGoneAtMs === null) return null;
+    const delayMs = successionDelayMs(record, this.self, (id) => sessions.has(id) && isLive(id));
+    return delayMs === null ? null : this.leaderGoneAtMs + delayMs - nowMs;
+  }
+
+  /** The record as of `revision`. */
+  seen(record: MirrorRecord, revision: Revision): void {
+    if (revision <= this.view.revision) return;
+    if (record.leader !== this.view.record.leader) this.leaderGoneAtMs = null;
+    const ours = this.view.seen(record, revision);
+    const isPromoted = ours !== null && ours === this.candidacy;
+    this.candidacy = null;
+    if (this.leader !== null && (record.leader !== this.self || record.epoch !== this.leader.epoch)) this.leader = null;
+    if (isPromoted) this.lead();
+    this.leader?.recordChanged();
+    this.arrange();
+  }
+
+  private lead(): void {
+    this.unfollow();
+    this.leader = this.makeLeader();
+  }
+
+  protected makeLeader(): Leader {
+    return new Leader(this.self, this.view, this.log, this.settings);
+  }
+
+  /** No answer, or one that says nothing certain. */
+  lost(proposal: Proposal): void {
+    this.view.lost(proposal);
+  }
+
+  /** A guard did not hold. */
+  refused(proposal: Proposal): void {
+    this.view.refused(proposal);
+    if (!this.view.isWaiting && !this.view.isOpen) this.candidacy = null;
+    this.leader?.recordChanged();
+    this.arrange();
+  }
+
+  /** Follows whoever the record names, unless it leads or has asked to. */
+  private arrange(): void {
+    const { record } = this.view;
+    const { leader, epoch, replicas } = record;
+    if (this.leader !== null || this.candidacy !== null) return;
+    const { follower } = this;
+    if (follower !== null && follower.epoch === epoch && follower.leader === leader) return;
+    this.unfollow();
+    if (leader === null || leader === this.self || !replicas.includes(this.self)) return;
+    this.follower = this.makeFollower(leader, epoch, ++this.links);
+  }
+
+  protected makeFollower(leader: DataId, epoch: number, link: number): Follower {
+    return new Follower(this.identity, leader, epoch, link, this.log);
+  }
+
+  private unfollow(): void {
+    this.follower?.stop();
+    this.follower = null;
+  }
+
+  /** The conversation with the leader broke. */
+  broken(): void {
+    this.follower?.broken(++this.links);
+  }
+
+  /** The log is on the disk up to this operation. */
+  synced(operation: number): void {
+    this.leader?.synced(operation);
+    this.follower?.synced(operation);
+  }
+}
