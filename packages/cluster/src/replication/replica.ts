@@ -22,10 +22,10 @@ export class Replica {
   leader: Leader | null = null;
   follower: Follower | null = null;
   protected readonly log: ReplicaLog;
-  private readonly identity: FollowerIdentity;
-  private readonly settings: LeaderSettings;
+  protected readonly identity: FollowerIdentity;
+  protected readonly settings: LeaderSettings;
   /** The promotion that was asked for. */
-  private candidacy: Proposal | null = null;
+  protected candidacy: Proposal | null = null;
   private leaderGoneAtMs: number | null = null;
   private links = 0;
   private nonces = 0;
@@ -58,11 +58,15 @@ export class Replica {
     if (delayMs === null || delayMs > 0) return null;
     // From here on nothing of the old epoch is acknowledged: what its leader confirms without us, we do not have.
     this.unfollow();
-    this.candidacy = { next: promotion(view.record, this.self, this.nonce()), joiner: null };
+    this.candidacy = { next: this.promoted(view.record), joiner: null };
     return this.proposed(this.candidacy);
   }
 
-  private nonce(): string {
+  protected promoted(record: MirrorRecord): MirrorRecord {
+    return promotion(record, this.self, this.nonce());
+  }
+
+  protected nonce(): string {
     return `${this.self}/${this.identity.session}/${++this.nonces}`;
   }
 
@@ -74,7 +78,7 @@ export class Replica {
   }
 
   /** How long until it is this node's turn to lead; null: it is not. */
-  private delayMs(nowMs: number, { sessions, isLive }: Surroundings): number | null {
+  protected delayMs(nowMs: number, { sessions, isLive }: Surroundings): number | null {
     const { record } = this.view;
     const { leader } = record;
     const isGone = leader === null || leader === this.self || !sessions.has(leader) || !isLive(leader);
@@ -98,7 +102,7 @@ export class Replica {
     this.arrange();
   }
 
-  private lead(): void {
+  protected lead(): void {
     this.unfollow();
     this.leader = this.makeLeader();
   }

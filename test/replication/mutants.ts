@@ -1,0 +1,239 @@
+import {
+  type Answer,
+  agreedEnd,
+  Follower,
+  Leader,
+  type MirrorRecord,
+  type Proposal,
+  type Pull,
+  promotion,
+  Ranges as RangeSet,
+  type Ranges,
+  Replica,
+  type ReplicaEntry,
+  type Standing,
+  type Surroundings,
+  type Welcome,
+} from '@chapar/cluster';
+import { type Rules, replicaOf, soundRules } from './rules.js';
+
+/** A rule left out, to see whether the simulator would notice. */
+export interface Mutant {
+  readonly name: string;
+  readonly rules: Rules;
+}
+
+const withReplica = (kind: typeof Replica): Rules => ({ ...soundRules, Replica: kind });
+
+/** 1: the set grows while the answer is lost. */
+class CountsTheRecordOnly extends Leader {
+  protected override countedSet(): ReadonlySet<string> {
+    return new Set(this.view.record.inSync);
+  }
+}
+
+/** 1, 11: what was not answered is taken for failed. */
+class TakesLostForRefused extends Replica {
+  override lost(proposal: Proposal): void {
+    this.refused(proposal);
+  }
+}
+
+/** 2: one epoch, two histories. */
+class LeadsOnAfterRestart extends Replica {
+  override tick(nowMs: number, surroundings: Surroundings): Proposal | null {
+    const { record, isWaiting } = this.view;
+    if (this.leader === null && !isWaiting && record.leader === this.self) this.resume();
+    return super.tick(nowMs, surroundings);
+  }
+
+  private resume(): void {
+    const { log } = this;
+    const { epoch } = this.view.record;
+    // The reign goes on, with the entry that it began with if that is still there.
+    if (log.history.latest >= epoch) {
+      const begin = log.begin;
+      log.begin = () => log.pass(log.end + 1);
+      this.leader = this.makeLeader();
+      log.begin = begin;
+    } else this.leader = this.makeLeader();
+  }
+}
+
+/** 3: KIP-101's reason. */
+class CutsToItsCommitted extends Follower {
+  protected override cutPoint(): number {
+    return this.log.committed;
+  }
+}
+
+/** 3: nothing is cut. */
+class NeverCuts extends Follower {
+  protected override cutPoint(): number {
+    return this.log.end;
+  }
+}
+
+/** 3: the end of the follower's last epoch, by the leader's word or not at all. */
+class ComparesOneEpoch extends Follower {
+  protected override cutPoint(welcome: Welcome): number {
+    const last = this.log.history.starts.slice(-1);
+    return agreedEnd(welcome, { starts: last, end: this.log.end }, this.log.committed);
+  }
+}
+
+/** 4: the settled rise again. */
+class SendsNoImage extends Leader {
+  override pulled(pull: Pull, nowMs: number): Answer | null {
+    const answer = super.pulled(pull, nowMs);
+    if (answer === null || answer.welcome === null) return answer;
+    return { ...answer, welcome: { ...answer.welcome, image: null } };
+  }
+}
+
+/** 4: what lives is told, and what lacks is not fetched. */
+class FillsNothing extends Leader {
+  override pulled(pull: Pull, nowMs: number): Answer | null {
+    return super.pulled({ ...pull, lacks: [] }, nowMs);
+  }
+}
+
+/** 5, 9: anybody may lead. */
+class LeadsFromOutsideTheSet extends Replica {
+  protected override promoted(record: MirrorRecord): MirrorRecord {
+    const next = promotion(record, this.self, this.nonce());
+    return { ...next, inSync: next.inSync.includes(this.self) ? next.inSync : [...next.inSync, this.self] };
+  }
+
+  protected override delayMs(nowMs: number, surroundings: Surroundings): number | null {
+    const { leader } = this.view.record;
+    if (leader !== null && surroundings.sessions.has(leader)) return super.delayMs(nowMs, surroundings);
+    return 0;
+  }
+}
+
+/** 6: the last replica standing. */
+class ShrinksBelowMin extends Leader {
+  protected override without(record: MirrorRecord, id: string, nonce: string): MirrorRecord | null {
+    return { ...record, inSync: record.inSync.filter((other) => other !== id), nonce };
+  }
+}
+
+/** 6, 9: whoever leads calls itself the whole set. */
+class PromotesItselfAlone extends Replica {
+  protected override promoted(record: MirrorRecord): MirrorRecord {
+    return { ...promotion(record, this.self, this.nonce()), inSync: [this.self] };
+  }
+}
+
+/** 7: the fold runs ahead. */
+class FoldsToItsEnd extends Follower {
+  protected override commit(): void {
+    super.commit(this.log.end);
+  }
+}
+
+/** 8: joins by the committed that a fresh leader knows. */
+class WelcomesByItsCommitted extends Leader {
+  protected override isWelcome(follower: Standing): boolean {
+    return follower.session > 0 && follower.synced >= this.committed;
+  }
+}
+
+/** 8: inherited entries count before the reign's own. */
+class CountsTheInherited extends Leader {
+  protected override countsFrom(): boolean {
+    return true;
+  }
+}
+
+/** 24, 27: acknowledges what is not on the disk. */
+class AcknowledgesUnsynced extends Follower {
+  protected override get acknowledged(): number {
+    return super.acknowledged === 0 ? 0 : this.log.end;
+  }
+}
+
+/** Acknowledges before it agrees. */
+class AcknowledgesBeforeItAgrees extends Follower {
+  private syncedEnd = 0;
+
+  override synced(operation: number): void {
+    super.synced(operation);
+    if (operation === this.log.operations) this.syncedEnd = this.log.end;
+  }
+
+  protected override get acknowledged(): number {
+    return Math.min(this.syncedEnd, this.log.end);
+  }
+}
+
+/** Entries before the epoch that they are of. */
+class BeginsEpochsLate extends Follower {
+  private isTaking = false;
+
+  override take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
+    this.isTaking = true;
+    const taken = super.take(answer, entries);
+    this.isTaking = false;
+    super.begin(this.log.end);
+    return taken;
+  }
+
+  protected override begin(upTo: number): void {
+    if (!this.isTaking) super.begin(upTo);
+  }
+}
+
+/** Late answers of an earlier conversation are taken. */
+class TakesAnyAnswer extends Follower {
+  private last: Pull | null = null;
+
+  override pull(): Pull | null {
+    this.last = super.pull();
+    return this.last;
+  }
+
+  override take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
+    const { last } = this;
+    return last !== null && super.take({ ...answer, link: last.link, number: last.number }, entries);
+  }
+}
+
+const upToTheLast = (held: Ranges, low: number): Ranges => {
+  const all = new RangeSet();
+  all.add(low + 1, held.last);
+  return all;
+};
+
+export const mutants: readonly Mutant[] = [
+  { name: 'a proposed member is not counted', rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })) },
+  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused) },
+  { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart) },
+  { name: 'a follower cuts to its committed', rules: withReplica(replicaOf({ follower: CutsToItsCommitted })) },
+  { name: 'a follower never cuts', rules: withReplica(replicaOf({ follower: NeverCuts })) },
+  { name: 'a follower compares its last epoch only', rules: withReplica(replicaOf({ follower: ComparesOneEpoch })) },
+  { name: 'a leader does not tell what lives', rules: withReplica(replicaOf({ leader: SendsNoImage })) },
+  { name: 'what lacks is not sent', rules: withReplica(replicaOf({ leader: FillsNothing })) },
+  { name: 'a new disk is the old member', rules: { ...soundRules, newDiskIsNewMember: false } },
+  { name: 'one outside the set leads', rules: withReplica(LeadsFromOutsideTheSet) },
+  { name: 'the set shrinks below min', rules: withReplica(replicaOf({ leader: ShrinksBelowMin })) },
+  { name: 'who leads is the whole set', rules: withReplica(PromotesItselfAlone) },
+  { name: 'a follower folds to its end', rules: withReplica(replicaOf({ follower: FoldsToItsEnd })) },
+  {
+    name: 'a member joins by the inherited committed',
+    rules: withReplica(replicaOf({ leader: WelcomesByItsCommitted })),
+  },
+  { name: 'inherited entries count at once', rules: withReplica(replicaOf({ leader: CountsTheInherited })) },
+  { name: 'what is not synced is acknowledged', rules: withReplica(replicaOf({ follower: AcknowledgesUnsynced })) },
+  {
+    name: 'a follower acknowledges before it agrees',
+    rules: withReplica(replicaOf({ follower: AcknowledgesBeforeItAgrees })),
+  },
+  { name: 'an epoch begins behind its entries', rules: withReplica(replicaOf({ follower: BeginsEpochsLate })) },
+  { name: 'late answers are taken', rules: withReplica(replicaOf({ follower: TakesAnyAnswer })) },
+  {
+    name: 'a highest number stands for what is held',
+    rules: { ...soundRules, heldOf: (origins, origin) => upToTheLast(origins.held(origin), 0) },
+  },
+];

@@ -1,0 +1,36 @@
+import { Follower, Leader, type Origins, type Ranges, RecordView, Replica } from '@chapar/cluster';
+
+/** What may be planted differently in a simulated cluster, to see whether it shows. */
+export interface Rules {
+  readonly Replica: typeof Replica;
+  /** What a leader says that it holds of an origin. */
+  readonly heldOf: (origins: Origins, origin: string) => Ranges;
+  /** A node that lost its disk is another member. */
+  readonly newDiskIsNewMember: boolean;
+}
+
+export const soundRules: Rules = {
+  Replica,
+  heldOf: (origins, origin) => origins.held(origin),
+  newDiskIsNewMember: true,
+};
+
+interface Kinds {
+  readonly leader?: typeof Leader;
+  readonly follower?: typeof Follower;
+}
+
+/** A replica whose leaders or followers are others. */
+export function replicaOf({ leader = Leader, follower = Follower }: Kinds): typeof Replica {
+  return class extends Replica {
+    protected override makeLeader(): Leader {
+      return new leader(this.self, this.view, this.log, this.settings);
+    }
+
+    protected override makeFollower(of: string, epoch: number, link: number): Follower {
+      return new follower(this.identity, of, epoch, link, this.log);
+    }
+  };
+}
+
+export { RecordView };
