@@ -7,8 +7,7 @@ import {
   type Proposal,
   type Pull,
   promotion,
-  Ranges as RangeSet,
-  type Ranges,
+  Ranges,
   Replica,
   type ReplicaEntry,
   type Standing,
@@ -200,11 +199,20 @@ class TakesAnyAnswer extends Follower {
   }
 }
 
-const upToTheLast = (held: Ranges, low: number): Ranges => {
-  const all = new RangeSet();
-  all.add(low + 1, held.last);
-  return all;
+/** 13: when 5 was refused and 6 taken, "up to 6" reads as 5 stored. */
+const upToTheLast: Rules['verdicts'] = (origins, origin) => {
+  const held = new Ranges();
+  held.add(1, origins.held(origin).last);
+  return { held, refused: new Ranges() };
 };
+
+/** 13: what is held is forgotten with the reign. */
+class ForgetsOrigins extends Leader {
+  constructor(...given: ConstructorParameters<typeof Leader>) {
+    super(...given);
+    for (const { origin } of this.origins.table()) this.origins.forget(origin);
+  }
+}
 
 export const mutants: readonly Mutant[] = [
   { name: 'a proposed member is not counted', rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })) },
@@ -232,8 +240,6 @@ export const mutants: readonly Mutant[] = [
   },
   { name: 'an epoch begins behind its entries', rules: withReplica(replicaOf({ follower: BeginsEpochsLate })) },
   { name: 'late answers are taken', rules: withReplica(replicaOf({ follower: TakesAnyAnswer })) },
-  {
-    name: 'a highest number stands for what is held',
-    rules: { ...soundRules, heldOf: (origins, origin) => upToTheLast(origins.held(origin), 0) },
-  },
+  { name: 'a highest number stands for what is held', rules: { ...soundRules, verdicts: upToTheLast } },
+  { name: 'a new leader does not know what it holds', rules: withReplica(replicaOf({ leader: ForgetsOrigins })) },
 ];

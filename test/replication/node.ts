@@ -299,11 +299,9 @@ export class SimNode {
   private reply(leader: Leader): void {
     this.asking = this.asking.filter(({ publishes, position, reply }) => {
       if (leader.committed < position) return true;
-      const { origin, conversation, request, low } = publishes;
-      const held = this.world.rules.heldOf(leader.origins, origin);
-      const refused = [...(this.refusals.get(origin) ?? [])];
-      for (let sequence = low + 1; sequence < held.last; sequence++)
-        if (leader.origins.verdict(origin, sequence) === 'refused') refused.push(sequence);
+      const { origin, conversation, request } = publishes;
+      const { held, refused } = this.world.rules.verdicts(leader.origins, origin);
+      for (const sequence of this.refusals.get(origin) ?? []) refused.add(sequence, sequence);
       reply({ conversation, request, held, refused });
       return false;
     });

@@ -9,7 +9,7 @@ export interface Verdicts {
   readonly request: number;
   /** Held and committed. */
   readonly held: Ranges;
-  readonly refused: readonly number[];
+  readonly refused: Ranges;
 }
 
 export interface Publishes {
@@ -80,8 +80,8 @@ export class Producer {
     if (conversation !== this.conversation || request !== this.request) return;
     this.isWaiting = false;
     this.isGreeted = true;
-    for (const sequence of refused) this.open.delete(sequence);
     for (const sequence of [...this.open]) {
+      if (refused.has(sequence)) this.open.delete(sequence);
       if (!held.has(sequence)) continue;
       this.open.delete(sequence);
       this.world.checks.confirms(this.origin, sequence);

@@ -1,5 +1,6 @@
 import type { Change, EpochStart, Mark, OriginRow, Provenance, ReplicaEntry, ReplicaLog } from '@chapar/cluster';
 import { EpochHistory, Origins, Ranges } from '@chapar/cluster';
+import { Violation } from './checks.js';
 
 type Operation =
   | { readonly op: 'begin'; readonly start: EpochStart }
@@ -42,20 +43,26 @@ class LogState {
         this.end = Math.max(this.end, operation.start.first);
         return;
       case 'append':
-        return this.append(operation.entry);
+        this.append(operation.entry);
+        return;
       case 'pass':
         this.end = Math.max(this.end, operation.position);
         return;
       case 'cut':
-        return this.cut(operation.position);
+        this.cut(operation.position);
+        return;
       case 'commit':
-        return this.commit(operation.position);
+        this.commit(operation.position);
+        return;
       case 'change':
-        return this.change(operation.change);
+        this.change(operation.change);
+        return;
       case 'merge':
-        return this.origins.merge(operation.rows);
+        this.origins.merge(operation.rows);
+        return;
       case 'restate':
-        return this.restate(operation.upTo, operation.live, operation.marks);
+        this.restate(operation.upTo, operation.live, operation.marks);
+        return;
     }
   }
 
@@ -68,7 +75,7 @@ class LogState {
   }
 
   private cut(after: number): void {
-    if (after < this.committed) throw new Error(`cut to ${after}, below the committed ${this.committed}`);
+    if (after < this.committed) throw new Violation(`cut to ${after}, below the committed ${this.committed}`);
     for (const position of this.entries.keys()) if (position > after) this.remove(position);
     for (const position of this.tail.keys()) if (position > after) this.tail.delete(position);
     this.history.cut(after);

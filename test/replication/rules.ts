@@ -1,17 +1,17 @@
-import { Follower, Leader, type Origins, type Ranges, RecordView, Replica } from '@chapar/cluster';
+import { Follower, Leader, type Origins, type Ranges, Replica } from '@chapar/cluster';
 
 /** What may be planted differently in a simulated cluster, to see whether it shows. */
 export interface Rules {
   readonly Replica: typeof Replica;
-  /** What a leader says that it holds of an origin. */
-  readonly heldOf: (origins: Origins, origin: string) => Ranges;
+  /** What a leader says that it holds of an origin, and that was refused. */
+  readonly verdicts: (origins: Origins, origin: string) => { readonly held: Ranges; readonly refused: Ranges };
   /** A node that lost its disk is another member. */
   readonly newDiskIsNewMember: boolean;
 }
 
 export const soundRules: Rules = {
   Replica,
-  heldOf: (origins, origin) => origins.held(origin),
+  verdicts: (origins, origin) => ({ held: origins.held(origin), refused: origins.refused(origin) }),
   newDiskIsNewMember: true,
 };
 
@@ -32,5 +32,3 @@ export function replicaOf({ leader = Leader, follower = Follower }: Kinds): type
     }
   };
 }
-
-export { RecordView };

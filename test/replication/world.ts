@@ -58,7 +58,9 @@ export class World {
     while (this.time.nowMs < stormMs + calmMs) {
       const until = this.time.nowMs + 500;
       while (this.time.step(until));
-      if (this.isQuiet()) return this.finish();
+      if (!this.isQuiet()) continue;
+      this.finish();
+      return;
     }
     throw new Violation(`it does not come to rest: ${this}`);
   }

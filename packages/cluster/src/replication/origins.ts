@@ -49,6 +49,15 @@ export class Origins {
     return this.rows.get(origin)?.held.copy() ?? new Ranges();
   }
 
+  /** What was refused of an origin, as far as what is held tells. */
+  refused(origin: Origin): Ranges {
+    const refused = new Ranges();
+    const row = this.rows.get(origin);
+    if (row === undefined) return refused;
+    refused.add(row.low + 1, row.held.last);
+    return refused.minus(row.held);
+  }
+
   /** Its session has ended: it sends nothing more. */
   forget(origin: Origin): void {
     this.rows.delete(origin);
