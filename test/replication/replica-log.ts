@@ -235,6 +235,15 @@ export class SimReplicaLog implements ReplicaLog {
     this.operations = this.syncedOperations;
   }
 
+  copy(): SimReplicaLog {
+    const copy = new SimReplicaLog();
+    copy.state = this.state.copy();
+    copy.durable = this.durable.copy();
+    copy.unsynced = [...this.unsynced];
+    [copy.operations, copy.syncedOperations] = [this.operations, this.syncedOperations];
+    return copy;
+  }
+
   get unsyncedCount(): number {
     return this.unsynced.length;
   }

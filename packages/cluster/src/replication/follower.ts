@@ -72,8 +72,17 @@ export class Follower {
     const { starts } = log.history;
     const opening = this.isGreeted ? null : { starts, committed: log.committed, goesOn: this.hasAgreed };
     return {
-      ...{ incarnation, epoch, member, session, link, number: ++this.number, opening },
-      ...{ end: log.end, synced: this.acknowledged, changes: this.changes, changesSynced: this.changeMarks.synced },
+      incarnation,
+      epoch,
+      member,
+      session,
+      link,
+      number: ++this.number,
+      opening,
+      end: log.end,
+      synced: this.acknowledged,
+      changes: this.changes,
+      changesSynced: this.changeMarks.synced,
       lacks: [...this.lacks].slice(0, lacksMax),
     };
   }

@@ -178,8 +178,19 @@ export class Leader {
   private empty({ link, number, end, changes }: Pull): Answer {
     const { epoch, committed } = this;
     return {
-      ...{ epoch, link, number, committed, welcome: null, filledUpTo: 0, upTo: end, entries: [], marks: [] },
-      ...{ origins: null, changes: [], changesUpTo: changes, isLost: false },
+      epoch,
+      link,
+      number,
+      committed,
+      welcome: null,
+      filledUpTo: 0,
+      upTo: end,
+      entries: [],
+      marks: [],
+      origins: null,
+      changes: [],
+      changesUpTo: changes,
+      isLost: false,
     };
   }
 
