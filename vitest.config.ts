@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const packages = ['bytes', 'platform', 'core', 'store', 'cluster', 'auth', 'amqp091', 'management', 'server'];
+const packages = ['bytes', 'platform', 'core', 'store', 'cluster', 'auth', 'amqp091', 'mqtt', 'management', 'server'];
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 // Tests run on the sources, so that a failing line is the line one edits.
