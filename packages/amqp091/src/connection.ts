@@ -81,7 +81,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     const { clock } = broker.platform;
     this.connectedAtMs = clock.wallMs();
     this.reading = new Reading(wire);
-    this.output = new Output(wire, broker.turn, () => this.flushed());
+    this.output = new Output(wire, broker.turn, broker.dialects, () => this.flushed());
     this.reader = new FrameReader(this, handshakeFrameBytesMax);
     const { channelsMax, frameBytesMax } = broker.limits.node;
     this.agreement = { channelsMax, frameBytesMax, heartbeatSeconds: 0 };

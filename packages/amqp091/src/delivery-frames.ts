@@ -114,7 +114,8 @@ export function writeVerdict(output: Output, channel: number, method: number, ta
   output.at = at;
 }
 
-function writeContent(output: Output, channel: number, frameBytesMax: number, message: Message): void {
+function writeContent(output: Output, channel: number, frameBytesMax: number, received: Message): void {
+  const message = output.formed(received);
   const propertiesBytes = message.propertiesEnd - message.propertiesStart;
   const { bodyBytes } = message;
   const headerBytes = CONTENT_HEADER_BYTES + propertiesBytes + FRAME_OVERHEAD;

@@ -12,6 +12,7 @@ import {
 } from './codec/index.js';
 import { deadLettered, withDeliveryCount } from './dead-letter.js';
 import { header, withHeaders } from './message-headers.js';
+import { ofSections, sections } from './sections.js';
 
 /** AMQP 0-9-1's form of a message, for the core: what headers exchanges and administrators look at. */
 export const amqp091Dialect: Dialect = {
@@ -39,6 +40,8 @@ export const amqp091Dialect: Dialect = {
 
   deadLettered,
   withDeliveryCount,
+  sections,
+  ofSections,
 };
 
 /** `contentType` -> `content_type`, as the management API names properties. */

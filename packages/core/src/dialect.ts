@@ -1,5 +1,7 @@
 import { type Arguments, noArguments } from './arguments.js';
 import type { DeadLetter, Death } from './dead-letter/death.js';
+import { inForm } from './hub/convert.js';
+import type { Sections } from './hub/sections.js';
 import type { DialectId, Message } from './message.js';
 import type { JsonValue } from './ports.js';
 
@@ -18,14 +20,31 @@ export interface Dialect {
   deadLettered(message: Message, death: Death): DeadLetter;
   /** The message with how often it was given back so far, where its readers look (`x-delivery-count`). */
   withDeliveryCount(message: Message, count: number): Message;
+  /** What it says, in no protocol's form; the way out of this dialect. */
+  sections(message: Message): Sections;
+  /** The properties of a message that says this; the way into this dialect. */
+  ofSections(sections: Sections): Buffer;
 }
 
 /** The dialects of the doors that are built in; filled by whoever composes the broker, before it opens. */
 export class Dialects {
   private readonly byId: (Dialect | undefined)[] = [];
+  /** The last conversion: a message that goes to many consumers of another door is converted once. */
+  private lastFrom: Message | null = null;
+  private lastTo: Message | null = null;
 
   add(dialect: Dialect): void {
     this.byId[dialect.id] = dialect;
+  }
+
+  /** The message in a door's form, through the neutral sections: called once, at the exit. */
+  inDialect(message: Message, dialect: DialectId): Message {
+    if (message.dialect === dialect) return message;
+    if (this.lastFrom === message && this.lastTo!.dialect === dialect) return this.lastTo!;
+    const sections = this.byId[message.dialect]!.sections(message);
+    this.lastTo = inForm(message, dialect, this.byId[dialect]!.ofSections(sections));
+    this.lastFrom = message;
+    return this.lastTo;
   }
 
   headers(message: Message): Arguments {

@@ -3,6 +3,7 @@ import type { Address } from './address.js';
 /** Which protocol's bytes a message carries. It keeps the form it came in and is converted once, at the exit, where the doors differ. */
 export type DialectId = 1 | 2 | 3 | 4;
 export const DIALECT_AMQP091: DialectId = 1;
+export const DIALECT_MQTT: DialectId = 2;
 
 /** Bodies and properties up to this size are copied out of the socket chunk; larger ones stay views of it. Bytes. */
 const copyBytesMax = 16 * 1024;
