@@ -5,6 +5,7 @@ import { Dialects } from './dialect.js';
 import { Actor } from './door/actor.js';
 import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
+import { isKeyedIncarnation, type KeyedEntry, KeyedLog, keyedIncarnation } from './keyed-log.js';
 import { andThen, type Later } from './later.js';
 import { Limits, type NodeLimits } from './limits.js';
 import { Policies } from './policy/policies.js';
@@ -17,9 +18,11 @@ import {
   metadataKey,
   metadataKeyParts,
   type Principal,
+  type RecoveredQueue,
   type UserDirectory,
 } from './ports.js';
 import { type Memory, unboundedMemory } from './queue/memory.js';
+import { Persist } from './queue/persist.js';
 import { Records } from './records.js';
 import { type ResourceLimits, Resources } from './resources.js';
 import { vhostKey } from './topology/records.js';
@@ -81,6 +84,8 @@ export class Broker {
   readonly connections = new Set<ConnectionView>();
   private readonly metadata: MetadataStore;
   private readonly logs: LogStore;
+  /** Of keyed logs that nobody has opened yet. */
+  private readonly keyed = new Map<string, RecoveredQueue>();
 
   constructor(parts: BrokerParts) {
     const { platform, metadata, logs } = parts;
@@ -153,7 +158,17 @@ export class Broker {
     await this.permissions.open();
     await this.records.open();
     this.policies.follow(this.records);
-    await this.topology.open(recovered);
+    for (const each of recovered) if (isKeyedIncarnation(each.incarnation)) this.keyed.set(each.incarnation, each);
+    await this.topology.open(recovered.filter(({ incarnation }) => !isKeyedIncarnation(incarnation)));
+  }
+
+  /** Opens a keyed log of this node, once; `visit` gets what is in it. */
+  async keyedLog(name: string, visit: (entry: KeyedEntry) => void): Promise<KeyedLog> {
+    const incarnation = keyedIncarnation(name);
+    const log = new KeyedLog(this.logs.log(incarnation), new Persist(this.turn, this.logs));
+    await log.recover(this.keyed.get(incarnation), visit);
+    this.keyed.delete(incarnation);
+    return log;
   }
 
   /**

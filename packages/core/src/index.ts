@@ -18,6 +18,7 @@ export * from './errors.js';
 export * from './hub/convert.js';
 export * from './hub/sections.js';
 export * from './inspect.js';
+export * from './keyed-log.js';
 export * from './later.js';
 export * from './limits.js';
 export * from './message.js';

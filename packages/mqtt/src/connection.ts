@@ -1,0 +1,517 @@
+import {
+  type Actor,
+  type Arguments,
+  type BlockedView,
+  type ChannelView,
+  type ConnectionView,
+  type DetachReason,
+  type Flushable,
+  noArguments,
+  Output,
+  PHASE_DECIDE,
+  type Principal,
+  type Publisher,
+} from '@chapar/core';
+import { type Endpoint, endpointText, type TlsSession, type Wire, type WireSink } from '@chapar/platform';
+import { ackReason, readAck, writeAck } from './codec/ack.js';
+import { connack, disconnect, PINGRESP_PACKET } from './codec/answers.js';
+import { type Connect, readConnect, UnsupportedVersionError } from './codec/connect.js';
+import { readDisconnect } from './codec/disconnect.js';
+import { MqttError, malformed, protocolError } from './codec/error.js';
+import {
+  AUTH,
+  CONNECT,
+  DISCONNECT,
+  PINGREQ,
+  PUBACK,
+  PUBCOMP,
+  PUBLISH,
+  PUBREC,
+  PUBREL,
+  packetName,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+  type Version,
+} from './codec/packet.js';
+import { PacketReader } from './codec/packet-reader.js';
+import { REASON } from './codec/reason.js';
+import type { MqttDoor } from './door.js';
+import { faultOf } from './faults.js';
+import { Held } from './held.js';
+import { Inbound } from './inbound.js';
+import { Liveness } from './liveness.js';
+import { type Opened, openSession } from './opening.js';
+import { Sender } from './sender.js';
+import type { Session } from './session.js';
+import { subscribe, unsubscribe } from './subscribing.js';
+
+/** Answers may wait for a peer up to this many times what deliveries may. */
+const answersFactor = 16;
+/** Beside the payload, what a packet may have: topic and properties. Bytes. */
+const headBytesMax = 128 * 1024;
+/** How long a peer that was hung up on may take to go. */
+const goneMs = 5000;
+
+/** `connect`: nothing came yet; `opening`: CONNECT came and is being decided. */
+type State = 'connect' | 'opening' | 'open' | 'closed';
+
+/** One client: owns its wire, reads its packets, holds its session while it is connected (§4.2). */
+export class Connection implements WireSink, ConnectionView, Flushable {
+  readonly door: MqttDoor;
+  readonly output: Output;
+  readonly connectedAtMs: number;
+  readonly blocked: BlockedView = { reason: null, lastBlockedAtMs: null };
+  readonly channels: Iterable<ChannelView> = [];
+  readonly channelCount = 0;
+  readonly channelsMax = 0;
+  readonly authMechanism = 'PLAIN';
+  version: Version = 4;
+  receiveMaximum: number;
+  sender: Sender;
+  readonly liveness: Liveness;
+  private readonly wire: Wire;
+  private readonly reader: PacketReader;
+  private readonly held = new Held();
+  private stateNow: State = 'connect';
+  private connectWish: Connect | null = null;
+  private actorNow: Actor | null = null;
+  private sessionNow: Session | null = null;
+  private inbound: Inbound | null = null;
+  /** A decision is awaited: packets wait, but for acknowledgements. */
+  private isBusy = false;
+  private isPaused = false;
+  /** More waits for the client than deliveries may fill up: they stopped. */
+  private isThirsty = false;
+  private endBeforeMs = Number.POSITIVE_INFINITY;
+  private heartbeat = 0;
+
+  constructor(door: MqttDoor, wire: Wire) {
+    this.door = door;
+    this.wire = wire;
+    const { broker } = door;
+    const { clock } = broker.platform;
+    this.connectedAtMs = clock.wallMs();
+    this.receiveMaximum = door.settings.inFlightMax;
+    this.output = new Output(wire, broker.turn, () => this.flushed());
+    this.reader = new PacketReader(this, broker.limits.node.messageBytesMax + headBytesMax);
+    this.liveness = new Liveness(wire, clock.monotonicMs(), broker.limits.node);
+    this.sender = noSender;
+  }
+
+  // ---- the wire --------------------------------------------------------------------------------------------------
+
+  received(chunk: Buffer): void {
+    if (this.stateNow === 'closed') return;
+    try {
+      this.reader.read(chunk);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.regulate();
+  }
+
+  drained(): void {
+    this.liveness.drained();
+    this.endOfTurn();
+  }
+
+  private flushed(): void {
+    if ((this.isThirsty || this.isPaused) && this.wire.unsentBytes === 0) this.door.broker.turn.add(PHASE_DECIDE, this);
+  }
+
+  endOfTurn(): void {
+    if (this.stateNow === 'closed') return;
+    this.regulate();
+    if (!this.isThirsty) return;
+    this.isThirsty = false;
+    this.sessionNow?.outbound.resume();
+    this.door.resumeReplay(this);
+  }
+
+  ended(): void {
+    this.hangUp();
+  }
+
+  closed(error: Error | null): void {
+    this.leave();
+    this.stateNow = 'closed';
+    if (error !== null) this.door.log.debug({ peer: this.name, error: error.message }, 'connection broke');
+    this.door.forget(this);
+  }
+
+  /** Nothing more is read of a peer whose packets wait in numbers, or that does not read its answers. */
+  private regulate(): void {
+    if (this.stateNow === 'closed') return;
+    const shall = this.held.isFull || !this.mayAnswer;
+    if (shall === this.isPaused) return;
+    this.isPaused = shall;
+    if (shall) this.wire.pause();
+    else this.wire.resume();
+  }
+
+  // ---- packets ---------------------------------------------------------------------------------------------------
+
+  packet(chunk: Buffer, at: number, bodyAt: number, next: number): boolean {
+    if (this.stateNow === 'closed') return false;
+    const type = chunk[at]! >> 4;
+    if (this.mustWait(type)) this.held.add(chunk, at, next);
+    else this.take(type, chunk, at, bodyAt, next);
+    return !this.isOver;
+  }
+
+  /** Order is kept: behind one that waits wait all but those that let the broker get rid of something. */
+  private mustWait(type: number): boolean {
+    if (type === PUBACK || type === PUBREC || type === PUBCOMP || type === PINGREQ) return this.stateNow === 'opening';
+    if (this.isBusy || !this.held.isEmpty) return true;
+    return type === PUBLISH && this.door.broker.alarms.isRaised && this.stateNow === 'open';
+  }
+
+  private take(type: number, chunk: Buffer, at: number, bodyAt: number, next: number): void {
+    if (this.stateNow === 'connect') {
+      this.takeConnect(type, chunk, at, bodyAt, next);
+      return;
+    }
+    if (type === PUBLISH) {
+      const waiting = this.inbound!.publish(chunk, at, bodyAt, next);
+      if (waiting !== null) this.waitFor(waiting);
+      return;
+    }
+    assertFlags(type, chunk[at]! & 0x0f);
+    if (type >= PUBACK && type <= PUBCOMP) this.takeAck(type, chunk, bodyAt, next);
+    else if (type === SUBSCRIBE) this.waitFor(subscribe(this, this.opened, chunk, at, bodyAt, next));
+    else if (type === UNSUBSCRIBE) this.waitFor(unsubscribe(this, this.opened, chunk, at, bodyAt, next));
+    else if (type === PINGREQ) this.ping(bodyAt, next);
+    else if (type === DISCONNECT) this.goodbye(chunk, bodyAt, next);
+    // [MQTT-3.1.0-2]
+    else if (type === CONNECT) throw protocolError('a second CONNECT');
+    // There is no enhanced authentication here. [MQTT-4.12.0-6]
+    else if (type === AUTH && this.version === 5) throw protocolError('AUTH without an Authentication Method');
+    else throw this.version === 5 ? protocolError(`${packetName(type)} of a client`) : malformed(`${packetName(type)} of a client`);
+  }
+
+  private takeAck(type: number, chunk: Buffer, bodyAt: number, next: number): void {
+    const packetId = readAck(chunk, type, bodyAt, next, this.version);
+    const { outbound } = this.session;
+    if (type === PUBACK) outbound.puback(packetId);
+    else if (type === PUBCOMP) outbound.pubcomp(packetId);
+    else if (type === PUBREL) this.inbound!.pubrel(packetId);
+    else if (ackReason >= 0x80) outbound.refused(packetId);
+    else if (!outbound.pubrec(packetId)) writeAck(this.output, PUBREL, packetId, REASON.packetIdNotFound, this.version);
+  }
+
+  private ping(bodyAt: number, next: number): void {
+    if (bodyAt !== next) throw malformed('a PINGREQ with a body');
+    // [MQTT-3.12.4-1]
+    this.output.append(PINGRESP_PACKET);
+  }
+
+  /** What comes meanwhile waits, and goes on when it is decided. */
+  private waitFor(deciding: Promise<void>): void {
+    this.isBusy = true;
+    deciding.then(
+      () => this.decided(),
+      (error: unknown) => {
+        this.fail(error);
+        this.decided();
+      },
+    );
+  }
+
+  private decided(): void {
+    this.isBusy = false;
+    this.goOn();
+  }
+
+  /** Packets that waited, as far as nothing stands against them. An alarm ended, or something was decided. */
+  goOn(): void {
+    const { held, door } = this;
+    while (!held.isEmpty && !this.isBusy && this.stateNow !== 'closed') {
+      const packet = held.shift();
+      const type = packet[0]! >> 4;
+      if (type === PUBLISH && door.broker.alarms.isRaised) {
+        held.unshift(packet);
+        break;
+      }
+      try {
+        this.take(type, packet, 0, bodyOf(packet), packet.length);
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    this.regulate();
+  }
+
+  // ---- opening -----------------------------------------------------------------------------------------------------
+
+  private takeConnect(type: number, chunk: Buffer, at: number, bodyAt: number, next: number): void {
+    // [MQTT-3.1.0-1]
+    if (type !== CONNECT) {
+      this.door.said(this, chunk, at);
+      this.hangUp();
+      return;
+    }
+    try {
+      if ((chunk[at]! & 0x0f) !== 0) throw malformed('reserved flags of CONNECT are set');
+      this.connectWish = readConnect(chunk, at, bodyAt, next);
+      this.version = this.connectWish.version;
+    } catch (error) {
+      this.refuseVersion(error);
+      throw error;
+    }
+    this.stateNow = 'opening';
+    this.waitFor(openSession(this, this.connectWish).then((opened) => this.open(opened)));
+  }
+
+  /** [MQTT-3.1.2-2]: who speaks another level is answered in the form that it will know. */
+  private refuseVersion(error: unknown): void {
+    if (!(error instanceof UnsupportedVersionError)) return;
+    this.version = error.level >= 5 ? 5 : 4;
+    this.stateNow = 'opening';
+  }
+
+  private open(opened: Opened | null): void {
+    if (opened === null || this.isOver) return;
+    const { session, actor, answer } = opened;
+    this.actorNow = actor;
+    this.sessionNow = session;
+    const wish = this.connectWish!;
+    const { broker, settings } = this.door;
+    const { version } = this;
+    this.receiveMaximum = version === 5 ? Math.min(wish.receiveMaximum, 65_535) : settings.inFlightMax;
+    const { packetBytesMax, topicAliasMaximum } = wish;
+    this.sender = new Sender(this.output, broker.dialects, broker.turn, { version, packetBytesMax, topicAliasMaximum });
+    this.inbound = new Inbound(this, session);
+    this.heartbeat = opened.keepAliveSeconds;
+    this.liveness.opened(opened.keepAliveSeconds);
+    this.stateNow = 'open';
+    broker.connections.add(this);
+    this.output.append(answer);
+    this.door.log.info({ peer: this.name, client: session.clientId, user: actor.principal.user }, 'connection opened');
+    session.direct.peer = this;
+    session.outbound.attach(this, session.queue);
+    opened.begin();
+  }
+
+  // ---- what deliveries ask -----------------------------------------------------------------------------------------
+
+  sendPubrel(packetId: number): void {
+    writeAck(this.output, PUBREL, packetId, REASON.success, this.version);
+  }
+
+  mayDeliverMore(): boolean {
+    this.output.flushLarge();
+    if (this.output.waitingBytes < this.door.broker.limits.node.unsentBytesMax) return true;
+    this.isThirsty = true;
+    return false;
+  }
+
+  /** False when a peer should read before it gets more. */
+  get mayAnswer(): boolean {
+    this.output.flushLarge();
+    return this.output.waitingBytes < this.door.broker.limits.node.unsentBytesMax * answersFactor;
+  }
+
+  queueGone(why: DetachReason): void {
+    this.fail(new MqttError(REASON.administrativeAction, `the session's queue is gone (${why})`));
+  }
+
+  // ---- endings -----------------------------------------------------------------------------------------------------
+
+  /** DISCONNECT of the client (§3.14.4). */
+  private goodbye(chunk: Buffer, bodyAt: number, next: number): void {
+    const { reason, sessionExpirySeconds } = readDisconnect(chunk, bodyAt, next, this.version);
+    const { session } = this;
+    if (sessionExpirySeconds > 0 && session.expirySeconds === 0)
+      throw protocolError('a Session Expiry Interval of a session that was to end with its connection');
+    if (sessionExpirySeconds >= 0) session.expirySeconds = this.door.boundedExpiry(sessionExpirySeconds);
+    // [MQTT-3.14.4-3]
+    if (reason !== REASON.disconnectWithWill) session.will = null;
+    this.hangUp();
+  }
+
+  /** Whatever was thrown while working for this peer: the reason code for it, then the end. §4.13 */
+  fail(error: unknown): void {
+    if (this.isOver) return;
+    const wrong = faultOf(error, this.door, this.name);
+    this.door.log.warn({ peer: this.name, reason: wrong.reason }, `connection closed: ${wrong.message}`);
+    this.say(wrong);
+    this.hangUp();
+  }
+
+  /** In CONNACK while there was none, else in DISCONNECT, which only 5.0 has. */
+  say(wrong: MqttError): void {
+    const { reason, message } = wrong;
+    const text = (this.connectWish?.requestProblem ?? true) ? message.slice(0, 200) : null;
+    if (this.stateNow === 'opening') {
+      const answer = connack(this.version, reason, false, text === null ? {} : { reasonString: text });
+      if (answer !== null) this.output.append(answer);
+    } else if (this.stateNow === 'open' && this.version === 5) {
+      this.output.append(disconnect(reason, text));
+    }
+  }
+
+  /** Another connection has the client identifier now. [MQTT-3.1.4-3] */
+  takenOver(): void {
+    this.fail(new MqttError(REASON.sessionTakenOver, 'another connection came with this client identifier'));
+  }
+
+  /** An administrator, or the end of the broker. */
+  close(reason: string): void {
+    const isStopping = this.door.isStopping;
+    this.fail(new MqttError(isStopping ? REASON.serverShuttingDown : REASON.administrativeAction, reason));
+  }
+
+  /** Writes what there is and ends the wire. */
+  hangUp(): void {
+    if (this.stateNow === 'closed') return;
+    this.leave();
+    this.stateNow = 'closed';
+    this.output.flush();
+    this.wire.end();
+    this.endBeforeMs = this.door.broker.platform.clock.monotonicMs() + goneMs;
+  }
+
+  /** The peer does not listen: nothing more is said. */
+  private drop(): void {
+    this.leave();
+    this.stateNow = 'closed';
+    this.wire.destroy();
+  }
+
+  private leave(): void {
+    if (this.isPaused) this.wire.resume();
+    this.isPaused = false;
+    this.held.clear();
+    this.door.broker.connections.delete(this);
+    const { sessionNow } = this;
+    if (sessionNow === null) {
+      this.actorNow?.leave();
+      return;
+    }
+    if (this.stateNow === 'open') this.door.log.info({ peer: this.name, client: sessionNow.clientId }, 'connection closed');
+    this.door.sessions.disconnected(sessionNow, this);
+    this.actorNow?.leave();
+  }
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    if (nowMs >= this.endBeforeMs) {
+      this.wire.destroy();
+      return;
+    }
+    if (this.stateNow === 'closed') return;
+    const verdict = this.liveness.tick(nowMs, this.output.waitingBytes, !this.isPaused);
+    if (verdict === null) return;
+    if (verdict === 'silent') {
+      // [MQTT-3.1.2-22]
+      this.fail(new MqttError(REASON.keepAliveTimeout, 'nothing came for one and a half times the keep-alive'));
+    } else {
+      this.door.log.warn({ peer: this.name }, `connection closed: ${verdict}`);
+      this.drop();
+    }
+  }
+
+  // ---- what it is -------------------------------------------------------------------------------------------------
+
+  get isOver(): boolean {
+    return this.stateNow === 'closed';
+  }
+
+  get session(): Session {
+    return this.sessionNow!;
+  }
+
+  get actor(): Actor {
+    return this.actorNow!;
+  }
+
+  private get opened(): { readonly session: Session; readonly actor: Actor } {
+    return { session: this.sessionNow!, actor: this.actorNow! };
+  }
+
+  get loopback(): boolean {
+    const { address } = this.wire.remote;
+    return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  }
+
+  get name(): string {
+    return `${endpointText(this.wire.remote)} -> ${endpointText(this.wire.local)}`;
+  }
+
+  get protocol(): string {
+    return this.version === 5 ? 'MQTT 5-0' : this.version === 4 ? 'MQTT 3-1-1' : 'MQTT 3-1-0';
+  }
+
+  get principal(): Principal {
+    return this.actorNow!.principal;
+  }
+
+  get vhost(): string {
+    return this.actorNow!.vhost.name;
+  }
+
+  get local(): Endpoint {
+    return this.wire.local;
+  }
+
+  get remote(): Endpoint {
+    return this.wire.remote;
+  }
+
+  get tls(): TlsSession | null {
+    return this.wire.tls;
+  }
+
+  get clientProperties(): Arguments {
+    return this.sessionNow === null ? noArguments : { product: 'MQTT client', client_id: this.sessionNow.clientId };
+  }
+
+  get userProvidedName(): string {
+    return this.sessionNow?.clientId ?? '';
+  }
+
+  get state(): 'running' | 'flow' | 'closing' {
+    if (this.stateNow !== 'open') return 'closing';
+    return this.isPaused || this.door.broker.alarms.isRaised ? 'flow' : 'running';
+  }
+
+  get frameBytesMax(): number {
+    return this.reader.packetBytesMax;
+  }
+
+  get heartbeatSeconds(): number {
+    return this.heartbeat;
+  }
+
+  get receivedBytes(): number {
+    return this.wire.receivedBytes;
+  }
+
+  get sentBytes(): number {
+    return this.wire.sentBytes;
+  }
+
+  get unsentBytes(): number {
+    return this.wire.unsentBytes;
+  }
+
+  get publisher(): Publisher | null {
+    return this.inbound?.publisher ?? null;
+  }
+}
+
+/** Before CONNECT nothing is sent. */
+const noSender = null as unknown as Sender;
+
+function bodyOf(packet: Buffer): number {
+  let at = 1;
+  while (packet[at]! >= 0x80) at++;
+  return at + 1;
+}
+
+/** [MQTT-2.1.3-1]: reserved flags have the value that the specification gives them. */
+function assertFlags(type: number, flags: number): void {
+  const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
+  if (flags !== wanted) throw malformed(`${packetName(type)} with flags ${flags}`);
+}
+

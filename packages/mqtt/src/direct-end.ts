@@ -1,0 +1,55 @@
+import type { ConfirmSlot, Message, QueueHandle } from '@chapar/core';
+import type { Sender } from './sender.js';
+import { storedRetain } from './stored-publish.js';
+import { isOriginOf } from './origin.js';
+import type { Subscriptions } from './subscriptions.js';
+
+/** What an end asks of its connection. */
+export interface DirectPeer {
+  readonly sender: Sender;
+  /** False when more waits for the client than a message without a promise is worth. */
+  readonly mayAnswer: boolean;
+}
+
+/**
+ * A session's subscriptions of QoS 0, as the router sees them: a queue without a buffer. A message is written to the client in the turn
+ * in which it came, or not at all. Bound while the client is connected.
+ */
+export class DirectEnd implements QueueHandle {
+  readonly name: string;
+  readonly incarnation = '';
+  readonly logs = false;
+  readonly mayRefuse = false;
+  private readonly clientId: string;
+  private readonly subscriptions: Subscriptions;
+  peer: DirectPeer | null = null;
+  /** The client did not read fast enough. */
+  droppedCount = 0;
+
+  constructor(clientId: string, subscriptions: Subscriptions) {
+    this.name = `mqtt-subscription-${clientId}qos0`;
+    this.clientId = clientId;
+    this.subscriptions = subscriptions;
+  }
+
+  enqueue(message: Message, slot: ConfirmSlot | null): void {
+    this.send(message);
+    slot?.committed();
+  }
+
+  private send(message: Message): void {
+    const { peer } = this;
+    if (peer === null) return;
+    const match = this.subscriptions.match(message.address);
+    // Another subscription of higher QoS matches, too: the message comes by its queue, once. Below 0: a $-topic and a wildcard.
+    if (match.qos !== 0) return;
+    if (match.noLocal && isOriginOf(message, this.clientId)) return;
+    if (!peer.mayAnswer) {
+      this.droppedCount++;
+      return;
+    }
+    const { sender } = peer;
+    const formed = sender.formed(message);
+    sender.sendPlain(formed, match.retainAsPublished && storedRetain(formed), match.subscriptionIds);
+  }
+}

@@ -1,0 +1,39 @@
+/** A peer whose packets wait may send this much more before nothing of it is read. Bytes. */
+const heldBytesMax = 1024 * 1024;
+
+/** Packets that wait for a decision (a login, a declaration, a permission asked elsewhere) or for an alarm to end, in their order. */
+export class Held {
+  private packets: Buffer[] = [];
+  private bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.packets.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= heldBytesMax;
+  }
+
+  /** Copies: the packet would pin the chunk it came in. */
+  add(chunk: Buffer, at: number, next: number): void {
+    this.packets.push(Buffer.from(chunk.subarray(at, next)));
+    this.bytes += next - at;
+  }
+
+  shift(): Buffer {
+    const packet = this.packets.shift()!;
+    this.bytes -= packet.length;
+    return packet;
+  }
+
+  /** Puts back what has to wait on. */
+  unshift(packet: Buffer): void {
+    this.packets.unshift(packet);
+    this.bytes += packet.length;
+  }
+
+  clear(): void {
+    this.packets = [];
+    this.bytes = 0;
+  }
+}

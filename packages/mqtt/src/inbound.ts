@@ -1,0 +1,286 @@
+import {
+  BrokerError,
+  type ConfirmSink,
+  DIALECT_MQTT,
+  Message,
+  Publisher,
+  PublishSlot,
+  type PublishTag,
+  type Refusal,
+  type Target,
+} from '@chapar/core';
+import { Acknowledgements } from './acknowledgements.js';
+import { writeAck } from './codec/ack.js';
+import { MqttError, protocolError } from './codec/error.js';
+import { PUBACK, PUBCOMP, PUBREC, type Version } from './codec/packet.js';
+import { PublishView, readPublish } from './codec/publish.js';
+import { REASON } from './codec/reason.js';
+import type { Connection } from './connection.js';
+import { originProperty } from './origin.js';
+import type { Session } from './session.js';
+import { editedProperties, markStored, storedForm } from './stored-publish.js';
+import { Targets, type TopicTarget } from './targets.js';
+
+/** Filled and read within one publish, by one connection at a time. */
+const view = new PublishView();
+
+/** Ten years, the longest time to live that a queue takes. */
+const expirationMsMax = 315_360_000_000;
+
+/** What a client publishes (§3.3, §4.3): from its PUBLISH to our PUBACK or PUBREC, and from its PUBREL to our PUBCOMP. */
+export class Inbound implements ConfirmSink {
+  private readonly connection: Connection;
+  private readonly session: Session;
+  readonly publisher: Publisher;
+  private readonly version: Version;
+  private readonly targets: Targets;
+  private readonly acknowledgements = new Acknowledgements();
+  private aliases: TopicTarget[] | null = null;
+  private isUnrouted = false;
+  private readonly answer = (packetId: number, exactlyOnce: boolean, reason: number): void =>
+    this.acknowledge(packetId, exactlyOnce, reason);
+
+  constructor(connection: Connection, session: Session) {
+    this.connection = connection;
+    this.session = session;
+    this.version = connection.version;
+    this.targets = new Targets(connection.door.settings.exchange);
+    this.publisher = new Publisher(connection.actor, connection.door.broker.turn, this);
+  }
+
+  /** The PUBLISH at `at`. A promise when it has to wait for a decision; then it is published when it is there, from bytes of its own. */
+  publish(chunk: Buffer, at: number, bodyAt: number, next: number): Promise<void> | null {
+    readPublish(chunk, at, bodyAt, next, this.version, view);
+    if (view.qos > 0 && !this.session.received.has(view.packetId) && this.isOverMaximum()) {
+      throw new MqttError(REASON.receiveMaximumExceeded, 'more messages are under way than Receive Maximum allows');
+    }
+    const { topicStart, topicEnd, topicAlias } = view;
+    let found: TopicTarget | null;
+    if (topicStart === topicEnd) {
+      found = this.aliased(topicAlias);
+      if (!this.publisher.isCurrent(found.target)) return this.wait(found.topic, 0, found.topic.length, chunk, at, bodyAt, next);
+    } else {
+      found = this.targets.find(this.publisher, chunk, topicStart, topicEnd);
+      if (found === null) return this.wait(chunk, topicStart, topicEnd, chunk, at, bodyAt, next);
+      if (topicAlias > 0) this.setAlias(topicAlias, found);
+    }
+    this.take(found.target, chunk, at);
+    return null;
+  }
+
+  /** The topic has to be looked up and allowed first, which mostly is done at once. */
+  private wait(
+    name: Buffer,
+    start: number,
+    end: number,
+    chunk: Buffer,
+    at: number,
+    bodyAt: number,
+    next: number,
+  ): Promise<void> | null {
+    let found: TopicTarget | Promise<TopicTarget>;
+    try {
+      found = this.targets.resolve(this.publisher, name, start, end);
+    } catch (error) {
+      this.refuse(error);
+      return null;
+    }
+    if (!(found instanceof Promise)) {
+      if (view.topicAlias > 0) this.setAlias(view.topicAlias, found);
+      this.take(found.target, chunk, at);
+      return null;
+    }
+    return found.then(
+      (target) => {
+        if (this.connection.isOver) return;
+        readPublish(chunk, at, bodyAt, next, this.version, view);
+        if (view.topicAlias > 0) this.setAlias(view.topicAlias, target);
+        this.take(target.target, chunk, at);
+      },
+      (error: unknown) => {
+        if (this.connection.isOver) return;
+        readPublish(chunk, at, bodyAt, next, this.version, view);
+        this.refuse(error);
+      },
+    );
+  }
+
+  // ---- topic aliases -------------------------------------------------------------------------------------------------
+
+  private aliased(alias: number): TopicTarget {
+    if (alias === 0) throw new MqttError(REASON.protocolError, 'a PUBLISH without topic and topic alias');
+    this.assertAlias(alias);
+    const found = this.aliases?.[alias];
+    if (found === undefined) throw protocolError(`topic alias ${alias} stands for nothing yet`);
+    return found;
+  }
+
+  private setAlias(alias: number, target: TopicTarget): void {
+    this.assertAlias(alias);
+    this.aliases ??= [];
+    this.aliases[alias] = target;
+  }
+
+  /** [MQTT-3.3.2-9] */
+  private assertAlias(alias: number): void {
+    const { topicAliasMaximum } = this.connection.door.settings;
+    if (alias > topicAliasMaximum)
+      throw new MqttError(REASON.topicAliasInvalid, `topic alias ${alias}; at most ${topicAliasMaximum}`);
+  }
+
+  // ---- publishing ----------------------------------------------------------------------------------------------------
+
+  /** The message in `view`, to a target that was checked. */
+  private take(target: Target, chunk: Buffer, at: number): void {
+    const { qos, packetId } = view;
+    if (qos === 2 && this.session.received.has(packetId)) {
+      // [MQTT-4.3.3-10]: it came before; what was not heard is said again, what is still owed will be.
+      if (this.session.received.isAnswered(packetId)) this.say(PUBREC, packetId, REASON.success);
+      return;
+    }
+    const message = this.messageOf(target, chunk, at);
+    if (view.retain) this.keepRetained(target, message);
+    if (qos === 0) {
+      this.publisher.publish(target, message, false, false);
+      return;
+    }
+    this.isUnrouted = false;
+    this.publisher.publish(target, message, this.version === 5, true);
+    const reason = this.isUnrouted ? REASON.noMatchingSubscribers : REASON.success;
+    if (qos === 1) {
+      this.acknowledgements.push(packetId, false, reason);
+      return;
+    }
+    this.session.received.add(packetId);
+    if (this.session.receivedLog === null) {
+      this.acknowledgements.push(packetId, true, reason);
+      return;
+    }
+    // The answer waits for both, message and identifier, and for those before them.
+    this.acknowledgements.push(0, false, REASON.success);
+    const tag = this.publisher.confirms.begin();
+    this.publisher.confirms.await(tag);
+    this.acknowledgements.push(packetId, true, reason);
+    const { confirms } = this.publisher;
+    this.session.receivedLog.received(packetId, () => confirms.confirm(tag));
+  }
+
+  private messageOf(target: Target, chunk: Buffer, at: number): Message {
+    const { qos, payloadStart, payloadEnd, propertiesStart, propertiesEnd } = view;
+    markStored(chunk, at, propertiesEnd - propertiesStart);
+    const expirationMs = view.expirySeconds < 0 ? -1 : Math.min(view.expirySeconds * 1000, expirationMsMax);
+    const bodyBytes = payloadEnd - payloadStart;
+    const message = new Message(
+      target.address,
+      DIALECT_MQTT,
+      qos > 0,
+      -1,
+      expirationMs,
+      chunk,
+      at,
+      payloadStart,
+      payloadStart,
+      payloadEnd,
+      null,
+      bodyBytes,
+    );
+    if (!this.session.subscriptions.hasNoLocal) return message;
+    const properties = editedProperties(message, [], originProperty(this.session.clientId));
+    const form = storedForm(qos, view.retain, properties);
+    const body = Buffer.from(chunk.subarray(payloadStart, payloadEnd));
+    return new Message(target.address, DIALECT_MQTT, qos > 0, -1, expirationMs, form, 0, form.length, 0, 0, [body], bodyBytes);
+  }
+
+  private keepRetained(target: Target, message: Message): void {
+    const { retained } = this.connection.door;
+    const { qos } = view;
+    if (qos === 0) {
+      retained.set(this.session.vhost.name, target.address, message, null);
+      return;
+    }
+    // The acknowledgement waits until the retained message is as safe as the others.
+    const { confirms } = this.publisher;
+    const tag = confirms.begin();
+    confirms.await(tag);
+    this.acknowledgements.push(0, false, REASON.success);
+    retained.set(this.session.vhost.name, target.address, message, new PublishSlot(confirms, tag, 1));
+  }
+
+  /** [MQTT-3.3.4-7]: the client was told our Receive Maximum. */
+  private isOverMaximum(): boolean {
+    if (this.version !== 5) return false;
+    const { receiveMaximum } = this.connection.door.settings;
+    return this.acknowledgements.onceCount + this.session.received.size >= receiveMaximum;
+  }
+
+  /** Not a wrong of the whole connection where 5.0 has an answer for it. §3.3.5 */
+  private refuse(error: unknown): void {
+    const { qos, packetId } = view;
+    const reason = refusalReason(error);
+    if (reason === null || this.version !== 5 || qos === 0) throw error;
+    const tag = this.publisher.confirms.begin();
+    this.acknowledgements.push(packetId, qos === 2, reason);
+    this.publisher.confirms.confirm(tag);
+  }
+
+  // ---- confirms ------------------------------------------------------------------------------------------------------
+
+  confirmed(upTo: PublishTag): void {
+    this.acknowledgements.take(upTo, this.answer);
+  }
+
+  /** Answers keep the order of the messages: this one is said with those before it. */
+  confirmedAlone(): void {}
+
+  refused(tag: PublishTag, why: Refusal): void {
+    this.acknowledgements.refuse(tag, why === 'queue-full' ? REASON.quotaExceeded : REASON.implementationSpecific);
+  }
+
+  returned(): void {
+    this.isUnrouted = true;
+  }
+
+  private acknowledge(packetId: number, exactlyOnce: boolean, reason: number): void {
+    if (this.connection.isOver) return;
+    if (reason >= 0x80) {
+      if (exactlyOnce) this.session.received.delete(packetId);
+      // Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1
+      if (this.version !== 5) {
+        this.connection.fail(new MqttError(reason, 'a message was not taken'));
+        return;
+      }
+    } else if (exactlyOnce) {
+      this.session.received.answered(packetId);
+    }
+    this.say(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
+  }
+
+  /** PUBREL: the identifier is free again. [MQTT-4.3.3-11] */
+  pubrel(packetId: number): void {
+    const { received, receivedLog } = this.session;
+    if (!received.delete(packetId)) {
+      this.say(PUBCOMP, packetId, REASON.packetIdNotFound);
+      return;
+    }
+    if (receivedLog === null) this.say(PUBCOMP, packetId, REASON.success);
+    // Once the client has heard PUBCOMP it uses the identifier for another message, which must not be taken for this one.
+    else receivedLog.forgotten(packetId, () => this.say(PUBCOMP, packetId, REASON.success));
+  }
+
+  private say(type: number, packetId: number, reason: number): void {
+    if (this.connection.isOver) return;
+    writeAck(this.connection.output, type, packetId, reason, this.version);
+  }
+
+  get unconfirmedCount(): number {
+    return this.acknowledgements.count;
+  }
+}
+
+/** Null: it ends the connection. */
+function refusalReason(error: unknown): number | null {
+  if (error instanceof MqttError) return error.reason === REASON.topicInvalid ? error.reason : null;
+  if (!(error instanceof BrokerError)) return null;
+  if (error.key === 'accessRefused' || error.key === 'topicAccessRefused') return REASON.notAuthorized;
+  return error.key === 'exchangeNotFound' ? REASON.implementationSpecific : null;
+}

@@ -1,0 +1,283 @@
+import {
+  type Delivery,
+  type DeliverySink,
+  type DetachReason,
+  type Flushable,
+  type Message,
+  PHASE_DECIDE,
+  type Position,
+  type Queue,
+  type QueueConsumer,
+  type Turn,
+  Window,
+} from '@chapar/core';
+import { isOriginOf } from './origin.js';
+import type { Sender } from './sender.js';
+import { replayOf, storedQos, storedRetain } from './stored-publish.js';
+import type { Match } from './subscriptions.js';
+
+/** What deliveries ask of the session's connection. */
+export interface OutboundPeer {
+  readonly sender: Sender;
+  readonly receiveMaximum: number;
+  sendPubrel(packetId: number): void;
+  /** False when enough waits for the client: `resume` is called when it has read. */
+  mayDeliverMore(): boolean;
+  /** The queue was taken away. */
+  queueGone(why: DetachReason): void;
+}
+
+/** What remembers that a message of QoS 2 was received and is to be released, over a restart of the broker. */
+export interface ReleaseLog {
+  /** `done` is called when it would survive a crash, perhaps at once. */
+  released(packetId: number, position: Position, done: () => void): void;
+  completed(packetId: number): void;
+}
+
+const idsMax = 65_535;
+
+/** Where deliveries come from beside the session's own queue, and what they are sent as. */
+export interface Source {
+  /** Of the message; of a shared subscription always the same. */
+  matchOf(message: Message): Match;
+  /** A shared group's: its positions are not the session's, and what goes out exactly once moves to the session's own queue first. */
+  readonly isShared: boolean;
+}
+
+/**
+ * Messages of QoS 1 and 2 on their way from queues to the client (§4.3, §4.4, §4.6). The packet identifier of a message follows from
+ * its position in the session's queue, so that after a reconnect, and after a restart of the broker too, it is sent again under the
+ * same; what is not acknowledged when the client goes is ready again in its place.
+ */
+export class Outbound implements DeliverySink, Flushable {
+  private readonly clientId: string;
+  private readonly turn: Turn;
+  private readonly log: ReleaseLog;
+  private readonly own: Source;
+  private peer: OutboundPeer | null = null;
+  private readonly sources = new Map<QueueConsumer, Source>();
+  /** [MQTT-3.3.4-9]: what the client takes at a time, from all queues together. */
+  private readonly window = new Window(0);
+  /** Sent, waiting for PUBACK or PUBREC. */
+  private readonly inFlight = new Map<number, Delivery>();
+  /** Of these, the ones of QoS 2. */
+  private readonly exactlyOnce = new Set<number>();
+  /** Received by the client: PUBREL was or will be sent, PUBCOMP is awaited. By the position of the message. */
+  readonly released = new Map<number, Position>();
+  /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
+  private sent: Delivery[] = [];
+  /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
+  private moving: Delivery[] = [];
+  /** Takes a message that moves; false when it was not taken. Set by the session. */
+  moveToOwn: ((message: Message, source: Source) => boolean) | null = null;
+
+  constructor(clientId: string, turn: Turn, log: ReleaseLog, matchOf: (message: Message) => Match) {
+    this.clientId = clientId;
+    this.turn = turn;
+    this.log = log;
+    this.own = { matchOf, isShared: false };
+  }
+
+  // ---- the connection ----------------------------------------------------------------------------------------------
+
+  /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
+  attach(peer: OutboundPeer, queue: Queue | null): void {
+    this.peer = peer;
+    for (const packetId of this.released.keys()) peer.sendPubrel(packetId);
+    this.resize();
+    if (queue !== null) this.consume(queue);
+  }
+
+  get isConnected(): boolean {
+    return this.peer !== null;
+  }
+
+  /** Takes the session's own queue, once, or a shared group's. Null without a connection. */
+  consume(queue: Queue, source: Source = this.own): QueueConsumer | null {
+    if (this.peer === null) return null;
+    for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
+    const { window } = this;
+    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {}, window };
+    const consumer = queue.attach(spec, this);
+    this.sources.set(consumer, source);
+    consumer.grant(Number.POSITIVE_INFINITY);
+    return consumer;
+  }
+
+  /** No more from a shared group; what is on its way still is. */
+  cancel(consumer: QueueConsumer): void {
+    consumer.stop();
+  }
+
+  /** The connection is gone. */
+  detach(): void {
+    const consumers = [...this.sources.keys()];
+    // All of them first, or what one gives back would go to the next.
+    for (const consumer of consumers) consumer.stop();
+    this.endOfTurn();
+    this.peer = null;
+    this.sources.clear();
+    this.inFlight.clear();
+    this.exactlyOnce.clear();
+    for (const consumer of consumers) consumer.detach();
+  }
+
+  resume(): void {
+    for (const consumer of this.sources.keys()) consumer.resume();
+  }
+
+  get unacknowledgedCount(): number {
+    return this.inFlight.size + this.released.size;
+  }
+
+  private resize(): void {
+    if (this.peer !== null) this.window.setLimit(Math.max(0, this.peer.receiveMaximum - this.released.size));
+  }
+
+  // ---- deliveries --------------------------------------------------------------------------------------------------
+
+  deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, held: Delivery | null): boolean {
+    const peer = this.peer!;
+    const delivery = held!;
+    const source = this.sources.get(consumer)!;
+    // PUBREC came, and the crash that followed took the settlement.
+    if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
+      return this.pass(delivery);
+    const formed = peer.sender.formed(message);
+    const replay = replayOf(formed);
+    const match = source.matchOf(message);
+    if (!this.isWanted(message, match, replay)) return this.pass(delivery);
+    const qos = Math.min(storedQos(formed), match.qos < 0 ? 2 : match.qos);
+    if (qos === 2 && source.isShared) return this.move(delivery);
+    const retain = (replay !== -1 || match.retainAsPublished) && storedRetain(formed);
+    const ids = replay === -1 ? match.subscriptionIds : replay === 0 ? null : [replay];
+    if (qos === 0) {
+      peer.sender.sendPlain(formed, retain, ids);
+      this.pass(delivery);
+    } else {
+      const packetId = source.isShared ? this.sharedId() : this.freeId(packetIdOf(delivery.position));
+      if (peer.sender.send(formed, qos, redelivered, retain, packetId, ids)) this.hold(packetId, qos, delivery);
+      else this.pass(delivery);
+    }
+    return peer.mayDeliverMore();
+  }
+
+  private hold(packetId: number, qos: number, delivery: Delivery): void {
+    this.inFlight.set(packetId, delivery);
+    if (qos === 2) this.exactlyOnce.add(packetId);
+  }
+
+  /** Not a `$`-topic that only a wildcard would match, and not one's own where that is not wanted. */
+  private isWanted(message: Message, match: Match, replay: number): boolean {
+    const { routingKey } = message.address;
+    if (routingKey === '') return false;
+    if (match.qos < 0) return !routingKey.startsWith('$');
+    return !match.noLocal || replay !== -1 || !isOriginOf(message, this.clientId);
+  }
+
+  private isFree(id: number): boolean {
+    return !this.inFlight.has(id) && !this.released.has(id);
+  }
+
+  /** The identifier itself, unless a message that is 65,535 older still has it. */
+  private freeId(wanted: number): number {
+    let id = wanted;
+    while (!this.isFree(id)) id = (id % idsMax) + 1;
+    return id;
+  }
+
+  /** From above: those of the session's queue mostly come from below. */
+  private sharedId(): number {
+    let id = idsMax;
+    while (!this.isFree(id)) id--;
+    return id;
+  }
+
+  // ---- the end of the turn -------------------------------------------------------------------------------------------
+
+  /** Done with by having been sent. */
+  private pass(delivery: Delivery): boolean {
+    this.ask();
+    this.sent.push(delivery);
+    return true;
+  }
+
+  /** [MQTT-4.8.2-4]: a message of QoS 2 that was once sent to this session must not go to another: from its own queue it cannot. */
+  private move(delivery: Delivery): boolean {
+    this.ask();
+    this.moving.push(delivery);
+    return true;
+  }
+
+  private ask(): void {
+    if (this.sent.length === 0 && this.moving.length === 0) this.turn.add(PHASE_DECIDE, this);
+  }
+
+  endOfTurn(): void {
+    const { sent, moving } = this;
+    if (sent.length > 0) this.sent = [];
+    if (moving.length > 0) this.moving = [];
+    for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
+    for (const delivery of moving) {
+      const source = this.sources.get(delivery.consumer);
+      const isMoved = source !== undefined && this.moveToOwn!(delivery.message, source);
+      delivery.consumer.settle(delivery, isMoved ? 'accept' : 'release');
+    }
+  }
+
+  // ---- acknowledgements --------------------------------------------------------------------------------------------
+
+  /** PUBACK; one that nothing waits for is passed over. */
+  puback(packetId: number): void {
+    if (this.exactlyOnce.has(packetId)) return;
+    this.accept(packetId);
+  }
+
+  /** PUBREC without an error. False when nothing of that identifier is known. [MQTT-4.3.3-4] */
+  pubrec(packetId: number): boolean {
+    if (this.released.has(packetId)) {
+      this.peer!.sendPubrel(packetId);
+      return true;
+    }
+    const delivery = this.inFlight.get(packetId);
+    if (delivery === undefined || !this.exactlyOnce.has(packetId)) return false;
+    const { position } = delivery;
+    this.exactlyOnce.delete(packetId);
+    this.released.set(packetId, position);
+    this.resize();
+    this.accept(packetId);
+    // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
+    this.log.released(packetId, position, () => {
+      if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
+    });
+    return true;
+  }
+
+  /** PUBREC with an error: the client has not taken the message, and does not want it again. [MQTT-4.3.3-4] */
+  refused(packetId: number): void {
+    this.exactlyOnce.delete(packetId);
+    this.accept(packetId);
+  }
+
+  pubcomp(packetId: number): void {
+    if (!this.released.delete(packetId)) return;
+    this.log.completed(packetId);
+    this.resize();
+  }
+
+  private accept(packetId: number): void {
+    const delivery = this.inFlight.get(packetId);
+    if (delivery === undefined) return;
+    this.inFlight.delete(packetId);
+    delivery.consumer.settle(delivery, 'accept');
+  }
+
+  detached(consumer: QueueConsumer, why: DetachReason): void {
+    this.sources.delete(consumer);
+    this.peer?.queueGone(why);
+  }
+}
+
+function packetIdOf(position: Position): number {
+  return ((position - 1) % idsMax) + 1;
+}

@@ -1,0 +1,20 @@
+import type { Address, ConfirmSlot, Message } from '@chapar/core';
+
+/** A retained message and the topic it stands at. */
+export interface RetainedMessage {
+  readonly topic: string;
+  readonly message: Message;
+}
+
+/** The last message of each topic that was published with the retain flag (§3.3.1.3). One per virtual host. */
+export interface RetainedMessages {
+  readonly count: number;
+  /** The messages whose topics match, from the first on; stops when `visit` says false, and goes on behind where it stopped when called again. */
+  matching(filter: string): Iterator<RetainedMessage>;
+}
+
+/** Of all virtual hosts. */
+export interface Retained {
+  /** Keeps the message in the place of the last one; one without payload deletes it [MQTT-3.3.1-6]. `slot`: told when it is durable. */
+  set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null): void;
+}

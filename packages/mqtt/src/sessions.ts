@@ -1,0 +1,194 @@
+import { type Actor, Deadline, type Queue, removeQueue, type VirtualHost } from '@chapar/core';
+import { MqttError } from './codec/error.js';
+import { REASON } from './codec/reason.js';
+import type { Connection } from './connection.js';
+import type { MqttDoor } from './door.js';
+import { Session } from './session.js';
+import { bindDirect, unbindDirect } from './subscription-bindings.js';
+
+/** What a client asks of its session. */
+export interface SessionWish {
+  readonly clientId: string;
+  readonly cleanStart: boolean;
+  /** Infinity: for ever. */
+  readonly expirySeconds: number;
+}
+
+/** The sessions of this node by virtual host and client identifier: who has one, who takes it over, when it ends (§4.1). */
+export class Sessions {
+  private readonly door: MqttDoor;
+  private readonly byKey = new Map<string, Session>();
+  /** Openings of one client come one after the other, however fast it reconnects. */
+  private readonly opening = new Map<string, Promise<unknown>>();
+
+  constructor(door: MqttDoor) {
+    this.door = door;
+  }
+
+  get count(): number {
+    return this.byKey.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.byKey.values();
+  }
+
+  find(vhost: VirtualHost, clientId: string): Session | undefined {
+    return this.byKey.get(keyOf(vhost, clientId));
+  }
+
+  /** The client's session, taken up again or new. Throws MqttError when it is somebody else's. */
+  async open(connection: Connection, actor: Actor, wish: SessionWish): Promise<{ session: Session; isPresent: boolean }> {
+    const key = keyOf(actor.vhost, wish.clientId);
+    const before = this.opening.get(key);
+    const opened = before === undefined ? this.openNow(connection, actor, wish) : before.then(() => this.openNow(connection, actor, wish));
+    const over = opened.then(ignore, ignore);
+    this.opening.set(key, over);
+    try {
+      return await opened;
+    } finally {
+      if (this.opening.get(key) === over) this.opening.delete(key);
+    }
+  }
+
+  private async openNow(connection: Connection, actor: Actor, wish: SessionWish): Promise<{ session: Session; isPresent: boolean }> {
+    const { vhost, principal } = actor;
+    const { clientId, cleanStart, expirySeconds } = wish;
+    const found = this.find(vhost, clientId);
+    if (found !== undefined && found.user !== principal.user)
+      throw new MqttError(REASON.notAuthorized, 'the client identifier belongs to another user');
+    found?.connection?.takenOver();
+    // A session that goes with its connection went just now.
+    const kept = this.find(vhost, clientId);
+    if (kept !== undefined && !cleanStart) {
+      kept.connection = connection;
+      kept.expirySeconds = expirySeconds;
+      kept.expiry?.set(Number.POSITIVE_INFINITY);
+      // [MQTT-3.1.3-9]
+      kept.will = null;
+      kept.disconnectedAtMs = 0;
+      bindDirect(this.door, kept);
+      this.door.directory.put(kept);
+      return { session: kept, isPresent: true };
+    }
+    if (kept !== undefined) await this.end(kept);
+    const session = await this.make(connection, actor, wish);
+    return { session, isPresent: false };
+  }
+
+  private async make(connection: Connection, actor: Actor, { clientId, expirySeconds }: SessionWish): Promise<Session> {
+    const { vhost, principal } = actor;
+    const isTransient = expirySeconds === 0;
+    const session = this.restore({ vhost, clientId, user: principal.user, isTransient });
+    session.connection = connection;
+    session.expirySeconds = expirySeconds;
+    // A queue of that name that no session has: of a session that ended while its node was down.
+    if (session.queue !== null && session.queue.properties.owner === null) await this.removeQueue(session.queue);
+    if (!isTransient) await new Promise<void>((resolve) => this.door.directory.put(session, resolve));
+    return session;
+  }
+
+  /** Puts a session into its place, as it is found on disk or made anew. */
+  restore(terms: { vhost: VirtualHost; clientId: string; user: string; isTransient: boolean }): Session {
+    const { door } = this;
+    const log = terms.isTransient ? null : door.directory.logOf(terms.vhost.name, terms.clientId);
+    const session = new Session(terms, door.broker.turn, log);
+    this.byKey.set(keyOf(terms.vhost, terms.clientId), session);
+    return session;
+  }
+
+  connected(session: Session): void {
+    session.disconnectedAtMs = 0;
+  }
+
+  /** The connection went between the decision and CONNACK. */
+  abandoned(session: Session, connection: Connection): void {
+    this.disconnected(session, connection);
+  }
+
+  /** The session's connection went, with its will unless that was taken back. */
+  disconnected(session: Session, connection: Connection): void {
+    if (session.connection !== connection) return;
+    session.connection = null;
+    session.direct.peer = null;
+    unbindDirect(this.door, session);
+    session.outbound.detach();
+    session.received.connectionGone();
+    if (session.isEnded) return;
+    session.disconnectedAtMs = this.door.broker.turn.nowMs;
+    this.leaveWill(session);
+    if (session.expirySeconds === 0) {
+      void this.end(session);
+      return;
+    }
+    this.door.directory.put(session);
+    this.expectEnd(session);
+  }
+
+  /** [MQTT-3.1.3-9]: at once, or when its delay or the session is over, whichever is earlier. */
+  private leaveWill(session: Session): void {
+    const { will } = session;
+    if (will === null || (will.wish.delaySeconds > 0 && session.expirySeconds > 0)) return;
+    session.will = null;
+    will.publish(this.door.retained);
+  }
+
+  /** When the will is due, then when the session ends. */
+  expectEnd(session: Session): void {
+    const { turn } = this.door.broker;
+    const endsAtMs = session.disconnectedAtMs + session.expirySeconds * 1000;
+    const delayMs = session.will === null ? Number.POSITIVE_INFINITY : session.will.wish.delaySeconds * 1000;
+    session.expiry ??= new Deadline(turn.deadlines, () => this.due(session));
+    session.expiry.set(Math.min(endsAtMs, session.disconnectedAtMs + delayMs));
+  }
+
+  private due(session: Session): void {
+    if (session.connection !== null || session.isEnded) return;
+    const endsAtMs = session.disconnectedAtMs + session.expirySeconds * 1000;
+    if (this.door.broker.turn.nowMs >= endsAtMs) {
+      void this.end(session);
+      return;
+    }
+    session.will?.publish(this.door.retained);
+    session.will = null;
+    this.door.directory.put(session);
+    this.expectEnd(session);
+  }
+
+  /** The session is over: its queue, its state, its will. */
+  async end(session: Session): Promise<void> {
+    if (session.isEnded) return;
+    session.isEnded = true;
+    this.byKey.delete(keyOf(session.vhost, session.clientId));
+    session.expiry?.set(Number.POSITIVE_INFINITY);
+    session.will?.publish(this.door.retained);
+    session.will = null;
+    this.door.shared.leaveAll(session);
+    if (session.isTransient) return;
+    this.door.directory.delete(session);
+    const { queue } = session;
+    if (queue !== null) await this.removeQueue(queue);
+  }
+
+  private async removeQueue(queue: Queue): Promise<void> {
+    const { broker, log } = this.door;
+    const vhost = broker.topology.vhosts.get(queue.properties.vhost);
+    if (vhost === undefined) return;
+    try {
+      await removeQueue(broker.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
+    } catch (error) {
+      log.error({ err: error, queue: queue.name }, "a session's queue could not be deleted");
+    }
+  }
+
+  /** The virtual host is gone, and all in it. */
+  forgetVirtualHost(vhost: VirtualHost): void {
+    for (const session of [...this.byKey.values()]) if (session.vhost === vhost) void this.end(session);
+  }
+}
+
+function keyOf(vhost: VirtualHost, clientId: string): string {
+  return `${vhost.name}\0${clientId}`;
+}
+
+const ignore = (): void => undefined;

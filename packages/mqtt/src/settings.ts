@@ -1,0 +1,36 @@
+/** What an administrator may set for the door. Counts, seconds, bytes. */
+export interface DoorSettings {
+  /** The exchange that topics are routing keys of. */
+  readonly exchange: string;
+  /** Where clients go whose user name has no virtual host in it. */
+  readonly vhost: string;
+  /** Who clients without a user name are; null: they are refused. */
+  readonly anonymousUser: string | null;
+  /** For 5.0: what a client may ask for at most, and what clients of 3.x get whose session is not clean. Infinity: no limit. Seconds. */
+  readonly sessionExpirySecondsMax: number;
+  /** Messages of QoS 1 and 2 that a client may have under way to us; told to it in 5.0. */
+  readonly receiveMaximum: number;
+  /** Those that we have under way to a client that says nothing of it. */
+  readonly inFlightMax: number;
+  /** Told to clients of 5.0; 0: none. */
+  readonly topicAliasMaximum: number;
+  /** Subscriptions that a session may have. */
+  readonly subscriptionsMax: number;
+  /** A client that asks for none, or for more, gets this keep-alive (5.0 is told so); 0: no limit. Seconds. */
+  readonly keepAliveSecondsMax: number;
+  /** New connections a second that are let in, beside a burst of as many; 0: no limit. */
+  readonly connectionsPerSecond: number;
+}
+
+export const defaultSettings: DoorSettings = {
+  exchange: 'amq.topic',
+  vhost: '/',
+  anonymousUser: 'guest',
+  sessionExpirySecondsMax: 86_400,
+  receiveMaximum: 1024,
+  inFlightMax: 100,
+  topicAliasMaximum: 32,
+  subscriptionsMax: 100_000,
+  keepAliveSecondsMax: 0,
+  connectionsPerSecond: 0,
+};

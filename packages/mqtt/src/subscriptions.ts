@@ -1,0 +1,121 @@
+import type { Address } from '@chapar/core';
+import type { Qos } from './codec/packet.js';
+import { topicOf } from './topic-bridge.js';
+import { matchesFilter } from './topic-names.js';
+import { FilterTrie } from './topic-trie.js';
+
+/** One subscription of a session (§3.8). */
+export interface Subscription {
+  /** As the client wrote it, `$share/...` included. */
+  readonly filter: string;
+  readonly qos: Qos;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  /** 0: none. */
+  readonly subscriptionId: number;
+  /** The group of a shared one; null: the client's own. */
+  readonly group: string | null;
+}
+
+/** What a session's subscriptions come to for one topic: overlapping ones get one copy, with the highest QoS and all ids. §3.3.4 */
+export interface Match {
+  /** -1: none of them matches. */
+  readonly qos: number;
+  readonly subscriptionIds: readonly number[] | null;
+  readonly retainAsPublished: boolean;
+  /** All that match have No Local. */
+  readonly noLocal: boolean;
+}
+
+const noMatch: Match = { qos: -1, subscriptionIds: null, retainAsPublished: false, noLocal: false };
+/** Up to this many are looked at one by one. */
+const listMax = 8;
+/** Answers remembered per session. */
+const answersMax = 512;
+
+/** A session's own subscriptions (not the shared ones), and what they say of a topic. */
+export class Subscriptions {
+  private readonly byFilter = new Map<string, Subscription>();
+  private trie: FilterTrie<Subscription> | null = null;
+  private answers: Map<Address, Match> | null = null;
+  private lastAddress: Address | null = null;
+  private lastMatch: Match = noMatch;
+  private noLocalCount = 0;
+
+  get hasNoLocal(): boolean {
+    return this.noLocalCount > 0;
+  }
+
+  get size(): number {
+    return this.byFilter.size;
+  }
+
+  get(filter: string): Subscription | undefined {
+    return this.byFilter.get(filter);
+  }
+
+  [Symbol.iterator](): IterableIterator<Subscription> {
+    return this.byFilter.values();
+  }
+
+  set(subscription: Subscription): void {
+    this.forget(subscription.filter);
+    if (subscription.noLocal) this.noLocalCount++;
+    this.byFilter.set(subscription.filter, subscription);
+    this.trie?.set(subscription.filter, subscription);
+    if (this.trie === null && this.byFilter.size > listMax) this.buildTrie();
+    this.changed();
+  }
+
+  delete(filter: string): void {
+    this.forget(filter);
+    this.trie?.delete(filter);
+    this.changed();
+  }
+
+  match(address: Address): Match {
+    if (address === this.lastAddress) return this.lastMatch;
+    let match = this.answers?.get(address);
+    if (match === undefined) {
+      match = this.find(topicOf(address.routingKey));
+      if (this.answers === null || this.answers.size >= answersMax) this.answers = new Map();
+      this.answers.set(address, match);
+    }
+    this.lastAddress = address;
+    this.lastMatch = match;
+    return match;
+  }
+
+  private find(topic: string): Match {
+    const found: Subscription[] = [];
+    if (this.trie !== null) this.trie.match(topic, (each) => found.push(each));
+    else {
+      const levels = topic.split('/');
+      for (const each of this.byFilter.values())
+        if (matchesFilter(each.filter.split('/'), levels)) found.push(each);
+    }
+    if (found.length === 0) return noMatch;
+    const ids = found.map(({ subscriptionId }) => subscriptionId).filter((id) => id > 0);
+    return {
+      qos: Math.max(...found.map(({ qos }) => qos)),
+      subscriptionIds: ids.length === 0 ? null : ids,
+      retainAsPublished: found.some((each) => each.retainAsPublished),
+      noLocal: found.every((each) => each.noLocal),
+    };
+  }
+
+  private buildTrie(): void {
+    this.trie = new FilterTrie();
+    for (const each of this.byFilter.values()) this.trie.set(each.filter, each);
+  }
+
+  private changed(): void {
+    this.answers = null;
+    this.lastAddress = null;
+  }
+
+  private forget(filter: string): void {
+    if (this.byFilter.get(filter)?.noLocal) this.noLocalCount--;
+    this.byFilter.delete(filter);
+  }
+}

@@ -1,0 +1,59 @@
+// The one place where topics and routing keys meet: `/` <-> `.`, `+` <-> `*`, `#` stays; what a level has of `. * # %` is percent-encoded
+// in the key and decoded again, and what a key's word has of `/ + #` and of NUL, which no topic may have, is so in the topic. Between MQTT clients
+// a topic goes through both ways and comes out as it went in.
+import type { Address } from '@chapar/core';
+
+const inKeyOnly = /[.*#%]/g;
+const encodedInKey = /%(?:2E|2A|23|25)/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL may stand in a routing key and must not in a topic
+const notInTopic = /[/+#\0]/g;
+
+const hex: { readonly [character: string]: string } = {
+  '.': '%2E',
+  '*': '%2A',
+  '#': '%23',
+  '%': '%25',
+  '/': '%2F',
+  '+': '%2B',
+  '\0': '%00',
+};
+const plain: { readonly [code: string]: string } = { '%2E': '.', '%2A': '*', '%23': '#', '%25': '%' };
+
+/** A topic name as a routing key. */
+export function routingKeyOf(topic: string): string {
+  return topic.replace(inKeyOnly, (character) => hex[character]!).replaceAll('/', '.');
+}
+
+/** A topic filter as a binding key. */
+export function bindingKeyOf(filter: string): string {
+  return filter
+    .split('/')
+    .map((level) => (level === '+' ? '*' : level === '#' ? '#' : routingKeyOf(level)))
+    .join('.');
+}
+
+/** The topic that a routing key stands for. Empty for the empty key, which is no topic. */
+export function topicOf(routingKey: string): string {
+  const topic = routingKey.replace(notInTopic, (character) => hex[character]!).replaceAll('.', '/');
+  return topic.includes('%') ? topic.replace(encodedInKey, decoded) : topic;
+}
+
+/** `%23` in a key stands for `#` that the key's own rules could not have had: it would be no topic, and stays as it is. */
+function decoded(code: string): string {
+  return code === '%23' ? code : plain[code]!;
+}
+
+/** Topic bytes by address, so that a message to a hundred subscribers costs one look-up. */
+const known = new WeakMap<Address, Buffer>();
+let lastAddress: Address | null = null;
+let lastTopic = Buffer.alloc(0);
+
+/** The topic of what was published to an address, in UTF-8. */
+export function topicBytesOf(address: Address): Buffer {
+  if (address === lastAddress) return lastTopic;
+  let topic = known.get(address);
+  if (topic === undefined) known.set(address, (topic = Buffer.from(topicOf(address.routingKey))));
+  lastAddress = address;
+  lastTopic = topic;
+  return topic;
+}
