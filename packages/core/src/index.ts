@@ -5,6 +5,7 @@ export * from './arguments.js';
 export * from './broker.js';
 export * from './connection-tally.js';
 export * from './dead-letter/death.js';
+export * from './deadlines.js';
 export * from './delayed/delayed-messages.js';
 export * from './dialect.js';
 export * from './door/actor.js';

@@ -41,6 +41,7 @@ import { Held } from './held.js';
 import { Inbound } from './inbound.js';
 import { Liveness } from './liveness.js';
 import { type Opened, openSession } from './opening.js';
+import type { Replay } from './retained/replay.js';
 import { Sender } from './sender.js';
 import type { Session } from './session.js';
 import { subscribe, unsubscribe } from './subscribing.js';
@@ -68,6 +69,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   version: Version = 4;
   receiveMaximum: number;
   sender: Sender;
+  /** Retained messages on their way; null: there were none yet. */
+  replay: Replay | null = null;
   readonly liveness: Liveness;
   private readonly wire: Wire;
   private readonly reader: PacketReader;
@@ -125,7 +128,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     if (!this.isThirsty) return;
     this.isThirsty = false;
     this.sessionNow?.outbound.resume();
-    this.door.resumeReplay(this);
+    this.replay?.goOn();
   }
 
   ended(): void {
@@ -186,7 +189,10 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     else if (type === CONNECT) throw protocolError('a second CONNECT');
     // There is no enhanced authentication here. [MQTT-4.12.0-6]
     else if (type === AUTH && this.version === 5) throw protocolError('AUTH without an Authentication Method');
-    else throw this.version === 5 ? protocolError(`${packetName(type)} of a client`) : malformed(`${packetName(type)} of a client`);
+    else
+      throw this.version === 5
+        ? protocolError(`${packetName(type)} of a client`)
+        : malformed(`${packetName(type)} of a client`);
   }
 
   private takeAck(type: number, chunk: Buffer, bodyAt: number, next: number): void {
@@ -197,6 +203,7 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     else if (type === PUBREL) this.inbound!.pubrel(packetId);
     else if (ackReason >= 0x80) outbound.refused(packetId);
     else if (!outbound.pubrec(packetId)) writeAck(this.output, PUBREL, packetId, REASON.packetIdNotFound, this.version);
+    this.replay?.goOn();
   }
 
   private ping(bodyAt: number, next: number): void {
@@ -388,7 +395,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
       this.actorNow?.leave();
       return;
     }
-    if (this.stateNow === 'open') this.door.log.info({ peer: this.name, client: sessionNow.clientId }, 'connection closed');
+    if (this.stateNow === 'open')
+      this.door.log.info({ peer: this.name, client: sessionNow.clientId }, 'connection closed');
     this.door.sessions.disconnected(sessionNow, this);
     this.actorNow?.leave();
   }
@@ -495,6 +503,15 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return this.wire.unsentBytes;
   }
 
+  get sentCount(): number {
+    return this.sender?.sentCount ?? 0;
+  }
+
+  /** It had its time to go. */
+  destroy(): void {
+    this.wire.destroy();
+  }
+
   get publisher(): Publisher | null {
     return this.inbound?.publisher ?? null;
   }
@@ -514,4 +531,3 @@ function assertFlags(type: number, flags: number): void {
   const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
   if (flags !== wanted) throw malformed(`${packetName(type)} with flags ${flags}`);
 }
-

@@ -1,7 +1,7 @@
 import type { ConfirmSlot, Message, QueueHandle } from '@chapar/core';
+import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { storedRetain } from './stored-publish.js';
-import { isOriginOf } from './origin.js';
 import type { Subscriptions } from './subscriptions.js';
 
 /** What an end asks of its connection. */

@@ -21,7 +21,8 @@ const reasons: { readonly [key: string]: number } = {
 export function faultOf(error: unknown, door: MqttDoor, peer: string): MqttError {
   if (error instanceof MqttError) return error;
   if (error instanceof UnsupportedVersionError) return new MqttError(REASON.unsupportedVersion, error.message);
-  if (error instanceof BrokerError) return new MqttError(reasons[error.key] ?? REASON.implementationSpecific, error.message);
+  if (error instanceof BrokerError)
+    return new MqttError(reasons[error.key] ?? REASON.implementationSpecific, error.message);
   const reference = door.broker.platform.random.uuid().slice(0, 8);
   door.log.error({ peer, reference, err: error }, 'an internal error closed a connection');
   return new MqttError(REASON.unspecified, `internal error, reference ${reference}`);

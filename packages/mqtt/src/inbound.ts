@@ -58,7 +58,8 @@ export class Inbound implements ConfirmSink {
     let found: TopicTarget | null;
     if (topicStart === topicEnd) {
       found = this.aliased(topicAlias);
-      if (!this.publisher.isCurrent(found.target)) return this.wait(found.topic, 0, found.topic.length, chunk, at, bodyAt, next);
+      if (!this.publisher.isCurrent(found.target))
+        return this.wait(found.topic, 0, found.topic.length, chunk, at, bodyAt, next);
     } else {
       found = this.targets.find(this.publisher, chunk, topicStart, topicEnd);
       if (found === null) return this.wait(chunk, topicStart, topicEnd, chunk, at, bodyAt, next);
@@ -188,7 +189,20 @@ export class Inbound implements ConfirmSink {
     const properties = editedProperties(message, [], originProperty(this.session.clientId));
     const form = storedForm(qos, view.retain, properties);
     const body = Buffer.from(chunk.subarray(payloadStart, payloadEnd));
-    return new Message(target.address, DIALECT_MQTT, qos > 0, -1, expirationMs, form, 0, form.length, 0, 0, [body], bodyBytes);
+    return new Message(
+      target.address,
+      DIALECT_MQTT,
+      qos > 0,
+      -1,
+      expirationMs,
+      form,
+      0,
+      form.length,
+      0,
+      0,
+      [body],
+      bodyBytes,
+    );
   }
 
   private keepRetained(target: Target, message: Message): void {

@@ -1,5 +1,5 @@
 // From CONNECT to CONNACK (§3.1.4, §3.2).
-import { type Actor, type LoginResult, type Principal, Publisher, type Target } from '@chapar/core';
+import { type Actor, type LoginResult, type Message, type Principal, Publisher, type Target } from '@chapar/core';
 import { connack } from './codec/answers.js';
 import { type Connect, sessionNeverExpires, type WillWish } from './codec/connect.js';
 import { MqttError } from './codec/error.js';
@@ -26,7 +26,8 @@ export interface Opened {
 export async function openSession(connection: Connection, connect: Connect): Promise<Opened | null> {
   const { door } = connection;
   // [MQTT-4.12.0-1]
-  if (connect.authMethod !== null) throw new MqttError(REASON.badAuthMethod, 'there is no enhanced authentication here');
+  if (connect.authMethod !== null)
+    throw new MqttError(REASON.badAuthMethod, 'there is no enhanced authentication here');
   if (door.isStopping) throw new MqttError(REASON.serverShuttingDown, 'the broker is stopping');
   if (!door.admission.admits()) throw new MqttError(REASON.connectionRateExceeded, 'too many connections at once');
   const assigned = connect.clientId === '';
@@ -69,7 +70,9 @@ function credentials({ door }: Connection, { username }: Connect): { vhost: stri
   const { vhost } = door.settings;
   if (username === null) return { vhost, user: null };
   const colon = username.lastIndexOf(':');
-  return colon === -1 ? { vhost, user: username } : { vhost: username.slice(0, colon), user: username.slice(colon + 1) };
+  return colon === -1
+    ? { vhost, user: username }
+    : { vhost: username.slice(0, colon), user: username.slice(colon + 1) };
 }
 
 async function login(connection: Connection, { password }: Connect, user: string | null): Promise<Principal> {
@@ -89,7 +92,8 @@ async function login(connection: Connection, { password }: Connect, user: string
 async function allowedWill({ door }: Connection, actor: Actor, wish: WillWish): Promise<Will> {
   const publisher = new Publisher(actor, door.broker.turn, silentSink);
   const target: Target = await publisher.target(door.settings.exchange, topicKey(wish.topic));
-  return new Will(wish, target, publisher);
+  const send = (message: Message): void => publisher.publish(target, message, false, false);
+  return new Will(wish, actor.vhost.name, target.address, send);
 }
 
 function boundedKeepAlive(asked: number, max: number): number {

@@ -13,7 +13,7 @@ import {
 } from '@chapar/core';
 import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
-import { replayOf, storedQos, storedRetain } from './stored-publish.js';
+import { replayOf, storedQos, storedRetain, viaOf } from './stored-publish.js';
 import type { Match } from './subscriptions.js';
 
 /** What deliveries ask of the session's connection. */
@@ -150,7 +150,7 @@ export class Outbound implements DeliverySink, Flushable {
     const qos = Math.min(storedQos(formed), match.qos < 0 ? 2 : match.qos);
     if (qos === 2 && source.isShared) return this.move(delivery);
     const retain = (replay !== -1 || match.retainAsPublished) && storedRetain(formed);
-    const ids = replay === -1 ? match.subscriptionIds : replay === 0 ? null : [replay];
+    const ids = replay === -1 ? this.idsOf(formed, match) : replay === 0 ? null : [replay];
     if (qos === 0) {
       peer.sender.sendPlain(formed, retain, ids);
       this.pass(delivery);
@@ -160,6 +160,11 @@ export class Outbound implements DeliverySink, Flushable {
       else this.pass(delivery);
     }
     return peer.mayDeliverMore();
+  }
+
+  private idsOf(formed: Message, match: Match): readonly number[] | null {
+    const via = match.qos < 0 ? viaOf(formed) : -1;
+    return via > 0 ? [via] : match.subscriptionIds;
   }
 
   private hold(packetId: number, qos: number, delivery: Delivery): void {

@@ -1,6 +1,6 @@
 // PUBLISH to a client, encoded straight into the connection's slab.
 import { copyBytes, type Message, type Output, viewBytesMin } from '@chapar/core';
-import { varintBytes, type Version, writeVarint } from './codec/packet.js';
+import { type Version, varintBytes, writeVarint } from './codec/packet.js';
 import { PROPERTY } from './codec/properties.js';
 import { findProperties, OWN, propertiesFrom, propertiesTo, propertyEnd } from './stored-publish.js';
 
@@ -91,7 +91,7 @@ function writeProperties(slab: Buffer, from: number, head: PublishHead, message:
 
 /** The publisher's properties go on as they came ([MQTT-3.3.2-4], [MQTT-3.3.2-15] to [-20]), but for those that are ours or one connection's. */
 function isPassed(id: number): boolean {
-  return id !== PROPERTY.messageExpiry && id !== PROPERTY.topicAlias && id !== OWN.origin && id !== OWN.replay;
+  return id !== PROPERTY.messageExpiry && id !== PROPERTY.topicAlias && id < OWN.via;
 }
 
 function measurePassed(message: Message): number {

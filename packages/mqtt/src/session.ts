@@ -3,7 +3,7 @@ import type { Connection } from './connection.js';
 import { DirectEnd } from './direct-end.js';
 import { Outbound, type ReleaseLog } from './outbound.js';
 import { Received, type ReceivedLog } from './received.js';
-import { type Match, Subscriptions } from './subscriptions.js';
+import { type Match, type Subscription, Subscriptions } from './subscriptions.js';
 import type { Will } from './will.js';
 
 /** What a session is known by and lives by; §4.1. */
@@ -27,6 +27,8 @@ export class Session {
   readonly user: string;
   readonly isTransient: boolean;
   readonly subscriptions = new Subscriptions();
+  /** Shared ones, by the filter as the client wrote it. */
+  readonly shares = new Map<string, Subscription>();
   readonly direct: DirectEnd;
   readonly outbound: Outbound;
   readonly received = new Received();

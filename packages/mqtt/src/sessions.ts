@@ -4,6 +4,7 @@ import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
 import type { MqttDoor } from './door.js';
 import { Session } from './session.js';
+import { moveToOwn } from './shared.js';
 import { bindDirect, unbindDirect } from './subscription-bindings.js';
 
 /** What a client asks of its session. */
@@ -18,6 +19,8 @@ export interface SessionWish {
 export class Sessions {
   private readonly door: MqttDoor;
   private readonly byKey = new Map<string, Session>();
+  /** Sessions that ended because their time was over. */
+  expiredCount = 0;
   /** Openings of one client come one after the other, however fast it reconnects. */
   private readonly opening = new Map<string, Promise<unknown>>();
 
@@ -38,10 +41,17 @@ export class Sessions {
   }
 
   /** The client's session, taken up again or new. Throws MqttError when it is somebody else's. */
-  async open(connection: Connection, actor: Actor, wish: SessionWish): Promise<{ session: Session; isPresent: boolean }> {
+  async open(
+    connection: Connection,
+    actor: Actor,
+    wish: SessionWish,
+  ): Promise<{ session: Session; isPresent: boolean }> {
     const key = keyOf(actor.vhost, wish.clientId);
     const before = this.opening.get(key);
-    const opened = before === undefined ? this.openNow(connection, actor, wish) : before.then(() => this.openNow(connection, actor, wish));
+    const opened =
+      before === undefined
+        ? this.openNow(connection, actor, wish)
+        : before.then(() => this.openNow(connection, actor, wish));
     const over = opened.then(ignore, ignore);
     this.opening.set(key, over);
     try {
@@ -51,7 +61,11 @@ export class Sessions {
     }
   }
 
-  private async openNow(connection: Connection, actor: Actor, wish: SessionWish): Promise<{ session: Session; isPresent: boolean }> {
+  private async openNow(
+    connection: Connection,
+    actor: Actor,
+    wish: SessionWish,
+  ): Promise<{ session: Session; isPresent: boolean }> {
     const { vhost, principal } = actor;
     const { clientId, cleanStart, expirySeconds } = wish;
     const found = this.find(vhost, clientId);
@@ -68,7 +82,6 @@ export class Sessions {
       kept.will = null;
       kept.disconnectedAtMs = 0;
       bindDirect(this.door, kept);
-      this.door.directory.put(kept);
       return { session: kept, isPresent: true };
     }
     if (kept !== undefined) await this.end(kept);
@@ -93,12 +106,16 @@ export class Sessions {
     const { door } = this;
     const log = terms.isTransient ? null : door.directory.logOf(terms.vhost.name, terms.clientId);
     const session = new Session(terms, door.broker.turn, log);
+    session.outbound.moveToOwn = (message, source) => moveToOwn(session, message, source);
     this.byKey.set(keyOf(terms.vhost, terms.clientId), session);
     return session;
   }
 
+  /** CONNACK is on its way. */
   connected(session: Session): void {
     session.disconnectedAtMs = 0;
+    this.door.directory.put(session);
+    this.door.shared.resume(session);
   }
 
   /** The connection went between the decision and CONNACK. */
@@ -126,7 +143,7 @@ export class Sessions {
   }
 
   /** [MQTT-3.1.3-9]: at once, or when its delay or the session is over, whichever is earlier. */
-  private leaveWill(session: Session): void {
+  leaveWill(session: Session): void {
     const { will } = session;
     if (will === null || (will.wish.delaySeconds > 0 && session.expirySeconds > 0)) return;
     session.will = null;
@@ -146,6 +163,7 @@ export class Sessions {
     if (session.connection !== null || session.isEnded) return;
     const endsAtMs = session.disconnectedAtMs + session.expirySeconds * 1000;
     if (this.door.broker.turn.nowMs >= endsAtMs) {
+      this.expiredCount++;
       void this.end(session);
       return;
     }

@@ -12,6 +12,8 @@ export const OWN = {
   origin: 0x7e,
   /** A retained message on its way to a subscriber; the id of the subscription, 0: none. u32 */
   replay: 0x7d,
+  /** A message of QoS 2 that a shared group gave to this session; the id of the subscription, 0: none. u32 */
+  via: 0x7c,
 } as const;
 
 const hasProperties = DUP_FLAG;
@@ -57,7 +59,7 @@ export function findProperties(message: Message): void {
 export function propertyEnd(buf: Buffer, at: number, id: number): number {
   if (id === PROPERTY.payloadFormat) return at + 1;
   if (id === PROPERTY.topicAlias) return at + 2;
-  if (id === PROPERTY.messageExpiry || id === OWN.replay) return at + 4;
+  if (id === PROPERTY.messageExpiry || id === OWN.replay || id === OWN.via) return at + 4;
   const first = at + 2 + ((buf[at]! << 8) | buf[at + 1]!);
   return id === PROPERTY.user ? first + 2 + ((buf[first]! << 8) | buf[first + 1]!) : first;
 }
@@ -115,6 +117,12 @@ export function u32Property(id: number, value: number): Buffer {
   property[0] = id;
   property.writeUInt32BE(value, 1);
   return property;
+}
+
+/** The shared subscription that a message came by; 0: one without an id; -1: it came by none. */
+export function viaOf(message: Message): number {
+  const at = findProperty(message, OWN.via);
+  return at === -1 ? -1 : message.bytes.readUInt32BE(at);
 }
 
 /** The subscription that a retained message is sent for; 0: one without an id; -1: it is not sent because it is retained. */

@@ -59,14 +59,23 @@ export async function sessionQueue(actor: Actor, session: Session): Promise<Queu
 }
 
 /** Takes the subscription's binding away. */
-export async function unbindSubscription(door: MqttDoor, session: Session, { filter, qos }: Subscription): Promise<void> {
+export async function unbindSubscription(
+  door: MqttDoor,
+  session: Session,
+  { filter, qos }: Subscription,
+): Promise<void> {
   const { vhost } = session;
   const routingKey = bindingKeyOf(filter);
   if (qos > 0) await unbindQueue(door, vhost, session.queueName, routingKey);
   else dropDirect(door, session, routingKey);
 }
 
-export async function unbindQueue(door: MqttDoor, vhost: VirtualHost, destination: string, routingKey: string): Promise<void> {
+export async function unbindQueue(
+  door: MqttDoor,
+  vhost: VirtualHost,
+  destination: string,
+  routingKey: string,
+): Promise<void> {
   const source = door.settings.exchange;
   await unbind(door.broker.topology, vhost, { source, kind: 'queue', destination, routingKey, arguments: noArguments });
 }
@@ -88,10 +97,19 @@ export function unbindDirect(door: MqttDoor, session: Session): void {
 function addDirect({ broker }: MqttDoor, session: Session, exchange: Exchange, key: string): void {
   const { vhost, direct } = session;
   if (exchange.bindings.has(bindingKey('queue', direct.name, key, noArguments))) return;
-  broker.topology.addBinding(vhost, exchange, { kind: 'queue', name: direct.name, queue: direct }, key, noArguments, false);
+  broker.topology.addBinding(
+    vhost,
+    exchange,
+    { kind: 'queue', name: direct.name, queue: direct },
+    key,
+    noArguments,
+    false,
+  );
 }
 
 function dropDirect({ broker, settings }: MqttDoor, { vhost, direct }: Session, key: string): void {
-  const known = vhost.exchanges.get(settings.exchange)?.bindings.get(bindingKey('queue', direct.name, key, noArguments));
+  const known = vhost.exchanges
+    .get(settings.exchange)
+    ?.bindings.get(bindingKey('queue', direct.name, key, noArguments));
   if (known !== undefined) broker.topology.dropBinding(vhost, known);
 }

@@ -91,8 +91,7 @@ export class Subscriptions {
     if (this.trie !== null) this.trie.match(topic, (each) => found.push(each));
     else {
       const levels = topic.split('/');
-      for (const each of this.byFilter.values())
-        if (matchesFilter(each.filter.split('/'), levels)) found.push(each);
+      for (const each of this.byFilter.values()) if (matchesFilter(each.filter.split('/'), levels)) found.push(each);
     }
     if (found.length === 0) return noMatch;
     const ids = found.map(({ subscriptionId }) => subscriptionId).filter((id) => id > 0);

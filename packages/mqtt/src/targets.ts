@@ -33,7 +33,8 @@ export class Targets {
     const { last } = this;
     if (last !== null && matches(last.topic, buf, start, end)) return publisher.isCurrent(last.target) ? last : null;
     const found = this.slots?.[slotOf(buf, start, end)];
-    if (found === undefined || !matches(found.topic, buf, start, end) || !publisher.isCurrent(found.target)) return null;
+    if (found === undefined || !matches(found.topic, buf, start, end) || !publisher.isCurrent(found.target))
+      return null;
     this.last = found;
     return found;
   }

@@ -46,7 +46,7 @@ function decoded(code: string): string {
 /** Topic bytes by address, so that a message to a hundred subscribers costs one look-up. */
 const known = new WeakMap<Address, Buffer>();
 let lastAddress: Address | null = null;
-let lastTopic = Buffer.alloc(0);
+let lastTopic: Buffer = Buffer.alloc(0);
 
 /** The topic of what was published to an address, in UTF-8. */
 export function topicBytesOf(address: Address): Buffer {

@@ -36,7 +36,13 @@ export class FilterTrie<T> {
     this.walk(this.root, topic.split('/'), 0, topic.startsWith('$'), found);
   }
 
-  private walk(level: Level<T>, names: readonly string[], at: number, isPrivate: boolean, found: (value: T) => void): void {
+  private walk(
+    level: Level<T>,
+    names: readonly string[],
+    at: number,
+    isPrivate: boolean,
+    found: (value: T) => void,
+  ): void {
     if (level.many !== null && !(at === 0 && isPrivate)) found(level.many);
     if (at === names.length) {
       if (level.value !== null) found(level.value);
@@ -69,4 +75,3 @@ function child<T>(level: Level<T>, name: string): Level<T> {
   if (next === undefined) level.exact.set(name, (next = new Level()));
   return next;
 }
-

@@ -3,7 +3,8 @@ import { Amqp091Door, amqp091Dialect, amqp091Form } from '@chapar/amqp091';
 import { ensureDefaultUser, InternalUsers } from '@chapar/auth';
 import { Broker, Memory, type MetadataStore, type NodeLimits, type ResourceLimits } from '@chapar/core';
 import { createManagement, HttpPorts, type ManagementOptions } from '@chapar/management';
-import type { Endpoint, NodePlatform } from '@chapar/platform';
+import { MqttDoor, mqttDialect } from '@chapar/mqtt';
+import type { Endpoint, NodePlatform, Wire } from '@chapar/platform';
 import type { RunningBroker, StopReason } from './broker.js';
 import { tokenFileName } from './cli/endpoint.js';
 import type { ClusterFace } from './cluster/cluster-face.js';
@@ -66,6 +67,7 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
     certificateLogin: options.auth.sslCertLoginFrom,
     recognise: recogniseProtocol,
   });
+  const mqtt = new MqttDoor(broker, options.mqtt, recogniseProtocol);
   const token = platform.random.bytes(32).toString('base64url');
   const face = cluster === null ? null : await clusterFace(ground, options, platform);
   let isReady = false;
@@ -86,7 +88,17 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
   try {
     await cluster?.begin();
     await writeToken(listeners, options, platform, token);
-    await listeners.open({ amqp: (wire) => amqp.accept(wire), amqps: (wire) => amqp.accept(wire) });
+    await mqtt.open();
+    const toAmqp = (wire: Wire) => amqp.accept(wire);
+    const toMqtt = (wire: Wire) => mqtt.accept(wire);
+    await listeners.open({
+      amqp: toAmqp,
+      amqps: toAmqp,
+      mqtt: toMqtt,
+      mqtts: toMqtt,
+      'mqtt-ws': toMqtt,
+      'mqtt-wss': toMqtt,
+    });
   } catch (error) {
     await shutDown();
     throw error;
@@ -101,7 +113,8 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
   const stop = async (reason: StopReason): Promise<void> => {
     isReady = false;
     await listeners.close();
-    await amqp.stop(`shutdown (${reason})`, options.shutdownSeconds * 1000 * goodbyeShare);
+    const goodbyeMs = options.shutdownSeconds * 1000 * goodbyeShare;
+    await Promise.all([amqp.stop(`shutdown (${reason})`, goodbyeMs), mqtt.stop(`shutdown (${reason})`, goodbyeMs)]);
     // The others hear at once that this node is gone; what they still have under way to it was not confirmed.
     await cluster?.close();
     try {
@@ -150,6 +163,7 @@ async function openBroker(ground: Ground, options: ServerOptions, platform: Node
   });
   // What is found in the logs may be due at once, and has to be read for it.
   broker.dialects.add(amqp091Dialect);
+  broker.dialects.add(mqttDialect(broker.dialects));
   cluster?.attach(broker);
   await broker.open();
   await broker.resources.start();

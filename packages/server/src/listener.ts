@@ -2,6 +2,7 @@ import type { Endpoint, Listener, NodePlatform, TlsFiles, Wire } from '@chapar/p
 import { formatAddress } from './config/address.js';
 import type { ServerOptions } from './config/options.js';
 import { type Protocol, protocols, tlsProtocols } from './config/protocols.js';
+import { listenForWebSockets, type WebSocketTerms } from './websocket/listener.js';
 
 /** What takes the wires of each protocol. */
 export type Doors = { readonly [protocol in Protocol]?: (wire: Wire) => void };
@@ -26,9 +27,12 @@ export class Listeners {
         const accept = doors[protocol];
         if (address === undefined || accept === undefined) continue;
         const tls = tlsFilesFor(protocol, this.options);
-        const listener = await this.platform.network.listen({ ...address, tls }, accept, (remote, error) =>
-          this.refused(protocol, remote, error),
-        );
+        const refused = (remote: Endpoint | null, error: Error) => this.refused(protocol, remote, error);
+        const { network } = this.platform;
+        const terms = webSocketTerms(protocol, this.options);
+        const listener = await (terms === null
+          ? network.listen({ ...address, tls }, accept, refused)
+          : listenForWebSockets(network, { ...address, tls }, terms, accept, refused));
         this.listening.set(protocol, listener);
         this.add(protocol, listener.endpoint);
       }
@@ -71,6 +75,20 @@ export class Listeners {
       .of('server')
       .warn({ protocol, peer, error: error.message }, `TLS handshake with ${peer} failed: ${error.message}`);
   }
+}
+
+/** Beside its payload, what a message over WebSocket may have. Bytes. */
+const headBytesMax = 128 * 1024;
+
+/** Null for what does not go over WebSocket. [MQTT-6.0.0-3], [MQTT-6.0.0-4]; `mqttv3.1` is what clients of 3.1 say. */
+function webSocketTerms(protocol: Protocol, options: ServerOptions): WebSocketTerms | null {
+  if (protocol !== 'mqtt-ws' && protocol !== 'mqtt-wss') return null;
+  return {
+    paths: ['/ws', '/mqtt'],
+    subprotocols: ['mqtt', 'mqttv3.1'],
+    origins: options.mqtt.webSocketOrigins,
+    messageBytesMax: options.limits.maxMessageSize + headBytesMax,
+  };
 }
 
 /** The certificate of a TLS protocol's listener; null for the plain ones. */

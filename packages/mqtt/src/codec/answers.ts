@@ -18,7 +18,10 @@ export function connack(
   const returnCode = reason === REASON.success ? 0 : connackCode3(reason);
   // 3.1 has no word for a session that is present.
   if (returnCode === null) return null;
-  return generate({ cmd: 'connack', returnCode, sessionPresent: sessionPresent && version === 4 }, { protocolVersion: 4 });
+  return generate(
+    { cmd: 'connack', returnCode, sessionPresent: sessionPresent && version === 4 },
+    { protocolVersion: 4 },
+  );
 }
 
 /** `reasons`: before 5.0 the granted QoS or 0x80. */
@@ -33,7 +36,10 @@ export function unsuback(version: Version, messageId: number, reasons: readonly 
 
 /** Only 5.0 has it from the broker. */
 export function disconnect(reasonCode: number, reasonString: string | null, serverReference?: string): Buffer {
-  const properties = { ...(reasonString === null ? {} : { reasonString }), ...(serverReference && { serverReference }) };
+  const properties = {
+    ...(reasonString === null ? {} : { reasonString }),
+    ...(serverReference && { serverReference }),
+  };
   return generate({ cmd: 'disconnect', reasonCode, properties }, { protocolVersion: 5 });
 }
 

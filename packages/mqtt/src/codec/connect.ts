@@ -147,7 +147,8 @@ function readWill(cursor: PacketCursor, flags: number, version: Version): WillWi
     });
   }
   const topic = cursor.text();
-  if (topic === '' || /[#+]/.test(topic)) throw new MqttError(REASON.topicInvalid, 'the topic of the will is no topic name');
+  if (topic === '' || /[#+]/.test(topic))
+    throw new MqttError(REASON.topicInvalid, 'the topic of the will is no topic name');
   const payload = Buffer.from(cursor.binary());
   const retain = (flags & 0x20) !== 0;
   return { topic, payload, qos, retain, properties: Buffer.concat(kept), delaySeconds, expirySeconds };

@@ -1,6 +1,18 @@
 import type { PacketCursor } from './cursor.js';
 import { malformed, protocolError } from './error.js';
-import { AUTH, CONNECT, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, packetName, SUBSCRIBE, UNSUBSCRIBE } from './packet.js';
+import {
+  AUTH,
+  CONNECT,
+  DISCONNECT,
+  PUBACK,
+  PUBCOMP,
+  PUBLISH,
+  PUBREC,
+  PUBREL,
+  packetName,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+} from './packet.js';
 
 /** Identifiers of properties (§2.2.2.2). */
 export const PROPERTY = {
@@ -36,30 +48,35 @@ export const WILL = 16;
 type Kind = 'byte' | 'flag' | 'u16' | 'u16+' | 'u32' | 'u32+' | 'varint+' | 'text' | 'binary' | 'pair';
 
 /** What each is, and where a client may send it. `+`: zero is a protocol error; `flag`: 0 or 1. */
-const known: { readonly [id: number]: { readonly kind: Kind; readonly name: string; readonly in: readonly number[] } } = {
-  [PROPERTY.payloadFormat]: { kind: 'flag', name: 'Payload Format Indicator', in: [PUBLISH, WILL] },
-  [PROPERTY.messageExpiry]: { kind: 'u32', name: 'Message Expiry Interval', in: [PUBLISH, WILL] },
-  [PROPERTY.contentType]: { kind: 'text', name: 'Content Type', in: [PUBLISH, WILL] },
-  [PROPERTY.responseTopic]: { kind: 'text', name: 'Response Topic', in: [PUBLISH, WILL] },
-  [PROPERTY.correlationData]: { kind: 'binary', name: 'Correlation Data', in: [PUBLISH, WILL] },
-  [PROPERTY.subscriptionId]: { kind: 'varint+', name: 'Subscription Identifier', in: [SUBSCRIBE] },
-  [PROPERTY.sessionExpiry]: { kind: 'u32', name: 'Session Expiry Interval', in: [CONNECT, DISCONNECT] },
-  [PROPERTY.authMethod]: { kind: 'text', name: 'Authentication Method', in: [CONNECT, AUTH] },
-  [PROPERTY.authData]: { kind: 'binary', name: 'Authentication Data', in: [CONNECT, AUTH] },
-  [PROPERTY.requestProblem]: { kind: 'flag', name: 'Request Problem Information', in: [CONNECT] },
-  [PROPERTY.willDelay]: { kind: 'u32', name: 'Will Delay Interval', in: [WILL] },
-  [PROPERTY.requestResponse]: { kind: 'flag', name: 'Request Response Information', in: [CONNECT] },
-  [PROPERTY.reasonString]: { kind: 'text', name: 'Reason String', in: [PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT, AUTH] },
-  [PROPERTY.receiveMaximum]: { kind: 'u16+', name: 'Receive Maximum', in: [CONNECT] },
-  [PROPERTY.topicAliasMaximum]: { kind: 'u16', name: 'Topic Alias Maximum', in: [CONNECT] },
-  [PROPERTY.topicAlias]: { kind: 'u16', name: 'Topic Alias', in: [PUBLISH] },
-  [PROPERTY.user]: {
-    kind: 'pair',
-    name: 'User Property',
-    in: [CONNECT, PUBLISH, WILL, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH],
-  },
-  [PROPERTY.packetSizeMax]: { kind: 'u32+', name: 'Maximum Packet Size', in: [CONNECT] },
-};
+const known: { readonly [id: number]: { readonly kind: Kind; readonly name: string; readonly in: readonly number[] } } =
+  {
+    [PROPERTY.payloadFormat]: { kind: 'flag', name: 'Payload Format Indicator', in: [PUBLISH, WILL] },
+    [PROPERTY.messageExpiry]: { kind: 'u32', name: 'Message Expiry Interval', in: [PUBLISH, WILL] },
+    [PROPERTY.contentType]: { kind: 'text', name: 'Content Type', in: [PUBLISH, WILL] },
+    [PROPERTY.responseTopic]: { kind: 'text', name: 'Response Topic', in: [PUBLISH, WILL] },
+    [PROPERTY.correlationData]: { kind: 'binary', name: 'Correlation Data', in: [PUBLISH, WILL] },
+    [PROPERTY.subscriptionId]: { kind: 'varint+', name: 'Subscription Identifier', in: [SUBSCRIBE] },
+    [PROPERTY.sessionExpiry]: { kind: 'u32', name: 'Session Expiry Interval', in: [CONNECT, DISCONNECT] },
+    [PROPERTY.authMethod]: { kind: 'text', name: 'Authentication Method', in: [CONNECT, AUTH] },
+    [PROPERTY.authData]: { kind: 'binary', name: 'Authentication Data', in: [CONNECT, AUTH] },
+    [PROPERTY.requestProblem]: { kind: 'flag', name: 'Request Problem Information', in: [CONNECT] },
+    [PROPERTY.willDelay]: { kind: 'u32', name: 'Will Delay Interval', in: [WILL] },
+    [PROPERTY.requestResponse]: { kind: 'flag', name: 'Request Response Information', in: [CONNECT] },
+    [PROPERTY.reasonString]: {
+      kind: 'text',
+      name: 'Reason String',
+      in: [PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT, AUTH],
+    },
+    [PROPERTY.receiveMaximum]: { kind: 'u16+', name: 'Receive Maximum', in: [CONNECT] },
+    [PROPERTY.topicAliasMaximum]: { kind: 'u16', name: 'Topic Alias Maximum', in: [CONNECT] },
+    [PROPERTY.topicAlias]: { kind: 'u16', name: 'Topic Alias', in: [PUBLISH] },
+    [PROPERTY.user]: {
+      kind: 'pair',
+      name: 'User Property',
+      in: [CONNECT, PUBLISH, WILL, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH],
+    },
+    [PROPERTY.packetSizeMax]: { kind: 'u32+', name: 'Maximum Packet Size', in: [CONNECT] },
+  };
 
 /** Who hears of a property: where its value begins and ends. */
 export type PropertyVisitor = (id: number, start: number, end: number) => void;

@@ -1,12 +1,11 @@
 import { isKnownProtocol, isProtocol, protocols } from './protocols.js';
 
 /**
- * Names that are settled but not built yet. They are refused by name rather than ignored: somebody who asks for MQTT and gets a
+ * Names that are settled but not built yet. They are refused by name rather than ignored: somebody who asks for STOMP and gets a
  * broker without it would find out much later.
  */
 const sectionsToCome: Readonly<Record<string, string>> = {
   metrics: 'the metrics listener',
-  mqtt: 'MQTT',
   stomp: 'STOMP',
   zmtp: 'ZeroMQ sockets',
   tracing: 'tracing',

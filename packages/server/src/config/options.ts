@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import type { DoorSettings } from '@chapar/mqtt';
 import type { TlsFiles } from '@chapar/platform';
 import { formatAddress, type ListenAddress, parseAddress } from './address.js';
 import { type EffectiveConfiguration, isOff } from './effective.js';
@@ -58,6 +59,7 @@ export interface ServerOptions {
     /** Bytes. */
     readonly diskFreeMin: number;
   };
+  readonly mqtt: DoorSettings & { readonly webSocketOrigins: readonly string[] };
   readonly log: {
     readonly level: SettingValues['log.level'];
     readonly levels: SettingValues['log.levels'];
@@ -113,6 +115,19 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       memoryWatermark: config.get('limits.memoryWatermark'),
       memoryTotal: config.get('limits.memoryTotal'),
       diskFreeMin: config.get('limits.diskFreeMin'),
+    },
+    mqtt: {
+      exchange: config.get('mqtt.exchange'),
+      vhost: config.get('mqtt.vhost'),
+      anonymousUser: config.get('mqtt.anonymousUser') || null,
+      sessionExpirySecondsMax: config.get('mqtt.sessionExpirySecondsMax') ?? Number.POSITIVE_INFINITY,
+      receiveMaximum: config.get('mqtt.receiveMaximum'),
+      inFlightMax: config.get('mqtt.inFlightMax'),
+      topicAliasMaximum: config.get('mqtt.topicAliasMaximum'),
+      subscriptionsMax: config.get('mqtt.subscriptionsMax'),
+      keepAliveSecondsMax: config.get('mqtt.keepAliveSecondsMax'),
+      connectionsPerSecond: config.get('mqtt.connectionsPerSecond'),
+      webSocketOrigins: config.get('mqtt.webSocketOrigins'),
     },
     log: { level: config.get('log.level'), levels: config.get('log.levels'), format: config.get('log.format') },
     shutdownSeconds: config.get('shutdownSeconds'),

@@ -22,11 +22,21 @@ export const defaultPorts = {
 export type KnownProtocol = keyof typeof defaultPorts;
 
 /** What this version speaks. */
-export const protocols = ['amqp', 'amqps', 'management', 'management-tls', 'peer'] as const;
+export const protocols = [
+  'amqp',
+  'amqps',
+  'mqtt',
+  'mqtts',
+  'mqtt-ws',
+  'mqtt-wss',
+  'management',
+  'management-tls',
+  'peer',
+] as const;
 export type Protocol = (typeof protocols)[number];
 
 /** Those that need `tls.certFile` and `tls.keyFile`. */
-export const tlsProtocols: readonly Protocol[] = ['amqps', 'management-tls'];
+export const tlsProtocols: readonly Protocol[] = ['amqps', 'mqtts', 'mqtt-wss', 'management-tls'];
 
 export function isKnownProtocol(name: string): name is KnownProtocol {
   return Object.hasOwn(defaultPorts, name);

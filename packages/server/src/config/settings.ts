@@ -80,6 +80,10 @@ export const settings = {
 
   'listeners.amqp': listener('*:5672', 'AMQP 0-9-1.'),
   'listeners.amqps': listener('off', 'AMQP 0-9-1 over TLS (needs `tls.certFile` and `tls.keyFile`).'),
+  'listeners.mqtt': listener('*:1883', 'MQTT 3.1, 3.1.1 and 5.0.'),
+  'listeners.mqtts': listener('off', 'MQTT over TLS (needs `tls.certFile` and `tls.keyFile`).'),
+  'listeners.mqtt-ws': listener('*:15675', 'MQTT over WebSocket, paths `/ws` and `/mqtt`.'),
+  'listeners.mqtt-wss': listener('off', 'MQTT over WebSocket and TLS (needs `tls.certFile` and `tls.keyFile`).'),
   'listeners.management': listener('127.0.0.1:15672', 'The management HTTP API and `/health/live`, `/health/ready`.'),
   'listeners.management-tls': listener('off', 'The same over TLS (needs `tls.certFile` and `tls.keyFile`).'),
 
@@ -286,6 +290,87 @@ export const settings = {
     default: 50_000_000,
     description:
       'What has to be free on the disk of the data directory; publishers wait while it is less. 0: not watched. Bytes.',
+  },
+
+  'mqtt.exchange': {
+    type: 'string',
+    minLength: 1,
+    maxLength: 255,
+    default: 'amq.topic',
+    description:
+      'The topic exchange that MQTT topics are routing keys of, in every virtual host: what is published to it comes to MQTT subscribers, and what MQTT clients publish comes to the queues bound to it.',
+  },
+  'mqtt.vhost': {
+    type: 'string',
+    minLength: 1,
+    maxLength: 255,
+    default: '/',
+    description: 'The virtual host of MQTT clients that name none in their user name (`vhost:user`).',
+  },
+  'mqtt.anonymousUser': {
+    type: ['string', 'null'],
+    maxLength: 255,
+    default: 'guest',
+    description:
+      'Who MQTT clients are that give no user name; `guest` only from this machine, see `auth.loopbackUsers`. Empty: they are refused.',
+  },
+  'mqtt.sessionExpirySecondsMax': {
+    type: ['integer', 'null'],
+    minimum: 0,
+    default: 86_400,
+    description:
+      'How long a session may outlive its connection: what clients of MQTT 5.0 may ask for at most, and what those before get whose session is not clean. Null: for ever. Seconds.',
+  },
+  'mqtt.receiveMaximum': {
+    type: 'integer',
+    minimum: 1,
+    maximum: 65_535,
+    default: 1024,
+    description:
+      'Messages of QoS 1 and 2 that an MQTT client may have under way to the broker (told to clients of 5.0).',
+  },
+  'mqtt.inFlightMax': {
+    type: 'integer',
+    minimum: 1,
+    maximum: 65_535,
+    default: 100,
+    description:
+      'Messages of QoS 1 and 2 that the broker has under way to an MQTT client before 5.0, which cannot say how many it takes.',
+  },
+  'mqtt.topicAliasMaximum': {
+    type: 'integer',
+    minimum: 0,
+    maximum: 65_535,
+    default: 32,
+    description: 'Topic aliases that an MQTT client may use.',
+  },
+  'mqtt.subscriptionsMax': {
+    type: 'integer',
+    minimum: 1,
+    default: 100_000,
+    description: 'Subscriptions that one MQTT session may have; more are refused (0x97).',
+  },
+  'mqtt.keepAliveSecondsMax': {
+    type: 'integer',
+    minimum: 0,
+    maximum: 65_535,
+    default: 0,
+    description:
+      'The longest keep-alive of an MQTT client; who asks for more, or for none, gets this (and is told so in 5.0). 0: no limit. Seconds.',
+  },
+  'mqtt.connectionsPerSecond': {
+    type: 'integer',
+    minimum: 0,
+    default: 1000,
+    description:
+      'New MQTT clients that are let in a second, beside a burst of as many; more are told to come again (0x9F, before 5.0 code 3), so that a storm of reconnects does not starve those who are there. 0: no limit.',
+  },
+  'mqtt.webSocketOrigins': {
+    type: 'array',
+    items: { type: 'string', minLength: 1 },
+    default: [],
+    description:
+      'Origins of the pages that may connect over WebSocket, such as `https://dashboard.example`. None: all, and clients that are no browsers always.',
   },
 
   'log.level': {

@@ -1,0 +1,189 @@
+import {
+  type Actor,
+  type ConfirmSlot,
+  Message,
+  noArguments,
+  type Queue,
+  type QueueConsumer,
+  removeQueue,
+  type VirtualHost,
+} from '@chapar/core';
+import { MqttError } from './codec/error.js';
+import { REASON } from './codec/reason.js';
+import type { MqttDoor } from './door.js';
+import type { Source } from './outbound.js';
+import type { Session } from './session.js';
+import { editedProperties, OWN, storedForm, storedQos, storedRetain, u32Property } from './stored-publish.js';
+import { bindQueue, filterKey, sessionQueue } from './subscription-bindings.js';
+import type { Match, Subscription } from './subscriptions.js';
+import { beginsWithWildcard, sharedFilter } from './topic-names.js';
+
+const queuePrefix = 'mqtt-share-';
+
+/** A session's part in a group. */
+class Membership implements Source {
+  readonly isShared = true;
+  readonly match: Match;
+  consumer: QueueConsumer | null = null;
+  private readonly isWild: boolean;
+
+  constructor(subscription: Subscription) {
+    const { qos, subscriptionId, retainAsPublished, filter } = subscription;
+    const subscriptionIds = subscriptionId === 0 ? null : [subscriptionId];
+    this.match = { qos, subscriptionIds, retainAsPublished, noLocal: false };
+    this.isWild = beginsWithWildcard(sharedFilter(filter)!.filter);
+  }
+
+  matchOf(message: Message): Match {
+    return this.isWild && message.address.routingKey.startsWith('$') ? noMatch : this.match;
+  }
+}
+
+const noMatch: Match = { qos: -1, subscriptionIds: null, retainAsPublished: false, noLocal: false };
+
+/** Who shares a filter under a group's name: one queue for all, each message to one of them (§4.8.2). */
+interface Group {
+  readonly vhost: VirtualHost;
+  readonly queueName: string;
+  readonly members: Map<Session, Membership>;
+}
+
+/** The shared subscriptions of the node. */
+export class SharedGroups {
+  private readonly door: MqttDoor;
+  private readonly groups = new Map<string, Group>();
+
+  constructor(door: MqttDoor) {
+    this.door = door;
+  }
+
+  /** Joins the group of the subscription, or changes how one takes part. Throws MqttError, BrokerError. */
+  async join(actor: Actor, session: Session, subscription: Subscription): Promise<void> {
+    const { filter } = sharedFilter(subscription.filter)!;
+    const name = queueName(subscription.filter);
+    const queue = await actor.declareQueue({
+      name,
+      durable: true,
+      exclusive: false,
+      autoDelete: false,
+      arguments: noArguments,
+    });
+    await bindQueue(this.door, actor, name, filterKey(filter));
+    if (subscription.qos === 2) await sessionQueue(actor, session);
+    this.leave(session, subscription.filter);
+    const member = new Membership(subscription);
+    this.groupOf(session.vhost, name).members.set(session, member);
+    member.consumer = session.outbound.consume(queue, member);
+  }
+
+  /** Found on disk, with the session that is in it. */
+  restore(session: Session, subscription: Subscription): void {
+    const group = this.groupOf(session.vhost, queueName(subscription.filter));
+    group.members.set(session, new Membership(subscription));
+  }
+
+  /** The session has a connection again. */
+  resume(session: Session): void {
+    for (const { filter } of session.shares.values()) {
+      const name = queueName(filter);
+      const member = this.groups.get(keyOf(session.vhost, name))?.members.get(session);
+      const queue = session.vhost.queues.get(name);
+      if (member !== undefined && queue !== undefined) member.consumer = session.outbound.consume(queue, member);
+    }
+  }
+
+  /** UNSUBSCRIBE, or the end of the session. What it was sent and has not acknowledged stays its own until it goes. */
+  leave(session: Session, filter: string): void {
+    const key = keyOf(session.vhost, queueName(filter));
+    const group = this.groups.get(key);
+    const member = group?.members.get(session);
+    if (group === undefined || member === undefined) return;
+    member.consumer?.stop();
+    group.members.delete(session);
+  }
+
+  /** As `leave`, and the group's queue goes with its last member. */
+  async part(session: Session, filter: string): Promise<void> {
+    this.leave(session, filter);
+    const key = keyOf(session.vhost, queueName(filter));
+    const group = this.groups.get(key);
+    if (group === undefined || group.members.size > 0) return;
+    this.groups.delete(key);
+    const queue = session.vhost.queues.get(group.queueName);
+    if (queue !== undefined) await this.remove(session.vhost, queue);
+  }
+
+  leaveAll(session: Session): void {
+    for (const filter of session.shares.keys()) void this.part(session, filter);
+  }
+
+  /** After a start: queues of groups that nobody is in any more. */
+  async sweep(vhost: VirtualHost): Promise<void> {
+    for (const queue of [...vhost.queues.values()]) {
+      if (!queue.name.startsWith(queuePrefix) || this.groups.has(keyOf(vhost, queue.name))) continue;
+      await this.remove(vhost, queue);
+    }
+  }
+
+  private async remove(vhost: VirtualHost, queue: Queue): Promise<void> {
+    try {
+      await removeQueue(this.door.broker.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
+    } catch (error) {
+      this.door.log.error({ err: error, queue: queue.name }, "a shared group's queue could not be deleted");
+    }
+  }
+
+  private groupOf(vhost: VirtualHost, queueName: string): Group {
+    const key = keyOf(vhost, queueName);
+    let group = this.groups.get(key);
+    if (group === undefined) this.groups.set(key, (group = { vhost, queueName, members: new Map() }));
+    return group;
+  }
+}
+
+/** A message of QoS 2 moves from a group to the session that it was chosen for. [MQTT-4.8.2-4], [MQTT-4.8.2-5] */
+export function moveToOwn(session: Session, message: Message, source: Source): boolean {
+  const { queue } = session;
+  if (queue === null) return false;
+  const { subscriptionIds } = source.matchOf(message);
+  const via = u32Property(OWN.via, subscriptionIds?.[0] ?? 0);
+  const form = storedForm(storedQos(message), storedRetain(message), editedProperties(message, [], via));
+  const { address, dialect, persistent, priority, expirationMs, bodyBytes } = message;
+  const body = message.parts ?? (bodyBytes === 0 ? null : [message.body()]);
+  const copy = new Message(
+    address,
+    dialect,
+    persistent,
+    priority,
+    expirationMs,
+    form,
+    0,
+    form.length,
+    0,
+    0,
+    body,
+    bodyBytes,
+  );
+  copy.receivedAtMs = message.receivedAtMs;
+  let isTaken = true;
+  const slot: ConfirmSlot = {
+    committed: () => undefined,
+    refused: () => {
+      isTaken = false;
+    },
+  };
+  // It is written with the settlement that the group's queue is given next, or before it: a crash takes neither alone from the log's end.
+  queue.enqueue(copy, slot);
+  return isTaken;
+}
+
+function queueName(filter: string): string {
+  const { group, filter: inner } = sharedFilter(filter)!;
+  const name = `${queuePrefix}${group}/${inner}`;
+  if (Buffer.byteLength(name) > 255) throw new MqttError(REASON.filterInvalid, 'the shared subscription is too long');
+  return name;
+}
+
+function keyOf(vhost: VirtualHost, queueName: string): string {
+  return `${vhost.name}\0${queueName}`;
+}
