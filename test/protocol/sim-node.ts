@@ -1,5 +1,6 @@
 import { Amqp091Door, amqp091Dialect, type CertificateLogin } from '@chapar/amqp091';
 import { type Authorizer, Broker, type NodeLimits } from '@chapar/core';
+import { type DoorSettings, defaultSettings, MqttDoor, mqttDialect } from '@chapar/mqtt';
 import {
   createSimPlatform,
   type Listener,
@@ -14,6 +15,7 @@ import { SimUsers } from './sim-users.js';
 
 export const amqpPort = 5672;
 export const amqpsPort = 5671;
+export const mqttPort = 1883;
 
 const defaultLimits: NodeLimits = {
   connectionsMax: Number.POSITIVE_INFINITY,
@@ -29,6 +31,7 @@ const defaultLimits: NodeLimits = {
 export interface SimNodeOptions {
   readonly seed?: number;
   readonly limits?: Partial<NodeLimits>;
+  readonly mqtt?: Partial<DoorSettings>;
   readonly certificateLogin?: CertificateLogin;
   /** Instead of the permissions in metadata. */
   readonly authorizer?: Authorizer;
@@ -40,6 +43,7 @@ interface SimNodeParts {
   readonly platform: SimPlatform;
   readonly broker: Broker;
   readonly door: Amqp091Door;
+  readonly mqtt: MqttDoor;
   readonly users: SimUsers;
   readonly store: Store;
   readonly listeners: readonly Listener[];
@@ -50,6 +54,7 @@ export class SimNode {
   readonly platform: SimPlatform;
   readonly broker: Broker;
   readonly door: Amqp091Door;
+  readonly mqtt: MqttDoor;
   readonly users: SimUsers;
   private readonly store: Store;
   private readonly listeners: readonly Listener[];
@@ -58,6 +63,7 @@ export class SimNode {
     this.platform = parts.platform;
     this.broker = parts.broker;
     this.door = parts.door;
+    this.mqtt = parts.mqtt;
     this.users = parts.users;
     this.store = parts.store;
     this.listeners = parts.listeners;
@@ -86,19 +92,23 @@ export class SimNode {
         limits: { ...defaultLimits, ...options.limits },
       });
       broker.dialects.add(amqp091Dialect);
+      broker.dialects.add(mqttDialect(broker.dialects));
       await broker.open();
       await broker.permissions.set('/', 'guest', { configure: '.*', write: '.*', read: '.*' });
       const door = new Amqp091Door(broker, {
         certificateLogin: options.certificateLogin ?? 'common_name',
         recognise: () => null,
       });
+      const mqtt = new MqttDoor(broker, { ...defaultSettings, ...options.mqtt }, () => null);
+      await mqtt.open();
       const tls = { certFile: 'cert', keyFile: 'key', clientCertificate: 'optional' } as const;
       const accept = (wire: Wire) => door.accept(wire);
       const listeners = [
         await platform.network.listen({ host: null, port: amqpPort, tls: null }, accept),
         await platform.network.listen({ host: null, port: amqpsPort, tls }, accept),
+        await platform.network.listen({ host: null, port: mqttPort, tls: null }, (wire) => mqtt.accept(wire)),
       ];
-      return new SimNode({ platform, broker, door, users, store, listeners });
+      return new SimNode({ platform, broker, door, mqtt, users, store, listeners });
     })();
     return platform.settle(starting);
   }
@@ -168,7 +178,7 @@ export class SimNode {
   async stop(): Promise<void> {
     const stop = async () => {
       for (const listener of this.listeners) await listener.close();
-      await this.door.stop('shutdown (test)', 1000);
+      await Promise.all([this.door.stop('shutdown (test)', 1000), this.mqtt.stop('shutdown (test)', 1000)]);
       await this.broker.close();
       await this.store.close();
     };

@@ -293,7 +293,7 @@ export class Inbound implements ConfirmSink {
 
 /** Null: it ends the connection. */
 function refusalReason(error: unknown): number | null {
-  if (error instanceof MqttError) return error.reason === REASON.topicInvalid ? error.reason : null;
+  if (error instanceof MqttError) return error.reason === REASON.notAuthorized ? error.reason : null;
   if (!(error instanceof BrokerError)) return null;
   if (error.key === 'accessRefused' || error.key === 'topicAccessRefused') return REASON.notAuthorized;
   return error.key === 'exchangeNotFound' ? REASON.implementationSpecific : null;

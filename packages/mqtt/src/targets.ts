@@ -58,6 +58,8 @@ export class Targets {
 /** The routing key of a topic that a client publishes to. Throws MqttError. [MQTT-3.3.2-2], [MQTT-4.7.3-1] */
 export function topicKey(topic: string): string {
   if (!isTopicName(topic)) throw new MqttError(REASON.topicInvalid, `'${topic}' is no topic name`);
+  // The broker's own.
+  if (topic.startsWith('$SYS/')) throw new MqttError(REASON.notAuthorized, 'only the broker publishes to $SYS');
   const key = routingKeyOf(topic);
   if (Buffer.byteLength(key) > keyBytesMax)
     throw new MqttError(REASON.topicInvalid, `a topic of more than ${keyBytesMax} bytes is not taken`);

@@ -5,7 +5,6 @@ import type { Address } from '@chapar/core';
 
 const inKeyOnly = /[.*#%]/g;
 const encodedInKey = /%(?:2E|2A|23|25)/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL may stand in a routing key and must not in a topic
 const notInTopic = /[/+#\0]/g;
 
 const hex: { readonly [character: string]: string } = {

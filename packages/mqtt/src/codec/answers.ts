@@ -1,7 +1,7 @@
 // What the broker answers, beside the packets of messages; encoded by mqtt-packet.
 import { generate, type IConnackPacket } from 'mqtt-packet';
 import type { Version } from './packet.js';
-import { connackCode3, REASON } from './reason.js';
+import { connackCode3, connackReason, REASON } from './reason.js';
 
 type ConnackProperties = NonNullable<IConnackPacket['properties']>;
 
@@ -13,7 +13,7 @@ export function connack(
   properties: ConnackProperties,
 ): Buffer | null {
   if (version === 5) {
-    return generate({ cmd: 'connack', reasonCode: reason, sessionPresent, properties }, { protocolVersion: 5 });
+    return generate({ cmd: 'connack', reasonCode: connackReason(reason), sessionPresent, properties }, { protocolVersion: 5 });
   }
   const returnCode = reason === REASON.success ? 0 : connackCode3(reason);
   // 3.1 has no word for a session that is present.

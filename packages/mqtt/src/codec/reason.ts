@@ -46,3 +46,9 @@ export function connackCode3(reason: number): number | null {
   ];
   return unavailable.includes(reason) ? 3 : null;
 }
+
+/** Reasons that CONNACK has no code for (§3.2.2.2), and what it says for them. [MQTT-3.2.2-8] */
+export function connackReason(reason: number): number {
+  if (reason === REASON.serverShuttingDown) return REASON.serverUnavailable;
+  return reason === REASON.sessionTakenOver || reason === REASON.administrativeAction ? REASON.unspecified : reason;
+}
