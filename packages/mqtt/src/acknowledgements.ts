@@ -23,9 +23,16 @@ export class Acknowledgements {
     this.owed.push(packetId | (exactlyOnce ? exactlyOnceBit : 0) | (reason << reasonShift));
   }
 
-  /** The message of this tag was not taken. */
+  /** What is to be said of the last one, unless it was refused at once. */
+  sayOfLast(reason: number): void {
+    const at = this.owed.length - 1;
+    if (this.owed[at]! >>> reasonShift === 0) this.owed[at]! |= reason << reasonShift;
+  }
+
+  /** The message of this tag was not taken, or what belongs to it: what has no answer of its own is told with the next that has. */
   refuse(tag: PublishTag, reason: number): void {
-    const at = this.first + tag - this.firstTag;
+    let at = this.first + tag - this.firstTag;
+    while ((this.owed[at]! & idBits) === 0 && at + 1 < this.owed.length) at++;
     this.owed[at] = (this.owed[at]! & (idBits | exactlyOnceBit)) | (reason << reasonShift);
   }
 

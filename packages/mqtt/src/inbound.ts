@@ -17,6 +17,7 @@ import { PublishView, readPublish } from './codec/publish.js';
 import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
 import { originProperty } from './origin.js';
+import type { ReceivedLog } from './received.js';
 import type { Session } from './session.js';
 import { editedProperties, markStored, storedForm } from './stored-publish.js';
 import { Targets, type TopicTarget } from './targets.js';
@@ -37,6 +38,7 @@ export class Inbound implements ConfirmSink {
   private readonly acknowledgements = new Acknowledgements();
   private aliases: TopicTarget[] | null = null;
   private isUnrouted = false;
+  private isRefused = false;
   private readonly answer = (packetId: number, exactlyOnce: boolean, reason: number): void =>
     this.acknowledge(packetId, exactlyOnce, reason);
 
@@ -145,25 +147,33 @@ export class Inbound implements ConfirmSink {
       this.publisher.publish(target, message, false, false);
       return;
     }
+    const log = qos === 2 ? this.session.receivedLog : null;
+    // Owed before it is published: a queue that is full refuses at once.
+    this.acknowledgements.push(log === null ? packetId : 0, qos === 2, REASON.success);
+    if (qos === 2) this.session.received.add(packetId);
     this.isUnrouted = false;
+    this.isRefused = false;
     this.publisher.publish(target, message, this.version === 5, true);
-    const reason = this.isUnrouted ? REASON.noMatchingSubscribers : REASON.success;
-    if (qos === 1) {
-      this.acknowledgements.push(packetId, false, reason);
-      return;
-    }
-    this.session.received.add(packetId);
-    if (this.session.receivedLog === null) {
-      this.acknowledgements.push(packetId, true, reason);
-      return;
-    }
-    // The answer waits for both, message and identifier, and for those before them.
-    this.acknowledgements.push(0, false, REASON.success);
-    const tag = this.publisher.confirms.begin();
-    this.publisher.confirms.await(tag);
-    this.acknowledgements.push(packetId, true, reason);
+    const reason = this.isRefused
+      ? REASON.quotaExceeded
+      : this.isUnrouted
+        ? REASON.noMatchingSubscribers
+        : REASON.success;
+    if (log === null) this.acknowledgements.sayOfLast(reason);
+    else this.logReceived(log, packetId, reason);
+  }
+
+  /** The answer waits for both, message and identifier, and for those before them. */
+  private logReceived(log: ReceivedLog, packetId: number, reason: number): void {
     const { confirms } = this.publisher;
-    this.session.receivedLog.received(packetId, () => confirms.confirm(tag));
+    const tag = confirms.begin();
+    this.acknowledgements.push(packetId, true, reason);
+    if (reason >= 0x80) {
+      confirms.confirm(tag);
+      return;
+    }
+    confirms.await(tag);
+    log.received(packetId, () => confirms.confirm(tag));
   }
 
   private messageOf(target: Target, chunk: Buffer, at: number): Message {
@@ -247,6 +257,7 @@ export class Inbound implements ConfirmSink {
   confirmedAlone(): void {}
 
   refused(tag: PublishTag, why: Refusal): void {
+    this.isRefused = true;
     this.acknowledgements.refuse(tag, why === 'queue-full' ? REASON.quotaExceeded : REASON.implementationSpecific);
   }
 
@@ -257,7 +268,8 @@ export class Inbound implements ConfirmSink {
   private acknowledge(packetId: number, exactlyOnce: boolean, reason: number): void {
     if (this.connection.isOver) return;
     if (reason >= 0x80) {
-      if (exactlyOnce) this.session.received.delete(packetId);
+      if (exactlyOnce && this.session.received.delete(packetId))
+        this.session.receivedLog?.forgotten(packetId, () => undefined);
       // Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1
       if (this.version !== 5) {
         this.connection.fail(new MqttError(reason, 'a message was not taken'));

@@ -56,8 +56,10 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly own: Source;
   private peer: OutboundPeer | null = null;
   private readonly sources = new Map<QueueConsumer, Source>();
-  /** [MQTT-3.3.4-9]: what the client takes at a time, from all queues together. */
+  /** [MQTT-3.3.4-9]: what the client takes at a time from its own queue: all that it takes, but for what it has from others. */
   private readonly window = new Window(0);
+  /** Of those in flight, the ones from shared groups. */
+  private sharedCount = 0;
   /** Sent, waiting for PUBACK or PUBREC. */
   private readonly inFlight = new Map<number, Delivery>();
   /** Of these, the ones of QoS 2. */
@@ -96,10 +98,12 @@ export class Outbound implements DeliverySink, Flushable {
   consume(queue: Queue, source: Source = this.own): QueueConsumer | null {
     if (this.peer === null) return null;
     for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
-    const { window } = this;
+    // What a group has for this client is counted here: it must not take what cannot be sent at once.
+    const window = source.isShared ? null : this.window;
     const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {}, window };
     const consumer = queue.attach(spec, this);
     this.sources.set(consumer, source);
+    if (source.isShared && !this.hasRoom) consumer.pause();
     consumer.grant(Number.POSITIVE_INFINITY);
     return consumer;
   }
@@ -119,19 +123,35 @@ export class Outbound implements DeliverySink, Flushable {
     this.sources.clear();
     this.inFlight.clear();
     this.exactlyOnce.clear();
+    this.sharedCount = 0;
     for (const consumer of consumers) consumer.detach();
   }
 
+  /** The pipe has room again. */
   resume(): void {
-    for (const consumer of this.sources.keys()) consumer.resume();
+    for (const [consumer, { isShared }] of this.sources) if (!isShared || this.hasRoom) consumer.resume();
+  }
+
+  private get hasRoom(): boolean {
+    const { peer } = this;
+    return peer !== null && this.inFlight.size + this.released.size + this.moving.length < peer.receiveMaximum;
   }
 
   get unacknowledgedCount(): number {
     return this.inFlight.size + this.released.size;
   }
 
+  /** What the client may be sent at a time from its own queue has changed. */
   private resize(): void {
-    if (this.peer !== null) this.window.setLimit(Math.max(0, this.peer.receiveMaximum - this.released.size));
+    const { peer } = this;
+    if (peer === null) return;
+    this.window.setLimit(Math.max(0, peer.receiveMaximum - this.released.size - this.sharedCount));
+  }
+
+  /** A place is free. */
+  private freed(wasShared: boolean): void {
+    if (wasShared) this.resize();
+    if (this.sources.size > 1) this.resume();
   }
 
   // ---- deliveries --------------------------------------------------------------------------------------------------
@@ -148,7 +168,7 @@ export class Outbound implements DeliverySink, Flushable {
     const match = source.matchOf(message);
     if (!this.isWanted(message, match, replay)) return this.pass(delivery);
     const qos = Math.min(storedQos(formed), match.qos < 0 ? 2 : match.qos);
-    if (qos === 2 && source.isShared) return this.move(delivery);
+    if (qos === 2 && source.isShared) return this.move(delivery) && this.hasRoom;
     const retain = (replay !== -1 || match.retainAsPublished) && storedRetain(formed);
     const ids = replay === -1 ? this.idsOf(formed, match) : replay === 0 ? null : [replay];
     if (qos === 0) {
@@ -156,10 +176,10 @@ export class Outbound implements DeliverySink, Flushable {
       this.pass(delivery);
     } else {
       const packetId = source.isShared ? this.sharedId() : this.freeId(packetIdOf(delivery.position));
-      if (peer.sender.send(formed, qos, redelivered, retain, packetId, ids)) this.hold(packetId, qos, delivery);
+      if (peer.sender.send(formed, qos, redelivered, retain, packetId, ids)) this.hold(packetId, qos, delivery, source);
       else this.pass(delivery);
     }
-    return peer.mayDeliverMore();
+    return peer.mayDeliverMore() && (!source.isShared || this.hasRoom);
   }
 
   private idsOf(formed: Message, match: Match): readonly number[] | null {
@@ -167,8 +187,12 @@ export class Outbound implements DeliverySink, Flushable {
     return via > 0 ? [via] : match.subscriptionIds;
   }
 
-  private hold(packetId: number, qos: number, delivery: Delivery): void {
+  private hold(packetId: number, qos: number, delivery: Delivery, { isShared }: Source): void {
     this.inFlight.set(packetId, delivery);
+    if (isShared) {
+      this.sharedCount++;
+      this.resize();
+    }
     if (qos === 2) this.exactlyOnce.add(packetId);
   }
 
@@ -228,6 +252,7 @@ export class Outbound implements DeliverySink, Flushable {
       const isMoved = source !== undefined && this.moveToOwn!(delivery.message, source);
       delivery.consumer.settle(delivery, isMoved ? 'accept' : 'release');
     }
+    if (moving.length > 0) this.freed(false);
   }
 
   // ---- acknowledgements --------------------------------------------------------------------------------------------
@@ -250,7 +275,7 @@ export class Outbound implements DeliverySink, Flushable {
     this.exactlyOnce.delete(packetId);
     this.released.set(packetId, position);
     this.resize();
-    this.accept(packetId);
+    this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
     this.log.released(packetId, position, () => {
       if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
@@ -268,13 +293,22 @@ export class Outbound implements DeliverySink, Flushable {
     if (!this.released.delete(packetId)) return;
     this.log.completed(packetId);
     this.resize();
+    this.freed(false);
   }
 
   private accept(packetId: number): void {
     const delivery = this.inFlight.get(packetId);
-    if (delivery === undefined) return;
+    if (delivery !== undefined) this.freed(this.take(packetId, delivery));
+  }
+
+  /** The client has it. True when it came from a shared group. */
+  private take(packetId: number, delivery: Delivery): boolean {
     this.inFlight.delete(packetId);
-    delivery.consumer.settle(delivery, 'accept');
+    const { consumer } = delivery;
+    const isShared = this.sources.get(consumer)?.isShared ?? false;
+    if (isShared) this.sharedCount--;
+    consumer.settle(delivery, 'accept');
+    return isShared;
   }
 
   detached(consumer: QueueConsumer, why: DetachReason): void {

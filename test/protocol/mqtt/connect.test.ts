@@ -1,7 +1,7 @@
+import { generate } from 'mqtt-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SimNode } from '../sim-node.js';
 import { connectPacket, dial, join, type Version } from './peer.js';
-import { generate } from 'mqtt-packet';
 
 let node: SimNode;
 beforeEach(async () => {
@@ -64,12 +64,15 @@ describe('CONNECT', () => {
     expect((await peer.expect('connack')).returnCode).toBe(0);
   });
 
-  test.each([3, 4, 5] as const)('the reserved flag is malformed, level %i [MQTT-3.1.2-3] [MQTT-3.1.4-1]', async (version) => {
-    const peer = dial(node, version);
-    peer.raw(spoilt(version, (bytes) => (bytes[flagsAt(version)]! |= 1)));
-    await peer.expectEnd();
-    expect(peer.bytes).toEqual([]);
-  });
+  test.each([3, 4, 5] as const)(
+    'the reserved flag is malformed, level %i [MQTT-3.1.2-3] [MQTT-3.1.4-1]',
+    async (version) => {
+      const peer = dial(node, version);
+      peer.raw(spoilt(version, (bytes) => (bytes[flagsAt(version)]! |= 1)));
+      await peer.expectEnd();
+      expect(peer.bytes).toEqual([]);
+    },
+  );
 
   test.each([
     ['QoS without a will [MQTT-3.1.2-11]', 0x08],
@@ -112,11 +115,7 @@ describe('CONNECT', () => {
   });
 
   test('a client identifier, a topic or a name that is no UTF-8 [MQTT-1.5.4-1] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12]', async () => {
-    const marks = [
-      { clientId: 'ZZ' },
-      { will: { topic: 'ZZ', payload: 'p' } },
-      { username: 'ZZ' },
-    ];
+    const marks = [{ clientId: 'ZZ' }, { will: { topic: 'ZZ', payload: 'p' } }, { username: 'ZZ' }];
     for (const more of marks) {
       const peer = dial(node, 5);
       peer.raw(spoilt(5, (bytes) => bytes.fill(0xff, bytes.indexOf('ZZ'), bytes.indexOf('ZZ') + 2), more));
@@ -166,13 +165,16 @@ describe('CONNECT', () => {
     await oldest.expectEnd();
   });
 
-  test.each([4, 5] as const)('a wrong password, level %i [MQTT-3.1.4-2] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8]', async (version) => {
-    const peer = dial(node, version);
-    peer.connect({ username: 'guest', password: Buffer.from('wrong') });
-    const { reasonCode, returnCode, sessionPresent } = await peer.expect('connack');
-    expect([version === 5 ? reasonCode : returnCode, sessionPresent]).toEqual([version === 5 ? 0x86 : 4, false]);
-    await peer.expectEnd();
-  });
+  test.each([4, 5] as const)(
+    'a wrong password, level %i [MQTT-3.1.4-2] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.2.2-8]',
+    async (version) => {
+      const peer = dial(node, version);
+      peer.connect({ username: 'guest', password: Buffer.from('wrong') });
+      const { reasonCode, returnCode, sessionPresent } = await peer.expect('connack');
+      expect([version === 5 ? reasonCode : returnCode, sessionPresent]).toEqual([version === 5 ? 0x86 : 4, false]);
+      await peer.expectEnd();
+    },
+  );
 
   test('what comes behind a refused CONNECT is not looked at [MQTT-3.1.4-6]', async () => {
     const subscriber = await join(node, 's');
@@ -195,7 +197,9 @@ describe('CONNECT', () => {
   });
 
   test('vhost:user enters another virtual host; one that is not there is a bad user name', async () => {
-    await node.settle(node.broker.putVirtualHost('plant:1', { description: '', tags: [], defaultQueueType: 'classic' }));
+    await node.settle(
+      node.broker.putVirtualHost('plant:1', { description: '', tags: [], defaultQueueType: 'classic' }),
+    );
     await node.settle(node.broker.permissions.set('plant:1', 'guest', { configure: '.*', write: '.*', read: '.*' }));
     const there = await join(node, 'x', 5, { username: 'plant:1:guest', password: Buffer.from('guest') });
     const here = await join(node, 'x', 5);
@@ -240,7 +244,9 @@ describe('CONNECT', () => {
 
   test('CONNACK tells our limits, and the keep-alive where it is another [MQTT-3.2.2-21] [MQTT-3.2.2-22] [MQTT-3.1.2-21]', async () => {
     await node.stop();
-    node = await SimNode.start({ mqtt: { keepAliveSecondsMax: 60, receiveMaximum: 7, topicAliasMaximum: 3, sessionExpirySecondsMax: 50 } });
+    node = await SimNode.start({
+      mqtt: { keepAliveSecondsMax: 60, receiveMaximum: 7, topicAliasMaximum: 3, sessionExpirySecondsMax: 50 },
+    });
     const peer = await join(node, 'c', 5, { keepalive: 120, properties: { sessionExpiryInterval: 100 } });
     expect(peer.connack.properties).toMatchObject({
       serverKeepAlive: 60,
@@ -275,7 +281,15 @@ describe('CONNECT', () => {
       bytes[1] = bytes.length - 2;
       return bytes;
     };
-    for (const wrong of [[0x01, 0], [0x21, 0, 0], [0x21, 0, 1, 0x21, 0, 1], [0x27, 0, 0, 0, 0], [0x7f], [0x11, 0, 0], [0x17, 2]]) {
+    for (const wrong of [
+      [0x01, 0],
+      [0x21, 0, 0],
+      [0x21, 0, 1, 0x21, 0, 1],
+      [0x27, 0, 0, 0, 0],
+      [0x7f],
+      [0x11, 0, 0],
+      [0x17, 2],
+    ]) {
       const peer = dial(node, 5);
       peer.raw(fix(properties(...wrong)));
       await peer.expectEnd();

@@ -1,6 +1,13 @@
 // A client of MQTT over a simulated wire that says what it is told, right or wrong, built and read by mqtt-packet: not by our codec.
 import type { SimPlatform, SimWire, WireSink } from '@chapar/platform';
-import { generate, type IConnackPacket, type IConnectPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet';
+import {
+  generate,
+  type IConnackPacket,
+  type IConnectPacket,
+  type IPublishPacket,
+  type Packet,
+  parser,
+} from 'mqtt-packet';
 import type { SimNode } from '../sim-node.js';
 import { mqttPort } from '../sim-node.js';
 
@@ -85,7 +92,8 @@ export class MqttPeer implements WireSink {
 
   async expect<C extends Packet['cmd']>(cmd: C): Promise<Heard<C>> {
     const packet = await this.next();
-    if (packet === undefined) throw new Error(`expected ${cmd}, ${this.isOver ? 'the connection was closed' : 'nothing came'}`);
+    if (packet === undefined)
+      throw new Error(`expected ${cmd}, ${this.isOver ? 'the connection was closed' : 'nothing came'}`);
     if (packet.cmd !== cmd) throw new Error(`expected ${cmd}, got ${JSON.stringify(packet)}`);
     return packet as Heard<C>;
   }

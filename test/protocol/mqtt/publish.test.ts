@@ -84,7 +84,11 @@ describe('QoS', () => {
     alice.publish('t', 'a', { qos: 1 });
     alice.publish('t', 'b', { qos: 2 });
     alice.publish('t', 'c', { qos: 1 });
-    for (const [payload, cmd] of [['a', 'puback'], ['b', 'pubrec'], ['c', 'puback']] as const) {
+    for (const [payload, cmd] of [
+      ['a', 'puback'],
+      ['b', 'pubrec'],
+      ['c', 'puback'],
+    ] as const) {
       const message = await bob.expect('publish');
       expect(message.payload.toString()).toBe(payload);
       bob.send({ cmd, messageId: message.messageId!, reasonCode: 0x80 });
@@ -185,7 +189,19 @@ describe('bad packets', () => {
     const options = { protocolVersion: 5 };
     const bytes = Buffer.concat([
       generate({ cmd: 'publish', topic: 't/1', payload: 'a', qos: 0, dup: false, retain: false }, options),
-      generate({ cmd: 'publish', topic: 't/2', payload: 'x'.repeat(300), qos: 1, dup: false, retain: false, messageId: 9, properties: { contentType: 'text' } }, options),
+      generate(
+        {
+          cmd: 'publish',
+          topic: 't/2',
+          payload: 'x'.repeat(300),
+          qos: 1,
+          dup: false,
+          retain: false,
+          messageId: 9,
+          properties: { contentType: 'text' },
+        },
+        options,
+      ),
       generate({ cmd: 'pingreq' }, options),
       generate({ cmd: 'subscribe', messageId: 3, subscriptions: [{ topic: 'x', qos: 1 }] }, options),
     ]);
@@ -200,7 +216,18 @@ describe('bad packets', () => {
   test('and cut anywhere into two', async () => {
     await bob.subscribe('t', 0);
     const { generate } = await import('mqtt-packet');
-    const one = generate({ cmd: 'publish', topic: 't', payload: 'payload', qos: 0, dup: false, retain: false, properties: { userProperties: { a: 'b' } } }, { protocolVersion: 5 });
+    const one = generate(
+      {
+        cmd: 'publish',
+        topic: 't',
+        payload: 'payload',
+        qos: 0,
+        dup: false,
+        retain: false,
+        properties: { userProperties: { a: 'b' } },
+      },
+      { protocolVersion: 5 },
+    );
     const two = Buffer.concat([one, one]);
     for (let at = 1; at < two.length; at++) {
       alice.raw(two.subarray(0, at));
@@ -216,8 +243,24 @@ describe('properties', () => {
     await bob.subscribe('t', 1);
     const pair = (name: string, value: string) => [0x26, 0, 1, ...Buffer.from(name), 0, 1, ...Buffer.from(value)];
     const properties = [
-      0x01, 1, ...pair('b', '1'), 0x03, 0, 4, ...Buffer.from('text'), ...pair('a', '2'),
-      0x08, 0, 3, ...Buffer.from('r/e'), ...pair('b', '3'), 0x09, 0, 2, 0xff, 0x00,
+      0x01,
+      1,
+      ...pair('b', '1'),
+      0x03,
+      0,
+      4,
+      ...Buffer.from('text'),
+      ...pair('a', '2'),
+      0x08,
+      0,
+      3,
+      ...Buffer.from('r/e'),
+      ...pair('b', '3'),
+      0x09,
+      0,
+      2,
+      0xff,
+      0x00,
     ];
     for (const first of [0x30, 0x32]) {
       const head = [0, 1, 0x74, ...(first === 0x32 ? [0, 8] : []), properties.length];
@@ -261,7 +304,12 @@ describe('topic aliases', () => {
     alice.publish('', '4', { qos: 1, properties: { topicAlias: 32, contentType: 'x' } });
     const messages = await bob.messages();
     expect(messages.map(({ topic, payload }) => `${topic} ${payload}`)).toEqual(['a/b 1', 'a/b 2', 'c 3', 'c 4']);
-    expect(messages.map(({ properties }) => properties?.topicAlias)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(messages.map(({ properties }) => properties?.topicAlias)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('are of one connection [MQTT-3.3.2-7]', async () => {
@@ -277,12 +325,17 @@ describe('topic aliases', () => {
     await carol.subscribe('#', 0);
     for (const topic of ['a', 'b', 'a', 'b']) alice.publish(topic, 'm');
     const seen = (await carol.messages()).map(({ topic, properties }) => [topic, properties?.topicAlias]);
-    expect(seen).toEqual([['a', 1], ['b', undefined], ['', 1], ['b', undefined]]);
+    expect(seen).toEqual([
+      ['a', 1],
+      ['b', undefined],
+      ['', 1],
+      ['b', undefined],
+    ]);
   });
 });
 
 describe('limits', () => {
-  test('the client\'s receive maximum [MQTT-3.3.4-9] [MQTT-3.3.4-10] [MQTT-4.9.0-1] [MQTT-4.9.0-2] [MQTT-4.9.0-3]', async () => {
+  test("the client's receive maximum [MQTT-3.3.4-9] [MQTT-3.3.4-10] [MQTT-4.9.0-1] [MQTT-4.9.0-2] [MQTT-4.9.0-3]", async () => {
     const carol = await join(node, 'carol', 5, { properties: { receiveMaximum: 2 } });
     await carol.subscribe({ t: 2, plain: 0 });
     for (let i = 0; i < 5; i++) alice.publish('t', `${i}`, { qos: 2 });
@@ -341,7 +394,9 @@ describe('limits', () => {
   });
 
   test('topic permissions are asked with the routing key', async () => {
-    await node.settle(node.broker.permissions.setTopic('/', 'guest', 'amq.topic', { write: '^own\\.', read: '^own\\.' }));
+    await node.settle(
+      node.broker.permissions.setTopic('/', 'guest', 'amq.topic', { write: '^own\\.', read: '^own\\.' }),
+    );
     alice.publish('own/a', 'm', { qos: 1 });
     expect(await alice.expect('puback')).toMatchObject({ reasonCode: 0x10 });
     alice.publish('other/a', 'm', { qos: 1 });

@@ -30,7 +30,11 @@ describe('retained messages', () => {
     const bob = await join(node, 'bob');
     await bob.subscribe('a', 2, 9);
     expect(await bob.messages()).toMatchObject([
-      { qos: 1, retain: true, properties: { contentType: 'text', userProperties: { u: 'v' }, subscriptionIdentifier: 9 } },
+      {
+        qos: 1,
+        retain: true,
+        properties: { contentType: 'text', userProperties: { u: 'v' }, subscriptionIdentifier: 9 },
+      },
     ]);
   });
 
@@ -87,7 +91,10 @@ describe('retained messages', () => {
     expect((await bob.messages()).map(({ qos }) => qos)).toEqual([1, 1]);
     await bob.drop();
     const again = await join(node, 'bob', 5, { clean: false });
-    expect((await again.messages()).map(({ qos, retain, dup }) => [qos, retain, dup])).toEqual([[1, true, true], [1, true, true]]);
+    expect((await again.messages()).map(({ qos, retain, dup }) => [qos, retain, dup])).toEqual([
+      [1, true, true],
+      [1, true, true],
+    ]);
   });
 
   test('expire, counted down', async () => {
@@ -114,14 +121,20 @@ describe('retained messages', () => {
     const bob = await join(node, 'bob');
     await bob.subscribe('t/#', 0);
     const messages = await bob.messages();
-    expect(messages.map(({ topic, payload }) => `${topic}=${payload.toString().slice(0, 2)}`).sort()).toEqual(
-      ['t/1=16', 't/2=17', 't/3=18', 't/4=19', 't/long=xx'],
-    );
+    expect(messages.map(({ topic, payload }) => `${topic}=${payload.toString().slice(0, 2)}`).sort()).toEqual([
+      't/1=16',
+      't/2=17',
+      't/3=18',
+      't/4=19',
+      't/long=xx',
+    ]);
     expect(messages.find(({ topic }) => topic === 't/long')!.properties!.userProperties).toEqual({ a: 'b' });
   });
 
   test('ten thousand come piece by piece, to a client that takes ten at a time', async () => {
-    for (let i = 0; i < 10_000; i++) alice.publish(`many/${i}`, `${i}`, { retain: true, qos: i % 2 ? 1 : 0, messageId: (i % 60_000) + 1 });
+    const loader = await join(node, 'loader', 4);
+    for (let i = 0; i < 10_000; i++)
+      loader.publish(`many/${i}`, `${i}`, { retain: true, qos: i % 2 ? 1 : 0, messageId: (i % 60_000) + 1 });
     await node.idle();
     const bob = await join(node, 'bob', 5, { properties: { receiveMaximum: 10 } });
     await bob.subscribe('many/#', 1);
@@ -185,7 +198,11 @@ describe('wills', () => {
     const properties = { contentType: 'text', messageExpiryInterval: 50, userProperties: { b: '1', a: '2' } };
     await join(node, 'c', 5, will({ qos: 2, retain: true, properties })).then((peer) => peer.drop());
     const [message] = await watcher.messages();
-    expect(message).toMatchObject({ qos: 2, retain: false, properties: { contentType: 'text', messageExpiryInterval: 50 } });
+    expect(message).toMatchObject({
+      qos: 2,
+      retain: false,
+      properties: { contentType: 'text', messageExpiryInterval: 50 },
+    });
     expect(JSON.stringify(message!.properties!.userProperties)).toBe('{"b":"1","a":"2"}');
     expect(await sees('will')).toEqual(['will=gone']);
     await keep('will', '');

@@ -104,7 +104,9 @@ describe('a session', () => {
     expect(peers.filter((peer) => !peer.isOver).length).toBe(1);
     expect(node.mqtt.sessions.count).toBe(2);
     // CONNACK has no code for a take-over.
-    const codes = (await Promise.all(peers.map((peer) => peer.all()))).flat().map((packet) => (packet as { reasonCode: number }).reasonCode);
+    const codes = (await Promise.all(peers.map((peer) => peer.all())))
+      .flat()
+      .map((packet) => (packet as { reasonCode: number }).reasonCode);
     expect(codes.every((code) => [0, 0x80, 0x8e].includes(code))).toBe(true);
   });
 
@@ -132,7 +134,13 @@ describe('after a reconnect', () => {
     alice.publish('t', '5', { qos: 1 });
     await alice.all();
     const again = await (await back()).messages();
-    expect(again.map(({ payload, dup }) => `${payload}${dup ? ' dup' : ''}`)).toEqual(['0 dup', '1 dup', '3 dup', '4 dup', '5']);
+    expect(again.map(({ payload, dup }) => `${payload}${dup ? ' dup' : ''}`)).toEqual([
+      '0 dup',
+      '1 dup',
+      '3 dup',
+      '4 dup',
+      '5',
+    ]);
     const ids = [0, 1, 3, 4].map((i) => before[i]!.messageId);
     expect(again.slice(0, 4).map(({ messageId }) => messageId)).toEqual(ids);
   });
@@ -204,7 +212,9 @@ describe('over a crash of the broker', () => {
     const before = await bob.messages();
     await crash();
     const again = await (await back()).messages();
-    expect(again.map(({ messageId, dup }) => [messageId, dup])).toEqual(before.map(({ messageId }) => [messageId, true]));
+    expect(again.map(({ messageId, dup }) => [messageId, dup])).toEqual(
+      before.map(({ messageId }) => [messageId, true]),
+    );
   });
 
   test('exactly once, wherever the crash comes: to the client', async () => {

@@ -23,10 +23,13 @@ async function members(count: number, filter: string, qos: number, more = {}): P
 }
 
 describe('a shared subscription', () => {
-  test.each(['$share/g', '$share//t', '$share/g/', '$share/+/t', '$share/g#/t', '$share/g/t/#/x'])('%s is none [MQTT-4.8.2-1] [MQTT-4.8.2-2]', async (filter) => {
-    const [peer] = await members(1, 'x', 0);
-    expect(await peer!.subscribe(filter, 1)).toEqual([0x8f]);
-  });
+  test.each(['$share/g', '$share//t', '$share/g/', '$share/+/t', '$share/g#/t', '$share/g/t/#/x'])(
+    '%s is none [MQTT-4.8.2-1] [MQTT-4.8.2-2]',
+    async (filter) => {
+      const [peer] = await members(1, 'x', 0);
+      expect(await peer!.subscribe(filter, 1)).toEqual([0x8f]);
+    },
+  );
 
   test('with No Local is a protocol error [MQTT-3.8.3-4]', async () => {
     const [peer] = await members(1, 'x', 0);
@@ -71,7 +74,9 @@ describe('a shared subscription', () => {
     await second!.silence();
     const again = await join(node, 'm0', 5, lasting);
     const back = await again.messages();
-    expect(back.map(({ payload, messageId }) => [payload, messageId])).toEqual(mine.map(({ payload, messageId }) => [payload, messageId]));
+    expect(back.map(({ payload, messageId }) => [payload, messageId])).toEqual(
+      mine.map(({ payload, messageId }) => [payload, messageId]),
+    );
   });
 
   test('and ends with its session [MQTT-4.8.2-5]', async () => {

@@ -32,9 +32,12 @@ describe('SUBSCRIBE', () => {
     expect(await old.subscribe({ 'a+': 1, b: 1 })).toEqual([0x80, 1]);
   });
 
-  test.each(['a#', 'a/b#', '#/a', '#a', 'a/+b', 'a+/b', '', '++'])('%j is no filter [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1]', async (filter) => {
-    expect(await bob.subscribe(filter)).toEqual([0x8f]);
-  });
+  test.each(['a#', 'a/b#', '#/a', '#a', 'a/+b', 'a+/b', '', '++'])(
+    '%j is no filter [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.7.3-1]',
+    async (filter) => {
+      expect(await bob.subscribe(filter)).toEqual([0x8f]);
+    },
+  );
 
   test('what a filter matches', async () => {
     const cases: [string, string[], string[]][] = [
@@ -57,7 +60,21 @@ describe('SUBSCRIBE', () => {
   });
 
   test('topics are compared as they are: no character is changed [MQTT-4.7.3-4] [MQTT-3.3.2-3]', async () => {
-    const topics = ['a.b', 'a*b', 'a%2Eb', '%', '*', '.', 'a..b/*.c', 'ä/Ä', 'a\u0301', 'á', '%2F/x', 'a b', 'spBv1.0/g/NBIRTH/n'];
+    const topics = [
+      'a.b',
+      'a*b',
+      'a%2Eb',
+      '%',
+      '*',
+      '.',
+      'a..b/*.c',
+      'ä/Ä',
+      'a\u0301',
+      'á',
+      '%2F/x',
+      'a b',
+      'spBv1.0/g/NBIRTH/n',
+    ];
     for (const qos of [0, 1]) {
       const carol = await join(node, 'carol');
       for (const topic of topics) await carol.subscribe(topic, qos);
@@ -137,8 +154,7 @@ describe('SUBSCRIBE', () => {
     for (const qos of [0, 1]) {
       const carol = await join(node, `carol${qos}`);
       await carol.subscribe({ a: { qos, rap: true, rh: 2 }, b: { qos, rh: 2 } });
-      for (const topic of ['a', 'b'])
-        for (const retain of [true, false]) alice.publish(topic, 'm', { qos: 1, retain });
+      for (const topic of ['a', 'b']) for (const retain of [true, false]) alice.publish(topic, 'm', { qos: 1, retain });
       expect((await carol.messages()).map(({ retain }) => retain)).toEqual([true, false, false, false]);
     }
   });
@@ -200,7 +216,9 @@ describe('$SYS', () => {
     expect(seen.get('$SYS/broker/clients/connected')).toBe('2');
     await join(node, 'carol');
     await node.advance(10_000);
-    expect((await bob.messages()).map(({ topic, payload }) => `${topic} ${payload}`)).toContain('$SYS/broker/clients/connected 3');
+    expect((await bob.messages()).map(({ topic, payload }) => `${topic} ${payload}`)).toContain(
+      '$SYS/broker/clients/connected 3',
+    );
   });
 
   test('nobody else publishes there', async () => {

@@ -13,7 +13,10 @@ export function connack(
   properties: ConnackProperties,
 ): Buffer | null {
   if (version === 5) {
-    return generate({ cmd: 'connack', reasonCode: connackReason(reason), sessionPresent, properties }, { protocolVersion: 5 });
+    return generate(
+      { cmd: 'connack', reasonCode: connackReason(reason), sessionPresent, properties },
+      { protocolVersion: 5 },
+    );
   }
   const returnCode = reason === REASON.success ? 0 : connackCode3(reason);
   // 3.1 has no word for a session that is present.
