@@ -147,6 +147,12 @@ export async function startFixture(node = 'chapar@test', membership: Membership 
       throw new Error('nothing is dead-lettered here');
     },
     withDeliveryCount: (message) => message,
+    sections: () => {
+      throw new Error('no door here speaks anything else');
+    },
+    ofSections: () => {
+      throw new Error('no door here speaks anything else');
+    },
   });
   await broker.open();
   // The field's quick hash: the stronger default costs 50 ms a test.

@@ -70,6 +70,12 @@ export function kitDialects(): Dialects {
     deadLettered: kitDeadLettered,
     withDeliveryCount: (message, count) =>
       messageOf(message.address, message.body().toString(), { headers: { ...headers(message), count } }),
+    sections: () => {
+      throw new Error('one dialect only');
+    },
+    ofSections: () => {
+      throw new Error('one dialect only');
+    },
   });
   return dialects;
 }

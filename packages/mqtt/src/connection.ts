@@ -1,8 +1,6 @@
 import {
   type Actor,
   type Arguments,
-  type BlockedView,
-  type ChannelView,
   type ConnectionView,
   type DetachReason,
   type Flushable,
@@ -12,7 +10,8 @@ import {
   type Principal,
   type Publisher,
 } from '@chapar/core';
-import { type Endpoint, endpointText, type TlsSession, type Wire, type WireSink } from '@chapar/platform';
+import type { Wire, WireSink } from '@chapar/platform';
+import { Client } from './client.js';
 import { ackReason, readAck, writeAck } from './codec/ack.js';
 import { connack, disconnect, PINGRESP_PACKET } from './codec/answers.js';
 import { type Connect, readConnect, UnsupportedVersionError } from './codec/connect.js';
@@ -31,7 +30,6 @@ import {
   packetName,
   SUBSCRIBE,
   UNSUBSCRIBE,
-  type Version,
 } from './codec/packet.js';
 import { PacketReader } from './codec/packet-reader.js';
 import { REASON } from './codec/reason.js';
@@ -57,22 +55,14 @@ const goneMs = 5000;
 type State = 'connect' | 'opening' | 'open' | 'closed';
 
 /** One client: owns its wire, reads its packets, holds its session while it is connected (§4.2). */
-export class Connection implements WireSink, ConnectionView, Flushable {
+export class Connection extends Client implements WireSink, ConnectionView, Flushable {
   readonly door: MqttDoor;
   readonly output: Output;
-  readonly connectedAtMs: number;
-  readonly blocked: BlockedView = { reason: null, lastBlockedAtMs: null };
-  readonly channels: Iterable<ChannelView> = [];
-  readonly channelCount = 0;
-  readonly channelsMax = 0;
-  readonly authMechanism = 'PLAIN';
-  version: Version = 4;
   receiveMaximum: number;
   sender: Sender;
   /** Retained messages on their way; null: there were none yet. */
   replay: Replay | null = null;
   readonly liveness: Liveness;
-  private readonly wire: Wire;
   private readonly reader: PacketReader;
   private readonly held = new Held();
   private stateNow: State = 'connect';
@@ -89,11 +79,10 @@ export class Connection implements WireSink, ConnectionView, Flushable {
   private heartbeat = 0;
 
   constructor(door: MqttDoor, wire: Wire) {
-    this.door = door;
-    this.wire = wire;
     const { broker } = door;
     const { clock } = broker.platform;
-    this.connectedAtMs = clock.wallMs();
+    super(wire, clock.wallMs());
+    this.door = door;
     this.receiveMaximum = door.settings.inFlightMax;
     this.output = new Output(wire, broker.turn, () => this.flushed());
     this.reader = new PacketReader(this, broker.limits.node.messageBytesMax + headBytesMax);
@@ -437,37 +426,12 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return { session: this.sessionNow!, actor: this.actorNow! };
   }
 
-  get loopback(): boolean {
-    const { address } = this.wire.remote;
-    return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
-  }
-
-  get name(): string {
-    return `${endpointText(this.wire.remote)} -> ${endpointText(this.wire.local)}`;
-  }
-
-  get protocol(): string {
-    return this.version === 5 ? 'MQTT 5-0' : this.version === 4 ? 'MQTT 3-1-1' : 'MQTT 3-1-0';
-  }
-
   get principal(): Principal {
     return this.actorNow!.principal;
   }
 
   get vhost(): string {
     return this.actorNow!.vhost.name;
-  }
-
-  get local(): Endpoint {
-    return this.wire.local;
-  }
-
-  get remote(): Endpoint {
-    return this.wire.remote;
-  }
-
-  get tls(): TlsSession | null {
-    return this.wire.tls;
   }
 
   get clientProperties(): Arguments {
@@ -491,25 +455,8 @@ export class Connection implements WireSink, ConnectionView, Flushable {
     return this.heartbeat;
   }
 
-  get receivedBytes(): number {
-    return this.wire.receivedBytes;
-  }
-
-  get sentBytes(): number {
-    return this.wire.sentBytes;
-  }
-
-  get unsentBytes(): number {
-    return this.wire.unsentBytes;
-  }
-
   get sentCount(): number {
     return this.sender?.sentCount ?? 0;
-  }
-
-  /** It had its time to go. */
-  destroy(): void {
-    this.wire.destroy();
   }
 
   get publisher(): Publisher | null {

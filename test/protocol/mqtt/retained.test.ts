@@ -116,7 +116,7 @@ describe('retained messages', () => {
     await keep('t/0', '');
     await keep('t/long', 'x'.repeat(20_000), { properties: { userProperties: { a: 'b' } } });
     const { platform } = node;
-    platform.crash('none');
+    platform.crash('nothing');
     node = await SimNode.start({ platform });
     const bob = await join(node, 'bob');
     await bob.subscribe('t/#', 0);
@@ -237,7 +237,7 @@ describe('wills', () => {
     await join(node, 'c', 5, { ...will({ qos: 1 }), clean: false, properties: { sessionExpiryInterval: 100 } });
     await node.idle();
     const { platform } = node;
-    platform.crash('none');
+    platform.crash('nothing');
     node = await SimNode.start({ platform });
     const back = await join(node, 'away', 5, { clean: false });
     expect(await back.payloads()).toEqual(['gone']);

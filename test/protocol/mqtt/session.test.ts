@@ -16,7 +16,7 @@ const back = (id = 'bob', more = {}) => join(node, id, 5, { clean: false, ...las
 /** The power goes, and comes again; peers are gone. */
 async function crash(): Promise<void> {
   const { platform } = node;
-  platform.crash('none');
+  platform.crash('nothing');
   node = await SimNode.start({ platform });
   alice = await join(node, 'alice');
 }

@@ -140,7 +140,7 @@ describe('a shared subscription', () => {
     alice.publish('t', 'm', { qos: 1 });
     await alice.expect('puback');
     const { platform } = node;
-    platform.crash('none');
+    platform.crash('nothing');
     node = await SimNode.start({ platform });
     expect(queues()).toEqual(['mqtt-share-g/t']);
     const back = await join(node, 'm1', 5, lasting);
@@ -153,7 +153,7 @@ describe('a shared subscription', () => {
   test('queues of groups that nobody is in any more are swept at the start', async () => {
     await members(1, '$share/g/t', 1);
     const { platform } = node;
-    platform.crash('none');
+    platform.crash('nothing');
     node = await SimNode.start({ platform });
     expect([...node.broker.topology.vhosts.get('/')!.queues.keys()]).toEqual([]);
   });
