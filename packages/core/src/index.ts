@@ -29,6 +29,7 @@ export * from './policy/effective-policy.js';
 export * from './policy/policies.js';
 export * from './policy/policy.js';
 export * from './ports.js';
+export * from './queue/bufferless-queue.js';
 export * from './queue/consumer.js';
 export * from './queue/delivery.js';
 export * from './queue/direct-queue.js';

@@ -1,4 +1,4 @@
-import type { ConfirmSlot, Message, QueueHandle } from '@chapar/core';
+import { BufferlessQueue, type Message } from '@chapar/core';
 import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { storedRetain } from './stored-publish.js';
@@ -15,29 +15,20 @@ export interface DirectPeer {
  * A session's subscriptions of QoS 0, as the router sees them: a queue without a buffer. A message is written to the client in the turn
  * in which it came, or not at all. Bound while the client is connected.
  */
-export class DirectEnd implements QueueHandle {
-  readonly name: string;
-  readonly incarnation = '';
-  readonly logs = false;
-  readonly mayRefuse = false;
+export class DirectEnd extends BufferlessQueue {
   private readonly clientId: string;
   private readonly subscriptions: Subscriptions;
   peer: DirectPeer | null = null;
   /** The client did not read fast enough. */
   droppedCount = 0;
 
-  constructor(clientId: string, subscriptions: Subscriptions) {
-    this.name = `mqtt-subscription-${clientId}qos0`;
+  constructor(clientId: string, vhost: string, subscriptions: Subscriptions) {
+    super(`mqtt-subscription-${clientId}qos0`, vhost);
     this.clientId = clientId;
     this.subscriptions = subscriptions;
   }
 
-  enqueue(message: Message, slot: ConfirmSlot | null): void {
-    this.send(message);
-    slot?.committed();
-  }
-
-  private send(message: Message): void {
+  protected send(message: Message): void {
     const { peer } = this;
     if (peer === null) return;
     const match = this.subscriptions.match(message.address);

@@ -1,13 +1,15 @@
 import {
+  andThen,
+  type Consumer,
   type Delivery,
   type DeliverySink,
   type DetachReason,
   type Flushable,
+  type Later,
   type Message,
   PHASE_DECIDE,
   type Position,
-  type Queue,
-  type QueueConsumer,
+  type SharedQueue,
   type Turn,
   Window,
 } from '@chapar/core';
@@ -55,7 +57,9 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly log: ReleaseLog;
   private readonly own: Source;
   private peer: OutboundPeer | null = null;
-  private readonly sources = new Map<QueueConsumer, Source>();
+  private readonly sources = new Map<Consumer, Source>();
+  /** Of shared groups that were joined when there was no room: they begin when there is. */
+  private readonly waiting = new Set<Consumer>();
   /** [MQTT-3.3.4-9]: what the client takes at a time from its own queue: all that it takes, but for what it has from others. */
   private readonly window = new Window(0);
   /** Of those in flight, the ones from shared groups. */
@@ -69,7 +73,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
-  private moving: Delivery[] = [];
+  private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
   /** Takes a message that moves; false when it was not taken. Set by the session. */
   moveToOwn: ((message: Message, source: Source) => boolean) | null = null;
 
@@ -83,11 +87,11 @@ export class Outbound implements DeliverySink, Flushable {
   // ---- the connection ----------------------------------------------------------------------------------------------
 
   /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
-  attach(peer: OutboundPeer, queue: Queue | null): void {
+  attach(peer: OutboundPeer, queue: SharedQueue | null): void {
     this.peer = peer;
     for (const packetId of this.released.keys()) peer.sendPubrel(packetId);
     this.resize();
-    if (queue !== null) this.consume(queue);
+    if (queue !== null) void this.consume(queue);
   }
 
   get isConnected(): boolean {
@@ -95,21 +99,28 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   /** Takes the session's own queue, once, or a shared group's. Null without a connection. */
-  consume(queue: Queue, source: Source = this.own): QueueConsumer | null {
-    if (this.peer === null) return null;
+  consume(queue: SharedQueue, source: Source = this.own): Later<Consumer | null> {
+    const { peer } = this;
+    if (peer === null) return null;
     for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
     // What a group has for this client is counted here: it must not take what cannot be sent at once.
     const window = source.isShared ? null : this.window;
     const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {}, window };
-    const consumer = queue.attach(spec, this);
-    this.sources.set(consumer, source);
-    if (source.isShared && !this.hasRoom) consumer.pause();
-    consumer.grant(Number.POSITIVE_INFINITY);
-    return consumer;
+    return andThen(queue.attach(spec, this), (consumer) => {
+      // Attaching may have taken a while, and the client is gone, or is here anew.
+      if (this.peer !== peer) {
+        consumer.detach();
+        return null;
+      }
+      this.sources.set(consumer, source);
+      if (source.isShared && !this.hasRoom) this.waiting.add(consumer);
+      else consumer.grant(Number.POSITIVE_INFINITY);
+      return consumer;
+    });
   }
 
   /** No more from a shared group; what is on its way still is. */
-  cancel(consumer: QueueConsumer): void {
+  cancel(consumer: Consumer): void {
     consumer.stop();
   }
 
@@ -121,6 +132,7 @@ export class Outbound implements DeliverySink, Flushable {
     this.endOfTurn();
     this.peer = null;
     this.sources.clear();
+    this.waiting.clear();
     this.inFlight.clear();
     this.exactlyOnce.clear();
     this.sharedCount = 0;
@@ -129,6 +141,11 @@ export class Outbound implements DeliverySink, Flushable {
 
   /** The pipe has room again. */
   resume(): void {
+    if (this.waiting.size > 0 && this.hasRoom) {
+      const begun = [...this.waiting];
+      this.waiting.clear();
+      for (const consumer of begun) consumer.grant(Number.POSITIVE_INFINITY);
+    }
     for (const [consumer, { isShared }] of this.sources) if (!isShared || this.hasRoom) consumer.resume();
   }
 
@@ -156,7 +173,7 @@ export class Outbound implements DeliverySink, Flushable {
 
   // ---- deliveries --------------------------------------------------------------------------------------------------
 
-  deliver(consumer: QueueConsumer, message: Message, redelivered: boolean, held: Delivery | null): boolean {
+  deliver(consumer: Consumer, message: Message, redelivered: boolean, held: Delivery | null): boolean {
     const peer = this.peer!;
     const delivery = held!;
     const source = this.sources.get(consumer)!;
@@ -168,7 +185,7 @@ export class Outbound implements DeliverySink, Flushable {
     const match = source.matchOf(message);
     if (!this.isWanted(message, match, replay)) return this.pass(delivery);
     const qos = Math.min(storedQos(formed), match.qos < 0 ? 2 : match.qos);
-    if (qos === 2 && source.isShared) return this.move(delivery) && this.hasRoom;
+    if (qos === 2 && source.isShared) return this.move(delivery, message) && this.hasRoom;
     const retain = (replay !== -1 || match.retainAsPublished) && storedRetain(formed);
     const ids = replay === -1 ? this.idsOf(formed, match) : replay === 0 ? null : [replay];
     if (qos === 0) {
@@ -232,9 +249,9 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   /** [MQTT-4.8.2-4]: a message of QoS 2 that was once sent to this session must not go to another: from its own queue it cannot. */
-  private move(delivery: Delivery): boolean {
+  private move(delivery: Delivery, message: Message): boolean {
     this.ask();
-    this.moving.push(delivery);
+    this.moving.push({ delivery, message });
     return true;
   }
 
@@ -247,9 +264,9 @@ export class Outbound implements DeliverySink, Flushable {
     if (sent.length > 0) this.sent = [];
     if (moving.length > 0) this.moving = [];
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
-    for (const delivery of moving) {
+    for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
-      const isMoved = source !== undefined && this.moveToOwn!(delivery.message, source);
+      const isMoved = source !== undefined && this.moveToOwn!(message, source);
       delivery.consumer.settle(delivery, isMoved ? 'accept' : 'release');
     }
     if (moving.length > 0) this.freed(false);
@@ -311,7 +328,7 @@ export class Outbound implements DeliverySink, Flushable {
     return isShared;
   }
 
-  detached(consumer: QueueConsumer, why: DetachReason): void {
+  detached(consumer: Consumer, why: DetachReason): void {
     this.sources.delete(consumer);
     this.peer?.queueGone(why);
   }

@@ -1,4 +1,4 @@
-import type { Deadline, Message, Queue, Turn, VirtualHost } from '@chapar/core';
+import type { Deadline, Message, SharedQueue, Turn, VirtualHost } from '@chapar/core';
 import type { Connection } from './connection.js';
 import { DirectEnd } from './direct-end.js';
 import { Outbound, type ReleaseLog } from './outbound.js';
@@ -49,7 +49,7 @@ export class Session {
     this.user = terms.user;
     this.isTransient = terms.isTransient;
     this.receivedLog = log;
-    this.direct = new DirectEnd(this.clientId, this.subscriptions);
+    this.direct = new DirectEnd(this.clientId, this.vhost.name, this.subscriptions);
     const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
     this.outbound = new Outbound(this.clientId, turn, log ?? forgetful, matchOf);
   }
@@ -59,7 +59,7 @@ export class Session {
     return `mqtt-subscription-${this.clientId}qos1`;
   }
 
-  get queue(): Queue | null {
+  get queue(): SharedQueue | null {
     return this.vhost.queues.get(this.queueName) ?? null;
   }
 }

@@ -1,4 +1,4 @@
-import { type Actor, Deadline, type Queue, removeQueue, type VirtualHost } from '@chapar/core';
+import { type Actor, Deadline, removeQueue, type SharedQueue, type VirtualHost } from '@chapar/core';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
@@ -188,7 +188,7 @@ export class Sessions {
     if (queue !== null) await this.removeQueue(queue);
   }
 
-  private async removeQueue(queue: Queue): Promise<void> {
+  private async removeQueue(queue: SharedQueue): Promise<void> {
     const { broker, log } = this.door;
     const vhost = broker.topology.vhosts.get(queue.properties.vhost);
     if (vhost === undefined) return;

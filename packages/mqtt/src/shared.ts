@@ -1,11 +1,12 @@
 import {
   type Actor,
+  andThen,
   type ConfirmSlot,
+  type Consumer,
   Message,
   noArguments,
-  type Queue,
-  type QueueConsumer,
   removeQueue,
+  type SharedQueue,
   type VirtualHost,
 } from '@chapar/core';
 import { MqttError } from './codec/error.js';
@@ -24,7 +25,7 @@ const queuePrefix = 'mqtt-share-';
 class Membership implements Source {
   readonly isShared = true;
   readonly match: Match;
-  consumer: QueueConsumer | null = null;
+  consumer: Consumer | null = null;
   private readonly isWild: boolean;
 
   constructor(subscription: Subscription) {
@@ -73,7 +74,7 @@ export class SharedGroups {
     this.leave(session, subscription.filter);
     const member = new Membership(subscription);
     this.groupOf(session.vhost, name).members.set(session, member);
-    member.consumer = session.outbound.consume(queue, member);
+    member.consumer = await session.outbound.consume(queue, member);
   }
 
   /** Found on disk, with the session that is in it. */
@@ -88,7 +89,10 @@ export class SharedGroups {
       const name = queueName(filter);
       const member = this.groups.get(keyOf(session.vhost, name))?.members.get(session);
       const queue = session.vhost.queues.get(name);
-      if (member !== undefined && queue !== undefined) member.consumer = session.outbound.consume(queue, member);
+      if (member === undefined || queue === undefined) continue;
+      void andThen(session.outbound.consume(queue, member), (consumer) => {
+        member.consumer = consumer;
+      });
     }
   }
 
@@ -120,12 +124,14 @@ export class SharedGroups {
   /** After a start: queues of groups that nobody is in any more. */
   async sweep(vhost: VirtualHost): Promise<void> {
     for (const queue of [...vhost.queues.values()]) {
-      if (!queue.name.startsWith(queuePrefix) || this.groups.has(keyOf(vhost, queue.name))) continue;
+      // Those that live elsewhere are swept there.
+      if (queue.home !== null || !queue.name.startsWith(queuePrefix) || this.groups.has(keyOf(vhost, queue.name)))
+        continue;
       await this.remove(vhost, queue);
     }
   }
 
-  private async remove(vhost: VirtualHost, queue: Queue): Promise<void> {
+  private async remove(vhost: VirtualHost, queue: SharedQueue): Promise<void> {
     try {
       await removeQueue(this.door.broker.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
     } catch (error) {

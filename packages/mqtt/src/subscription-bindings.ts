@@ -1,5 +1,13 @@
 // A session's subscriptions as bindings of the topic exchange: of its queue for QoS 1 and 2, of its buffer-less end for QoS 0.
-import { type Actor, bindingKey, type Exchange, noArguments, type Queue, unbind, type VirtualHost } from '@chapar/core';
+import {
+  type Actor,
+  bindingKey,
+  type Exchange,
+  noArguments,
+  type SharedQueue,
+  unbind,
+  type VirtualHost,
+} from '@chapar/core';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import type { MqttDoor } from './door.js';
@@ -42,7 +50,7 @@ export async function bindQueue(door: MqttDoor, actor: Actor, queue: string, key
 }
 
 /** The session's queue; declared when it is first needed. */
-export async function sessionQueue(actor: Actor, session: Session): Promise<Queue> {
+export async function sessionQueue(actor: Actor, session: Session): Promise<SharedQueue> {
   const { queueName: name, isTransient } = session;
   const known = session.queue;
   const queue =
@@ -54,7 +62,7 @@ export async function sessionQueue(actor: Actor, session: Session): Promise<Queu
       autoDelete: false,
       arguments: noArguments,
     }));
-  session.outbound.consume(queue);
+  await session.outbound.consume(queue);
   return queue;
 }
 
@@ -97,14 +105,7 @@ export function unbindDirect(door: MqttDoor, session: Session): void {
 function addDirect({ broker }: MqttDoor, session: Session, exchange: Exchange, key: string): void {
   const { vhost, direct } = session;
   if (exchange.bindings.has(bindingKey('queue', direct.name, key, noArguments))) return;
-  broker.topology.addBinding(
-    vhost,
-    exchange,
-    { kind: 'queue', name: direct.name, queue: direct },
-    key,
-    noArguments,
-    false,
-  );
+  broker.topology.addBinding(vhost, exchange, { kind: 'queue', name: direct.name, queue: direct }, key, noArguments, 0);
 }
 
 function dropDirect({ broker, settings }: MqttDoor, { vhost, direct }: Session, key: string): void {

@@ -1,4 +1,4 @@
-import { DIALECT_MQTT, type Flushable, Message } from '@chapar/core';
+import { DIALECT_MQTT, type Flushable, Message, Queue, type SharedQueue } from '@chapar/core';
 import type { Connection } from '../connection.js';
 import { editedProperties, OWN, storedForm, storedQos, u32Property } from '../stored-publish.js';
 import type { Subscription } from '../subscriptions.js';
@@ -50,7 +50,7 @@ export class Replay implements Flushable {
 
   private hasRoom(): boolean {
     const { session } = this.connection;
-    return this.connection.mayDeliverMore() && (session.queue?.readyCount ?? 0) < waitingMax;
+    return this.connection.mayDeliverMore() && readyCountOf(session.queue) < waitingMax;
   }
 
   private send({ qos, subscriptionId }: Subscription, { message }: RetainedMessage): void {
@@ -62,6 +62,11 @@ export class Replay implements Flushable {
     }
     queue.enqueue(replayed(message, subscriptionId), null);
   }
+}
+
+/** A queue that lives elsewhere bounds what is under way to it by itself. */
+function readyCountOf(queue: SharedQueue | null): number {
+  return queue instanceof Queue ? queue.readyCount : 0;
 }
 
 /** The message as it waits in the session's queue, beside others that are not sent for being retained. */
