@@ -4,6 +4,9 @@ export interface Broker {
   readonly url: string;
   /** With user and password; null when there is none that we know of. */
   readonly managementUrl: string | null;
+  /** Where MQTT is spoken, over TCP and over WebSocket; null or absent: nowhere. */
+  readonly mqttUrl?: string | null;
+  readonly mqttWebSocketUrl?: string | null;
   readonly vhost: string;
   /** Null for a broker that we did not start. */
   readonly dataDir: string | null;
@@ -26,6 +29,8 @@ export interface StartOptions {
   readySeconds?: number;
   /** More options for `chapar start`. */
   options?: readonly string[];
+  /** Beside AMQP and management. */
+  readonly protocols?: readonly string[];
 }
 
 export interface UseOptions {

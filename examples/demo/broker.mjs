@@ -10,9 +10,10 @@ import { fileURLToPath } from 'node:url';
 const main = fileURLToPath(new URL('../../packages/server/bin/chapar.mjs', import.meta.url));
 
 /** Starts a broker of its own on free ports of the loopback, with a data directory that vanishes at stop(). */
-export async function startBroker({ environment = {}, readySeconds = 30, options = [] } = {}) {
+export async function startBroker({ environment = {}, readySeconds = 30, options = [], protocols = [] } = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'chapar-'));
-  const listeners = { amqp: '127.0.0.1:0', management: '127.0.0.1:0' };
+  const named = ['amqp', 'management', ...protocols];
+  const listeners = Object.fromEntries(named.map((protocol) => [protocol, '127.0.0.1:0']));
   let running = null;
 
   async function start() {
@@ -45,6 +46,8 @@ export async function startBroker({ environment = {}, readySeconds = 30, options
   return withUsers(managementUrl, '/', {
     url: `amqp://guest:guest@${listeners.amqp}`,
     managementUrl,
+    mqttUrl: listeners.mqtt === undefined ? null : `mqtt://${listeners.mqtt}`,
+    mqttWebSocketUrl: listeners['mqtt-ws'] === undefined ? null : `ws://${listeners['mqtt-ws']}/mqtt`,
     dataDir,
     canRestart: true,
     get pid() {

@@ -17,6 +17,7 @@ import { connack, disconnect, PINGRESP_PACKET } from './codec/answers.js';
 import { type Connect, readConnect, UnsupportedVersionError } from './codec/connect.js';
 import { readDisconnect } from './codec/disconnect.js';
 import { MqttError, malformed, protocolError } from './codec/error.js';
+import { assertFlags } from './codec/flags.js';
 import {
   AUTH,
   CONNECT,
@@ -471,10 +472,4 @@ function bodyOf(packet: Buffer): number {
   let at = 1;
   while (packet[at]! >= 0x80) at++;
   return at + 1;
-}
-
-/** [MQTT-2.1.3-1]: reserved flags have the value that the specification gives them. */
-function assertFlags(type: number, flags: number): void {
-  const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
-  if (flags !== wanted) throw malformed(`${packetName(type)} with flags ${flags}`);
 }

@@ -112,7 +112,7 @@ function accepted(
   const asked = connect.sessionExpirySeconds;
   const granted = expirySeconds === Number.POSITIVE_INFINITY ? sessionNeverExpires : expirySeconds;
   const properties = {
-    receiveMaximum: settings.receiveMaximum,
+    ...(settings.receiveMaximum === 65_535 ? {} : { receiveMaximum: settings.receiveMaximum }),
     maximumPacketSize: connection.frameBytesMax,
     topicAliasMaximum: settings.topicAliasMaximum,
     ...(assignedClientIdentifier === null ? {} : { assignedClientIdentifier }),

@@ -27,7 +27,7 @@ export const defaultSettings: DoorSettings = {
   vhost: '/',
   anonymousUser: 'guest',
   sessionExpirySecondsMax: 86_400,
-  receiveMaximum: 1024,
+  receiveMaximum: 65_535,
   inFlightMax: 100,
   topicAliasMaximum: 32,
   subscriptionsMax: 100_000,

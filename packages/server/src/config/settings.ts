@@ -325,9 +325,9 @@ export const settings = {
     type: 'integer',
     minimum: 1,
     maximum: 65_535,
-    default: 1024,
+    default: 65_535,
     description:
-      'Messages of QoS 1 and 2 that an MQTT client may have under way to the broker (told to clients of 5.0).',
+      'Messages of QoS 1 and 2 that an MQTT client of 5.0 may have under way to the broker; one that does not keep to it is disconnected (0x93). Well-known clients do not look at a lower one.',
   },
   'mqtt.inFlightMax': {
     type: 'integer',
