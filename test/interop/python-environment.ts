@@ -18,6 +18,9 @@ export const clients = () =>
 export const messageQueue = () =>
   environment('chapar-venv-message-queue', [here('../../examples/python/requirements-message-queue.txt')]);
 
+/** paho-mqtt, which needs nothing else. */
+export const mqttPython = () => environment('chapar-venv-mqtt', [here('mqtt/python/requirements.txt')]);
+
 /** celery with kombu, which bring an AMQP client of their own. */
 export const celery = () => environment('chapar-venv-celery', [here('celery/requirements.txt')]);
 

@@ -1,0 +1,88 @@
+// The field's MQTT clients beside mqtt.js: paho in Python and Java, autopaho in Go, rumqttc in Rust, and Mosquitto's command-line tools.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Broker, startBroker } from '../../examples/demo/broker.mjs';
+import { skipUnless } from '../support/skip.js';
+import { runWell, versionOf } from './command.js';
+import { mqttPython } from './python-environment.js';
+
+const folder = (name: string) => fileURLToPath(new URL(`mqtt/${name}`, import.meta.url));
+const cache = fileURLToPath(new URL('../../node_modules/.cache/chapar-mqtt', import.meta.url));
+const timeout = 600_000;
+
+let broker: Broker;
+const port = () => new URL(broker.mqttUrl!).port;
+const environment = () => ({ MQTT_PORT: port() });
+beforeAll(async () => {
+  mkdirSync(cache, { recursive: true });
+  broker = await startBroker({ protocols: ['mqtt'] });
+}, timeout);
+afterAll(() => broker?.stop(), timeout);
+
+const python = await mqttPython();
+test.skipIf(skipUnless(python.missing === null, python.missing ?? ''))('paho, Python', { timeout }, async () => {
+  const output = await runWell([python.python!, 'paho_scenarios.py'], { cwd: folder('python'), environment: environment(), seconds: 120 });
+  expect(output.trim()).toBe('ok');
+});
+
+describe.skipIf(skipUnless(versionOf('go', 'version'), 'go is not installed'))('autopaho, Go', () => {
+  const program = `${cache}/autopaho`;
+  beforeAll(() => runWell(['go', 'build', '-o', program, '.'], { cwd: folder('go'), seconds: 300 }).then(() => undefined), timeout);
+
+  test('every QoS', { timeout }, async () => {
+    expect((await runWell([program], { environment: environment() })).trim()).toBe('ok');
+  });
+
+  test('comes back by itself, to its session', { timeout }, async () => {
+    const child = spawn(program, ['restart'], { env: { ...process.env, ...environment() }, stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const ready = new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+        if (output.includes('ready')) resolve();
+      });
+    });
+    await Promise.race([ready, ended]);
+    await broker.kill9();
+    await broker.restart();
+    await ended;
+    expect(output).toBe('ready\nok\n');
+  });
+});
+
+const noCargo = skipUnless(versionOf('cargo'), 'cargo (Rust) is not installed');
+test.skipIf(noCargo)('rumqttc, Rust', { timeout }, async () => {
+  const where = ['--manifest-path', `${folder('rust')}/Cargo.toml`, '--target-dir', `${cache}/rust`];
+  await runWell(['cargo', 'build', '--locked', '--quiet', ...where], { seconds: 540 });
+  expect((await runWell([`${cache}/rust/debug/interop-mqtt`], { environment: environment() })).trim()).toBe('ok');
+});
+
+const noMosquitto = skipUnless(existsSync('/usr/bin/mosquitto_pub'), 'mosquitto-clients is not installed');
+describe.skipIf(noMosquitto)("Mosquitto's tools", () => {
+  const tool = (name: string, ...args: string[]) => runWell([`mosquitto_${name}`, '-p', port(), '-h', '127.0.0.1', ...args], { seconds: 30 });
+
+  test.each(['mqttv31', 'mqttv311', 'mqttv5'])('%s: retained, wildcards, every QoS', { timeout }, async (version) => {
+    for (const qos of ['0', '1', '2']) {
+      await tool('pub', '-V', version, '-t', `tools/${version}/${qos}`, '-m', `m${qos}`, '-q', qos, '-r');
+    }
+    const heard = await tool('sub', '-V', version, '-t', `tools/${version}/#`, '-q', '2', '-C', '3', '-F', '%t %p %r');
+    const lines = heard.trim().split('\n').sort();
+    expect(lines).toEqual(['0', '1', '2'].map((qos) => `tools/${version}/${qos} m${qos} 1`));
+  });
+
+  test('$SYS, as dashboards read it', { timeout }, async () => {
+    expect(await tool('sub', '-t', '$SYS/broker/version', '-C', '1')).toMatch(/^chapar version/);
+  });
+
+  test('request and response', { timeout }, async () => {
+    const server = tool('sub', '-V', 'mqttv5', '-t', 'ask', '-C', '1', '-F', '%R');
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const client = tool('rr', '-V', 'mqttv5', '-t', 'ask', '-e', 'answer', '-m', 'question', '-W', '20');
+    expect((await server).trim()).toBe('answer');
+    await tool('pub', '-t', 'answer', '-m', '42');
+    expect((await client).trim()).toBe('42');
+  });
+});
