@@ -23,20 +23,30 @@ afterAll(() => broker?.stop(), timeout);
 
 const python = await mqttPython();
 test.skipIf(skipUnless(python.missing === null, python.missing ?? ''))('paho, Python', { timeout }, async () => {
-  const output = await runWell([python.python!, 'paho_scenarios.py'], { cwd: folder('python'), environment: environment(), seconds: 120 });
+  const output = await runWell([python.python!, 'paho_scenarios.py'], {
+    cwd: folder('python'),
+    environment: environment(),
+    seconds: 120,
+  });
   expect(output.trim()).toBe('ok');
 });
 
 describe.skipIf(skipUnless(versionOf('go', 'version'), 'go is not installed'))('autopaho, Go', () => {
   const program = `${cache}/autopaho`;
-  beforeAll(() => runWell(['go', 'build', '-o', program, '.'], { cwd: folder('go'), seconds: 300 }).then(() => undefined), timeout);
+  beforeAll(
+    () => runWell(['go', 'build', '-o', program, '.'], { cwd: folder('go'), seconds: 300 }).then(() => undefined),
+    timeout,
+  );
 
   test('every QoS', { timeout }, async () => {
     expect((await runWell([program], { environment: environment() })).trim()).toBe('ok');
   });
 
   test('comes back by itself, to its session', { timeout }, async () => {
-    const child = spawn(program, ['restart'], { env: { ...process.env, ...environment() }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, ['restart'], {
+      env: { ...process.env, ...environment() },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let output = '';
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     const ready = new Promise<void>((resolve) => {
@@ -62,7 +72,8 @@ test.skipIf(noCargo)('rumqttc, Rust', { timeout }, async () => {
 
 const noMosquitto = skipUnless(existsSync('/usr/bin/mosquitto_pub'), 'mosquitto-clients is not installed');
 describe.skipIf(noMosquitto)("Mosquitto's tools", () => {
-  const tool = (name: string, ...args: string[]) => runWell([`mosquitto_${name}`, '-p', port(), '-h', '127.0.0.1', ...args], { seconds: 30 });
+  const tool = (name: string, ...args: string[]) =>
+    runWell([`mosquitto_${name}`, '-p', port(), '-h', '127.0.0.1', ...args], { seconds: 30 });
 
   test.each(['mqttv31', 'mqttv311', 'mqttv5'])('%s: retained, wildcards, every QoS', { timeout }, async (version) => {
     for (const qos of ['0', '1', '2']) {

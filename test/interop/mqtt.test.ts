@@ -1,7 +1,9 @@
 // mqtt.js against a real broker, over TCP and WebSocket, in all versions; what survives restarts; a thousand bytes of everything.
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { type Broker, startBroker } from '../../examples/demo/broker.mjs';
+import { Program } from '../../examples/demo/program.mjs';
 import { open } from './mqtt/mqtt-js.js';
 
 const timeout = 60_000;
@@ -116,6 +118,32 @@ describe('what an MQTT client left survives', () => {
     await late.client.subscribeAsync('survival/kept');
     expect((await late.hears(1))[0]).toMatchObject({ retain: true });
     await late.client.endAsync();
+  });
+});
+
+describe('the example', () => {
+  test('a dashboard sees a sensor come, measure, vanish, and what it was before', { timeout }, async () => {
+    const folder = fileURLToPath(new URL('../../examples/node', import.meta.url));
+    const run = (name: string, ...args: string[]) =>
+      new Program(name, [process.execPath, `${name}.mjs`, ...args], {
+        cwd: folder,
+        environment: { MQTT_URL: broker.mqttUrl! },
+      });
+    const early = run('dashboard');
+    try {
+      await early.saw('watching');
+      const sensor = run('sensor', 'attic', '1000');
+      await early.saw('attic: 20.0 C');
+      await sensor.kill9();
+      await early.saw('attic is offline');
+      const late = run('dashboard', '1');
+      await late.saw('attic is offline (since before we came)');
+      await late.finished();
+      await run('sensor', 'attic', '1').finished();
+      await early.saw('attic is switched off');
+    } finally {
+      await early.kill9();
+    }
   });
 });
 

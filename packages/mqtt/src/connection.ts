@@ -49,6 +49,8 @@ import { subscribe, unsubscribe } from './subscribing.js';
 const answersFactor = 16;
 /** Beside the payload, what a packet may have: topic and properties. Bytes. */
 const headBytesMax = 128 * 1024;
+/** Characters of a reason string. */
+const reasonLengthMax = 200;
 /** How long a peer that was hung up on may take to go. */
 const goneMs = 5000;
 
@@ -336,15 +338,19 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   }
 
   /** In CONNACK while there was none, else in DISCONNECT, which only 5.0 has. */
-  say(wrong: MqttError): void {
-    const { reason, message } = wrong;
-    const text = (this.connectWish?.requestProblem ?? true) ? message.slice(0, 200) : null;
-    if (this.stateNow === 'opening') {
-      const answer = connack(this.version, reason, false, text === null ? {} : { reasonString: text });
-      if (answer !== null) this.output.append(answer);
-    } else if (this.stateNow === 'open' && this.version === 5) {
-      this.output.append(disconnect(reason, text));
-    }
+  say({ reason, message }: MqttError): void {
+    const text = (this.connectWish?.requestProblem ?? true) ? message.slice(0, reasonLengthMax) : null;
+    const max = this.connectWish?.packetBytesMax ?? Number.POSITIVE_INFINITY;
+    const answer = this.goodbyeWith(reason, text);
+    // [MQTT-3.2.2-19], [MQTT-3.14.2-3]
+    const short = answer !== null && answer.length > max ? this.goodbyeWith(reason, null) : answer;
+    if (short !== null) this.output.append(short);
+  }
+
+  private goodbyeWith(reason: number, text: string | null): Buffer | null {
+    if (this.stateNow === 'opening')
+      return connack(this.version, reason, false, text === null ? {} : { reasonString: text });
+    return this.stateNow === 'open' && this.version === 5 ? disconnect(reason, text) : null;
   }
 
   /** Another connection has the client identifier now. [MQTT-3.1.4-3] */

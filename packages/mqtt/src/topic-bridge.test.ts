@@ -31,11 +31,11 @@ test('any key is a topic without wildcards and NUL', () => {
 
 test('a filter matches by AMQP as it does by MQTT, but for $-topics', () => {
   const matches = (key: string, words: string): boolean => {
-    const escape = (word: string) => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    const literal = (word: string) => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
     let pattern = '';
     key.split('.').forEach((word, at) => {
       if (word === '#') pattern += at === 0 ? '(?:[^.]*(?:\\.[^.]*)*)?' : '(?:\\.[^.]*)*';
-      else pattern += `${at === 0 ? '' : '\\.'}${word === '*' ? '[^.]*' : escape(word)}`;
+      else pattern += `${at === 0 ? '' : '\\.'}${word === '*' ? '[^.]*' : literal(word)}`;
     });
     return new RegExp(`^${pattern}$`, 's').test(words);
   };

@@ -379,6 +379,23 @@ describe('DISCONNECT', () => {
     node = await SimNode.start();
   });
 
+  test('a reason string is left out where it would make the packet too large [MQTT-3.2.2-19] [MQTT-3.14.2-3]', async () => {
+    const peer = await join(node, 'c', 5, { properties: { maximumPacketSize: 20 } });
+    peer.connect({ clientId: 'c' });
+    expect((await peer.expect('disconnect')).properties?.reasonString).toBeUndefined();
+    const refused = dial(node, 5);
+    refused.connect({ username: 'guest', password: Buffer.from('wrong'), properties: { maximumPacketSize: 20 } });
+    const connack = await refused.expect('connack');
+    expect([connack.reasonCode, connack.properties?.reasonString]).toEqual([0x86, undefined]);
+  });
+
+  test('a topic longer than a routing key may be is refused [MQTT-4.7.3-3]', async () => {
+    const peer = await join(node, 'c');
+    expect(await peer.subscribe('x'.repeat(300))).toEqual([0x8f]);
+    peer.publish('x'.repeat(300), 'm');
+    await peer.expectEnd(0x90);
+  });
+
   test('of an administrator: 0x98', async () => {
     const peer = await join(node, 'c');
     node.broker.closeWhere(() => true, 'enough');
