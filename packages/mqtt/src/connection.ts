@@ -62,17 +62,20 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   readonly door: MqttDoor;
   readonly output: Output;
   receiveMaximum: number;
-  sender: Sender;
   /** Retained messages on their way; null: there were none yet. */
   replay: Replay | null = null;
   readonly liveness: Liveness;
   private readonly reader: PacketReader;
   private readonly held = new Held();
   private stateNow: State = 'connect';
-  private connectWish: Connect | null = null;
+  private requestsProblem = true;
+  /** What the client takes; Infinity: anything. */
+  private packetBytesMax = Number.POSITIVE_INFINITY;
+  private topicAliasMaximum = 0;
   private actorNow: Actor | null = null;
   private sessionNow: Session | null = null;
-  private inbound: Inbound | null = null;
+  private inboundMade: Inbound | null = null;
+  private senderMade: Sender | null = null;
   /** A decision is awaited: packets wait, but for acknowledgements. */
   private isBusy = false;
   private isPaused = false;
@@ -90,7 +93,6 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.output = new Output(wire, broker.turn, () => this.flushed());
     this.reader = new PacketReader(this, broker.limits.node.messageBytesMax + headBytesMax);
     this.liveness = new Liveness(wire, clock.monotonicMs(), broker.limits.node);
-    this.sender = noSender;
   }
 
   // ---- the wire --------------------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.regulate();
     if (!this.isThirsty) return;
     this.isThirsty = false;
-    this.sessionNow?.outbound.resume();
+    this.sessionNow?.outboundMade?.resume();
     this.replay?.goOn();
   }
 
@@ -167,7 +169,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       return;
     }
     if (type === PUBLISH) {
-      const waiting = this.inbound!.publish(chunk, at, bodyAt, next);
+      const waiting = this.inbound.publish(chunk, at, bodyAt, next);
       if (waiting !== null) this.waitFor(waiting);
       return;
     }
@@ -192,7 +194,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     const { outbound } = this.session;
     if (type === PUBACK) outbound.puback(packetId);
     else if (type === PUBCOMP) outbound.pubcomp(packetId);
-    else if (type === PUBREL) this.inbound!.pubrel(packetId);
+    else if (type === PUBREL) this.inbound.pubrel(packetId);
     else if (ackReason >= 0x80) outbound.refused(packetId);
     else if (!outbound.pubrec(packetId)) writeAck(this.output, PUBREL, packetId, REASON.packetIdNotFound, this.version);
     this.replay?.goOn();
@@ -249,16 +251,19 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       this.hangUp();
       return;
     }
+    let wish: Connect;
     try {
       if ((chunk[at]! & 0x0f) !== 0) throw malformed('reserved flags of CONNECT are set');
-      this.connectWish = readConnect(chunk, at, bodyAt, next);
-      this.version = this.connectWish.version;
+      wish = readConnect(chunk, at, bodyAt, next);
+      this.version = wish.version;
     } catch (error) {
       this.refuseVersion(error);
       throw error;
     }
     this.stateNow = 'opening';
-    this.waitFor(openSession(this, this.connectWish).then((opened) => this.open(opened)));
+    this.requestsProblem = wish.requestProblem;
+    this.packetBytesMax = wish.packetBytesMax;
+    this.waitFor(openSession(this, wish).then((opened) => this.open(opened, wish)));
   }
 
   /** [MQTT-3.1.2-2]: who speaks another level is answered in the form that it will know. */
@@ -268,26 +273,22 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.stateNow = 'opening';
   }
 
-  private open(opened: Opened | null): void {
+  private open(opened: Opened | null, wish: Connect): void {
     if (opened === null || this.isOver) return;
     const { session, actor, answer } = opened;
     this.actorNow = actor;
     this.sessionNow = session;
-    const wish = this.connectWish!;
     const { broker, settings } = this.door;
     const { version } = this;
     this.receiveMaximum = version === 5 ? Math.min(wish.receiveMaximum, 65_535) : settings.inFlightMax;
-    const { packetBytesMax, topicAliasMaximum } = wish;
-    this.sender = new Sender(this.output, broker.dialects, broker.turn, { version, packetBytesMax, topicAliasMaximum });
-    this.inbound = new Inbound(this, session);
+    this.topicAliasMaximum = wish.topicAliasMaximum;
     this.heartbeat = opened.keepAliveSeconds;
     this.liveness.opened(opened.keepAliveSeconds);
     this.stateNow = 'open';
     broker.connections.add(this);
     this.output.append(answer);
     this.door.log.info({ peer: this.name, client: session.clientId, user: actor.principal.user }, 'connection opened');
-    session.direct.peer = this;
-    session.outbound.attach(this, session.queue);
+    session.attach(this);
     opened.begin();
   }
 
@@ -339,11 +340,10 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
 
   /** In CONNACK while there was none, else in DISCONNECT, which only 5.0 has. */
   say({ reason, message }: MqttError): void {
-    const text = (this.connectWish?.requestProblem ?? true) ? message.slice(0, reasonLengthMax) : null;
-    const max = this.connectWish?.packetBytesMax ?? Number.POSITIVE_INFINITY;
+    const text = this.requestsProblem ? message.slice(0, reasonLengthMax) : null;
     const answer = this.goodbyeWith(reason, text);
     // [MQTT-3.2.2-19], [MQTT-3.14.2-3]
-    const short = answer !== null && answer.length > max ? this.goodbyeWith(reason, null) : answer;
+    const short = answer !== null && answer.length > this.packetBytesMax ? this.goodbyeWith(reason, null) : answer;
     if (short !== null) this.output.append(short);
   }
 
@@ -421,6 +421,19 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     return this.stateNow === 'closed';
   }
 
+  /** Made with the first message: many clients only publish, and others only listen. */
+  get sender(): Sender {
+    const { version, packetBytesMax, topicAliasMaximum } = this;
+    const { dialects, turn } = this.door.broker;
+    this.senderMade ??= new Sender(this.output, dialects, turn, { version, packetBytesMax, topicAliasMaximum });
+    return this.senderMade;
+  }
+
+  private get inbound(): Inbound {
+    this.inboundMade ??= new Inbound(this, this.session);
+    return this.inboundMade;
+  }
+
   get session(): Session {
     return this.sessionNow!;
   }
@@ -463,16 +476,13 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   }
 
   get sentCount(): number {
-    return this.sender?.sentCount ?? 0;
+    return this.senderMade?.sentCount ?? 0;
   }
 
   get publisher(): Publisher | null {
-    return this.inbound?.publisher ?? null;
+    return this.inboundMade?.publisher ?? null;
   }
 }
-
-/** Before CONNECT nothing is sent. */
-const noSender = null as unknown as Sender;
 
 function bodyOf(packet: Buffer): number {
   let at = 1;

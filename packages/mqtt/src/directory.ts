@@ -74,7 +74,7 @@ export class LocalDirectory implements SessionDirectory {
     const owner = `${session.vhost.name}\0${session.clientId}`;
     this.erase(`s\0${owner}`, null);
     for (const id of session.received) this.erase(`i\0${owner}\0${id}`, null);
-    for (const id of session.outbound.released.keys()) this.erase(`o\0${owner}\0${id}`, null);
+    for (const id of session.outboundMade?.released.keys() ?? []) this.erase(`o\0${owner}\0${id}`, null);
   }
 
   logOf(vhost: string, clientId: string): SessionLog {

@@ -81,7 +81,7 @@ export class MqttDoor {
     for (const subscription of record.subscriptions) {
       if (subscription.group === null) session.subscriptions.set(subscription);
       else {
-        session.shares.set(subscription.filter, subscription);
+        session.share(subscription);
         this.shared.restore(session, subscription);
       }
     }

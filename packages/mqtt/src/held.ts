@@ -1,9 +1,12 @@
 /** A peer whose packets wait may send this much more before nothing of it is read. Bytes. */
 const heldBytesMax = 1024 * 1024;
 
+/** Of those where nothing waits; nothing is put into it. */
+const none: Buffer[] = [];
+
 /** Packets that wait for a decision (a login, a declaration, a permission asked elsewhere) or for an alarm to end, in their order. */
 export class Held {
-  private packets: Buffer[] = [];
+  private packets = none;
   private bytes = 0;
 
   get isEmpty(): boolean {
@@ -16,6 +19,7 @@ export class Held {
 
   /** Copies: the packet would pin the chunk it came in. */
   add(chunk: Buffer, at: number, next: number): void {
+    if (this.packets === none) this.packets = [];
     this.packets.push(Buffer.from(chunk.subarray(at, next)));
     this.bytes += next - at;
   }
@@ -33,7 +37,7 @@ export class Held {
   }
 
   clear(): void {
-    this.packets = [];
+    this.packets = none;
     this.bytes = 0;
   }
 }

@@ -3,6 +3,7 @@ import type { Connection } from './connection.js';
 import { DirectEnd } from './direct-end.js';
 import { Outbound, type ReleaseLog } from './outbound.js';
 import { Received, type ReceivedLog } from './received.js';
+import { moveToOwn } from './shared.js';
 import { type Match, type Subscription, Subscriptions } from './subscriptions.js';
 import type { Will } from './will.js';
 
@@ -18,6 +19,8 @@ export interface SessionTerms {
 /** What remembers a session's packet identifiers over a restart; null for transient ones. */
 export interface SessionLog extends ReceivedLog, ReleaseLog {}
 
+const noShares: ReadonlyMap<string, Subscription> = new Map();
+
 const forgetful: ReleaseLog = { released: (_packetId, _position, done) => done(), completed: () => undefined };
 
 /** A client's state, which may outlive its connections: subscriptions, messages under way, identifiers, will (§4.1). */
@@ -27,13 +30,17 @@ export class Session {
   readonly user: string;
   readonly isTransient: boolean;
   readonly subscriptions = new Subscriptions();
-  /** Shared ones, by the filter as the client wrote it. */
-  readonly shares = new Map<string, Subscription>();
-  readonly direct: DirectEnd;
-  readonly outbound: Outbound;
+  /** Its subscriptions of QoS 0, as the router sees them; null: it never had one. Many clients only publish. */
+  directEnd: DirectEnd | null = null;
+  /** Its messages of QoS 1 and 2; null: it never had one. */
+  outboundMade: Outbound | null = null;
+  private sharesMade: Map<string, Subscription> | null = null;
   readonly received = new Received();
   readonly receivedLog: ReceivedLog | null;
+  /** That has the session; it may not be open yet. */
   connection: Connection | null = null;
+  /** The same, once it is. */
+  private peer: Connection | null = null;
   /** How long it stays without a connection; 0: not at all, Infinity: for ever. Seconds. */
   expirySeconds = 0;
   /** When the last connection went, by the node's time; 0: there is one. Milliseconds since 1970. */
@@ -43,15 +50,69 @@ export class Session {
   will: Will | null = null;
   isEnded = false;
 
+  private readonly turn: Turn;
+  private readonly log: SessionLog | null;
+
   constructor(terms: SessionTerms, turn: Turn, log: SessionLog | null) {
     this.vhost = terms.vhost;
     this.clientId = terms.clientId;
     this.user = terms.user;
     this.isTransient = terms.isTransient;
     this.receivedLog = log;
-    this.direct = new DirectEnd(this.clientId, this.vhost.name, this.subscriptions);
+    this.turn = turn;
+    this.log = log;
+  }
+
+  get direct(): DirectEnd {
+    this.directEnd ??= new DirectEnd(this.clientId, this.vhost.name, this.subscriptions);
+    this.directEnd.peer = this.peer;
+    return this.directEnd;
+  }
+
+  get outbound(): Outbound {
+    if (this.outboundMade !== null) return this.outboundMade;
     const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
-    this.outbound = new Outbound(this.clientId, turn, log ?? forgetful, matchOf);
+    const outbound = new Outbound(this.clientId, this.turn, this.log ?? forgetful, matchOf);
+    outbound.moveToOwn = (message, source) => moveToOwn(this, message, source);
+    this.outboundMade = outbound;
+    if (this.peer !== null) outbound.attach(this.peer, null);
+    return outbound;
+  }
+
+  /** Shared ones, by the filter as the client wrote it. */
+  get shares(): ReadonlyMap<string, Subscription> {
+    return this.sharesMade ?? noShares;
+  }
+
+  share(subscription: Subscription): void {
+    this.sharesMade ??= new Map();
+    this.sharesMade.set(subscription.filter, subscription);
+  }
+
+  /** False when there was no such. */
+  unshare(filter: string): boolean {
+    return this.sharesMade?.delete(filter) ?? false;
+  }
+
+  /** CONNACK is on its way: messages may follow. */
+  attach(connection: Connection): void {
+    this.peer = connection;
+    if (this.directEnd !== null) this.directEnd.peer = connection;
+    const { queue } = this;
+    if (queue !== null || this.outboundMade !== null) this.attachOutbound(connection, queue);
+  }
+
+  private attachOutbound(connection: Connection, queue: SharedQueue | null): void {
+    if (this.outboundMade !== null) this.outboundMade.attach(connection, queue);
+    else if (queue !== null) void this.outbound.consume(queue);
+  }
+
+  /** The connection is gone. */
+  detach(): void {
+    this.peer = null;
+    if (this.directEnd !== null) this.directEnd.peer = null;
+    this.outboundMade?.detach();
+    this.received.connectionGone();
   }
 
   /** Where messages of QoS 1 and 2 wait for the client. */

@@ -4,7 +4,6 @@ import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
 import type { MqttDoor } from './door.js';
 import { Session } from './session.js';
-import { moveToOwn } from './shared.js';
 import { bindDirect, unbindDirect } from './subscription-bindings.js';
 
 /** What a client asks of its session. */
@@ -106,7 +105,6 @@ export class Sessions {
     const { door } = this;
     const log = terms.isTransient ? null : door.directory.logOf(terms.vhost.name, terms.clientId);
     const session = new Session(terms, door.broker.turn, log);
-    session.outbound.moveToOwn = (message, source) => moveToOwn(session, message, source);
     this.byKey.set(keyOf(terms.vhost, terms.clientId), session);
     return session;
   }
@@ -127,10 +125,8 @@ export class Sessions {
   disconnected(session: Session, connection: Connection): void {
     if (session.connection !== connection) return;
     session.connection = null;
-    session.direct.peer = null;
     unbindDirect(this.door, session);
-    session.outbound.detach();
-    session.received.connectionGone();
+    session.detach();
     if (session.isEnded) return;
     session.disconnectedAtMs = this.door.broker.turn.nowMs;
     this.leaveWill(session);

@@ -78,7 +78,7 @@ async function add(
     throw new MqttError(REASON.quotaExceeded, 'too many subscriptions');
   if (group !== null) {
     await door.shared.join(actor, session, subscription);
-    shares.set(filter, subscription);
+    session.share(subscription);
     return isNew;
   }
   const before = subscriptions.get(filter);
@@ -130,7 +130,7 @@ export async function unsubscribe(
 }
 
 async function remove({ door }: Connection, session: Session, filter: string): Promise<number> {
-  if (session.shares.delete(filter)) {
+  if (session.unshare(filter)) {
     await door.shared.part(session, filter);
     return REASON.success;
   }

@@ -98,7 +98,8 @@ export function bindDirect(door: MqttDoor, session: Session): void {
 
 /** The client is gone: what has no promise does not wait for it. */
 export function unbindDirect(door: MqttDoor, session: Session): void {
-  const bindings = session.vhost.queueBindings.get(session.direct);
+  if (session.directEnd === null) return;
+  const bindings = session.vhost.queueBindings.get(session.directEnd);
   for (const binding of [...(bindings ?? [])]) door.broker.topology.dropBinding(session.vhost, binding);
 }
 

@@ -30,12 +30,14 @@ export interface Match {
 const noMatch: Match = { qos: -1, subscriptionIds: null, retainAsPublished: false, noLocal: false };
 /** Up to this many are looked at one by one. */
 const listMax = 8;
+/** Of all sessions that never had one; nothing is put into it. */
+const none = new Map<string, Subscription>();
 /** Answers remembered per session. */
 const answersMax = 512;
 
 /** A session's own subscriptions (not the shared ones), and what they say of a topic. */
 export class Subscriptions {
-  private readonly byFilter = new Map<string, Subscription>();
+  private byFilter = none;
   private trie: FilterTrie<Subscription> | null = null;
   private answers: Map<Address, Match> | null = null;
   private lastAddress: Address | null = null;
@@ -61,6 +63,7 @@ export class Subscriptions {
   set(subscription: Subscription): void {
     this.forget(subscription.filter);
     if (subscription.noLocal) this.noLocalCount++;
+    if (this.byFilter === none) this.byFilter = new Map();
     this.byFilter.set(subscription.filter, subscription);
     this.trie?.set(subscription.filter, subscription);
     if (this.trie === null && this.byFilter.size > listMax) this.buildTrie();
