@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { runWell, versionOf } from './command.js';
 import type { Program } from './program-suite.js';
 
-const sources = fileURLToPath(new URL('java', import.meta.url));
-const cache = fileURLToPath(new URL('../../node_modules/.cache/chapar-java/', import.meta.url));
 /** The plugin of Maven that fetches; without a version it would be whichever is newest. */
 const FETCH = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
 /** The jars of pom.xml and the classes, made once, and again when a source or the compiler changes. */
-export async function javaProgram(): Promise<Program> {
+export async function javaProgram(folder = 'java', cacheName = 'chapar-java'): Promise<Program> {
+  const sources = fileURLToPath(new URL(folder, import.meta.url));
+  const cache = fileURLToPath(new URL(`../../node_modules/.cache/${cacheName}/`, import.meta.url));
   const version = versionOf('javac', '-version');
   if (version === null) return { command: null, missing: 'javac (a JDK) is not installed' };
   if (versionOf('mvn', '-version') === null) return { command: null, missing: 'mvn (Maven) is not installed' };

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../examples/demo/broker.mjs';
 import { skipUnless } from '../support/skip.js';
 import { runWell, versionOf } from './command.js';
+import { javaProgram } from './java-program.js';
 import { mqttPython } from './python-environment.js';
 
 const folder = (name: string) => fileURLToPath(new URL(`mqtt/${name}`, import.meta.url));
@@ -29,6 +30,11 @@ test.skipIf(skipUnless(python.missing === null, python.missing ?? ''))('paho, Py
     seconds: 120,
   });
   expect(output.trim()).toBe('ok');
+});
+
+const java = await javaProgram('mqtt/java', 'chapar-java-mqtt');
+test.skipIf(skipUnless(java.missing === null, java.missing ?? ''))('paho, Java', { timeout }, async () => {
+  expect((await runWell(java.command!, { environment: environment(), seconds: 120 })).toMatch(/^ok$/m);
 });
 
 describe.skipIf(skipUnless(versionOf('go', 'version'), 'go is not installed'))('autopaho, Go', () => {
