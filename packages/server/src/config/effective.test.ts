@@ -40,7 +40,12 @@ function errorOf(run: () => unknown): string {
 describe('values', () => {
   test('an empty file leaves the defaults', () => {
     const { listeners, limits, node, shutdownSeconds } = options('# nothing\n');
-    expect(listeners).toEqual({ amqp: { host: null, port: 5672 }, management: { host: '127.0.0.1', port: 15672 } });
+    expect(listeners).toEqual({
+      amqp: { host: null, port: 5672 },
+      mqtt: { host: null, port: 1883 },
+      'mqtt-ws': { host: null, port: 15675 },
+      management: { host: '127.0.0.1', port: 15672 },
+    });
     expect(limits).toEqual({
       maxMessageSize: 16 * 1024 * 1024,
       channelMax: 2047,
@@ -94,6 +99,8 @@ describe('values', () => {
       CHAPAR_LOG__LEVELS: 'amqp091=debug,store=warn',
       CHAPAR_LISTENERS__AMQP: '127.0.0.1:0',
       CHAPAR_LISTENERS__MANAGEMENT: 'off',
+      CHAPAR_LISTENERS__MQTT: 'off',
+      CHAPAR_LISTENERS__MQTT_WS: 'off',
       CHAPAR_LIMITS__CONNECTION_MAX: '',
       CHAPAR_SHUTDOWN_SECONDS: '5',
       CHAPAR_SERVICE_HOST: '10.0.0.1',
@@ -124,7 +131,7 @@ describe('values', () => {
     expect(options(text, {}, { listen: ['amqp=127.0.0.1:0'] }).listeners).toEqual({
       amqp: { host: '127.0.0.1', port: 0 },
     });
-    expect(options(text, {}, { noListen: ['amqp', 'mqtt'] }).listeners).toEqual({
+    expect(options(text, {}, { noListen: ['amqp', 'mqtt', 'mqtt-ws'] }).listeners).toEqual({
       management: { host: '127.0.0.1', port: 1234 },
     });
     expect(options('', {}, { listen: ['management'] }).listeners).toEqual({
@@ -161,8 +168,8 @@ describe('what is refused', () => {
     ['listeners:\n  amqp: 127.0.0.1:70000\n', ['listeners.amqp: port 70000 is above 65535', 'HOST:PORT']],
     ['listeners:\n  amqp: a b\n', ["'a b' is not an address"]],
     [
-      'listeners:\n  mqtt: 1883\n',
-      ['line 2', 'listeners.mqtt: not built yet: the protocol mqtt', 'speaks amqp, amqps, management'],
+      'listeners:\n  stomp: 61613\n',
+      ['line 2', 'listeners.stomp: not built yet: the protocol stomp', 'speaks amqp, amqps, mqtt'],
     ],
     ['cluster:\n  etcd: [a]\n', ['line 2', 'cluster.etcd: ["a"] is not allowed', 'a list of http://HOST:PORT']],
     ['cluster:\n  prefix: chapar/\n', ['cluster.prefix', 'names after slashes']],
@@ -186,17 +193,17 @@ describe('what is refused', () => {
   });
 
   test.each([
-    [{ CHAPAR_LISTENERS__MQTT_WS: '1' }, 'not built yet: the protocol mqtt-ws'],
+    [{ CHAPAR_LISTENERS__STOMP_WS: '1' }, 'not built yet: the protocol stomp-ws'],
     [{ CHAPAR_LIMITS__FRAME_MAX: 'big' }, 'limits.frameMax: "big" is not allowed'],
   ])('environment %j', (environment, part) => {
     expect(errorOf(() => read('', environment))).toContain(part);
   });
 
   test.each([
-    [{ listen: ['mqtt=127.0.0.1:1883'] }, 'not built yet: the protocol mqtt'],
+    [{ listen: ['stomp=127.0.0.1:61613'] }, 'not built yet: the protocol stomp'],
     [{ listen: ['amqp=x y'] }, "flag --listen: listeners.amqp: 'x y' is not an address"],
     [{ listen: ['amqp=:1', 'amqp=:2'] }, 'amqp is given twice'],
-    [{ noListen: ['amqp', 'management'] }, 'no listener is left'],
+    [{ noListen: ['amqp', 'mqtt', 'mqtt-ws', 'management'] }, 'no listener is left'],
     [{ listen: ['amqp=*:7', 'management=*:7'] }, 'listeners.management: *:7 is taken by listeners.amqp'],
     [{ listen: ['amqps'] }, 'listeners.amqps needs tls.certFile, which is not set'],
     [{ etcd: '' }, 'flag --etcd: cluster.etcd: [""] is not allowed'],

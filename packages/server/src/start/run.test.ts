@@ -153,7 +153,7 @@ test('a port in use ends it with 1 and the way out', async () => {
 });
 
 test.each([
-  [['start', '--listen', 'mqtt=:1883'], 'not built yet: the protocol mqtt'],
+  [['start', '--listen', 'stomp=:61613'], 'not built yet: the protocol stomp'],
   [['start', '--etcd', '127.0.0.1:2379'], 'flag --etcd: cluster.etcd: ["127.0.0.1:2379"] is not allowed'],
   [['start', '--lisen', 'amqp'], 'Did you mean --listen?'],
   [['start', '--config', 'absent.yaml'], 'there is no such file'],
