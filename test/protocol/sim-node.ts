@@ -1,5 +1,5 @@
-import { Amqp091Door, amqp091Dialect, type CertificateLogin } from '@chapar/amqp091';
-import { type Authorizer, Broker, type NodeLimits } from '@chapar/core';
+import { Amqp091Door, amqp091Dialect } from '@chapar/amqp091';
+import { type Authorizer, Broker, type CertificateLogin, type NodeLimits } from '@chapar/core';
 import { type DoorSettings, defaultSettings, MqttDoor, mqttDialect } from '@chapar/mqtt';
 import {
   createSimPlatform,
@@ -16,6 +16,7 @@ import { SimUsers } from './sim-users.js';
 export const amqpPort = 5672;
 export const amqpsPort = 5671;
 export const mqttPort = 1883;
+export const mqttsPort = 8883;
 
 const defaultLimits: NodeLimits = {
   connectionsMax: Number.POSITIVE_INFINITY,
@@ -99,7 +100,11 @@ export class SimNode {
         certificateLogin: options.certificateLogin ?? 'common_name',
         recognise: () => null,
       });
-      const mqtt = new MqttDoor(broker, { ...defaultSettings, ...options.mqtt }, () => null);
+      const mqtt = new MqttDoor(
+        broker,
+        { ...defaultSettings, certificateLogin: 'common_name', ...options.mqtt },
+        () => null,
+      );
       await mqtt.open();
       const tls = { certFile: 'cert', keyFile: 'key', clientCertificate: 'optional' } as const;
       const accept = (wire: Wire) => door.accept(wire);
@@ -107,6 +112,7 @@ export class SimNode {
         await platform.network.listen({ host: null, port: amqpPort, tls: null }, accept),
         await platform.network.listen({ host: null, port: amqpsPort, tls }, accept),
         await platform.network.listen({ host: null, port: mqttPort, tls: null }, (wire) => mqtt.accept(wire)),
+        await platform.network.listen({ host: null, port: mqttsPort, tls }, (wire) => mqtt.accept(wire)),
       ];
       return new SimNode({ platform, broker, door, mqtt, users, store, listeners });
     })();

@@ -5,6 +5,7 @@ import {
   brokerError,
   type ChannelView,
   type ConnectionView,
+  certificateUser,
   type Flushable,
   PHASE_DECIDE,
   type Principal,
@@ -25,7 +26,7 @@ import {
   type MethodInput,
   PROTOCOL_HEADER,
 } from './codec/index.js';
-import { certificateUser, type DoorParts } from './door.js';
+import type { DoorParts } from './door.js';
 import { EarlyFrames } from './early-frames.js';
 import { contentName, faultOf, forcedEnd, notChannelZero, replyText } from './faults.js';
 import { assertFrameEnd, FrameReader, methodIdAt } from './frame-reader.js';

@@ -1,9 +1,6 @@
-import type { Broker } from '@chapar/core';
-import type { Log, PeerCertificate, Wire } from '@chapar/platform';
+import type { Broker, CertificateLogin } from '@chapar/core';
+import type { Log, Wire } from '@chapar/platform';
 import { Connection } from './connection.js';
-
-/** Which name of a client certificate is the user of SASL EXTERNAL. */
-export type CertificateLogin = 'distinguished_name' | 'common_name' | 'subject_alternative_name';
 
 export interface DoorOptions {
   readonly certificateLogin: CertificateLogin;
@@ -68,11 +65,4 @@ export class Amqp091Door {
     const nowMs = this.parts.broker.platform.clock.monotonicMs();
     for (const connection of this.connections) connection.tick(nowMs);
   }
-}
-
-/** The user that a certificate names; null when it has no such name. */
-export function certificateUser(certificate: PeerCertificate, login: CertificateLogin): string | null {
-  if (login === 'distinguished_name') return certificate.subject === '' ? null : certificate.subject;
-  if (login === 'common_name') return certificate.commonNames[0] ?? null;
-  return certificate.alternativeNames[0]?.value ?? null;
 }

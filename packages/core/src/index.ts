@@ -3,6 +3,7 @@ export * from './address.js';
 export * from './alarms.js';
 export * from './arguments.js';
 export * from './broker.js';
+export * from './certificate-user.js';
 export * from './connection-tally.js';
 export * from './dead-letter/death.js';
 export * from './deadlines.js';

@@ -1,5 +1,13 @@
 // From CONNECT to CONNACK (§3.1.4, §3.2).
-import { type Actor, type LoginResult, type Message, type Principal, Publisher, type Target } from '@chapar/core';
+import {
+  type Actor,
+  certificateUser,
+  type LoginResult,
+  type Message,
+  type Principal,
+  Publisher,
+  type Target,
+} from '@chapar/core';
 import { connack } from './codec/answers.js';
 import { type Connect, sessionNeverExpires, type WillWish } from './codec/connect.js';
 import { MqttError } from './codec/error.js';
@@ -80,12 +88,20 @@ async function login(connection: Connection, { password }: Connect, user: string
   const { anonymousUser } = connection.door.settings;
   const context = { loopback: connection.loopback, peer: connection.name };
   let result: LoginResult;
-  if (user !== null) result = await authenticator.password(user, password?.toString('utf8') ?? '', context);
+  const certified = user === null ? certifiedUser(connection) : null;
+  if (certified !== null) result = await authenticator.external(certified, context);
+  else if (user !== null) result = await authenticator.password(user, password?.toString('utf8') ?? '', context);
   else if (anonymousUser !== null) result = await authenticator.external(anonymousUser, context);
   else result = { ok: false, reason: 'no user name, and clients without are not let in' };
   if (result.ok) return result.principal;
   connection.door.log.warn({ peer: connection.name, reason: result.reason }, `login refused: ${result.reason}`);
   throw new MqttError(user === null ? REASON.notAuthorized : REASON.badCredentials, 'login was refused');
+}
+
+/** Who a client without a user name is by its certificate; null without one. */
+function certifiedUser({ tls, door }: Connection): string | null {
+  const certificate = tls?.peerCertificate ?? null;
+  return certificate === null ? null : certificateUser(certificate, door.settings.certificateLogin);
 }
 
 /** The will is judged now, not when nobody is there any more to be told. */

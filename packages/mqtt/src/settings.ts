@@ -1,10 +1,14 @@
+import type { CertificateLogin } from '@chapar/core';
+
 /** What an administrator may set for the door. Counts, seconds, bytes. */
 export interface DoorSettings {
   /** The exchange that topics are routing keys of. */
   readonly exchange: string;
   /** Where clients go whose user name has no virtual host in it. */
   readonly vhost: string;
-  /** Who clients without a user name are; null: they are refused. */
+  /** Which name of its certificate is the user of a client that gives none. */
+  readonly certificateLogin: CertificateLogin;
+  /** Who clients without a user name and without a certificate are; null: they are refused. */
   readonly anonymousUser: string | null;
   /** For 5.0: what a client may ask for at most, and what clients of 3.x get whose session is not clean. Infinity: no limit. Seconds. */
   readonly sessionExpirySecondsMax: number;
@@ -25,6 +29,7 @@ export interface DoorSettings {
 export const defaultSettings: DoorSettings = {
   exchange: 'amq.topic',
   vhost: '/',
+  certificateLogin: 'distinguished_name',
   anonymousUser: 'guest',
   sessionExpirySecondsMax: 86_400,
   receiveMaximum: 65_535,

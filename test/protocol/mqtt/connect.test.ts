@@ -1,7 +1,7 @@
 import { generate } from 'mqtt-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SimNode } from '../sim-node.js';
-import { connectPacket, dial, join, type Version } from './peer.js';
+import { mqttsPort, SimNode } from '../sim-node.js';
+import { connectPacket, dial, join, MqttPeer, type Version } from './peer.js';
 
 let node: SimNode;
 beforeEach(async () => {
@@ -209,6 +209,34 @@ describe('CONNECT', () => {
     const nowhere = dial(node, 5);
     nowhere.connect({ username: 'none:guest', password: Buffer.from('guest') });
     expect((await nowhere.expect('connack')).reasonCode).toBe(0x86);
+  });
+
+  test('a client without a user name is the user that its certificate names', async () => {
+    await node.addUser('carol', { configure: '.*', write: '.*', read: '.*' });
+    const certificate = (commonName: string) => ({
+      protocol: 'TLSv1.3',
+      cipher: 'TLS_AES_256_GCM_SHA384',
+      peerCertificate: {
+        subject: `CN=${commonName}`,
+        issuer: 'CN=ca',
+        commonNames: [commonName],
+        alternativeNames: [],
+        serialNumber: '01',
+        validUntilMs: 1e15,
+      },
+    });
+    const over = (commonName: string) => {
+      const wire = node.platform.network.connect({ port: mqttsPort, tls: certificate(commonName) });
+      return new MqttPeer(wire, node.platform, 5);
+    };
+    const carol = over('carol');
+    carol.connect({ clientId: 'c' });
+    expect((await carol.expect('connack')).reasonCode).toBe(0);
+    expect([...node.broker.connections].map(({ principal }) => principal.user)).toEqual(['carol']);
+    const stranger = over('nobody');
+    stranger.connect({ clientId: 's' });
+    expect((await stranger.expect('connack')).reasonCode).toBe(0x87);
+    await stranger.expectEnd();
   });
 
   test('a user without permissions is not authorized', async () => {

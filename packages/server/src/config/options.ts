@@ -119,6 +119,7 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
     mqtt: {
       exchange: config.get('mqtt.exchange'),
       vhost: config.get('mqtt.vhost'),
+      certificateLogin: config.get('auth.sslCertLoginFrom'),
       anonymousUser: config.get('mqtt.anonymousUser') || null,
       sessionExpirySecondsMax: config.get('mqtt.sessionExpirySecondsMax') ?? Number.POSITIVE_INFINITY,
       receiveMaximum: config.get('mqtt.receiveMaximum'),

@@ -216,7 +216,8 @@ export const settings = {
     type: 'string',
     enum: ['distinguished_name', 'common_name', 'subject_alternative_name'],
     default: 'distinguished_name',
-    description: "Which part of a client's certificate is its user name (SASL EXTERNAL).",
+    description:
+      "Which part of a client's certificate is its user name (SASL EXTERNAL, and MQTT clients that give no user name).",
   },
   'auth.loginCacheSeconds': {
     type: 'integer',
@@ -312,7 +313,7 @@ export const settings = {
     maxLength: 255,
     default: 'guest',
     description:
-      'Who MQTT clients are that give no user name; `guest` only from this machine, see `auth.loopbackUsers`. Empty: they are refused.',
+      'Who MQTT clients are that give no user name and show no certificate; `guest` only from this machine, see `auth.loopbackUsers`. Empty: they are refused.',
   },
   'mqtt.sessionExpirySecondsMax': {
     type: ['integer', 'null'],
