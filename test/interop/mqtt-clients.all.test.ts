@@ -34,7 +34,8 @@ test.skipIf(skipUnless(python.missing === null, python.missing ?? ''))('paho, Py
 
 const java = await javaProgram('mqtt/java', 'chapar-java-mqtt');
 test.skipIf(skipUnless(java.missing === null, java.missing ?? ''))('paho, Java', { timeout }, async () => {
-  expect((await runWell(java.command!, { environment: environment(), seconds: 120 })).toMatch(/^ok$/m);
+  const output = await runWell(java.command!, { environment: environment(), seconds: 120 });
+  expect(output).toMatch(/^ok$/m);
 });
 
 describe.skipIf(skipUnless(versionOf('go', 'version'), 'go is not installed'))('autopaho, Go', () => {
