@@ -14,12 +14,8 @@ export class Acknowledgements {
   /** The tag of `owed[first]`. */
   private firstTag: PublishTag = 1;
 
-  /** Of QoS 1, those that are owed. */
-  onceCount = 0;
-
   /** Of the next tag. `packetId` 0: nothing is said for it. */
   push(packetId: number, exactlyOnce: boolean, reason: number): void {
-    if (packetId !== 0 && !exactlyOnce) this.onceCount++;
     this.owed.push(packetId | (exactlyOnce ? exactlyOnceBit : 0) | (reason << reasonShift));
   }
 
@@ -42,7 +38,6 @@ export class Acknowledgements {
       const owed = this.owed[this.first++]!;
       if ((owed & idBits) === 0) continue;
       const exactlyOnce = (owed & exactlyOnceBit) !== 0;
-      if (!exactlyOnce) this.onceCount--;
       answer(owed & idBits, exactlyOnce, owed >>> reasonShift);
     }
     if (this.first === this.owed.length) {

@@ -53,7 +53,7 @@ export class Inbound implements ConfirmSink {
   /** The PUBLISH at `at`. A promise when it has to wait for a decision; then it is published when it is there, from bytes of its own. */
   publish(chunk: Buffer, at: number, bodyAt: number, next: number): Promise<void> | null {
     readPublish(chunk, at, bodyAt, next, this.version, view);
-    if (view.qos > 0 && !this.session.received.has(view.packetId) && this.isOverMaximum()) {
+    if (view.qos === 2 && this.isOverMaximum()) {
       throw new MqttError(REASON.receiveMaximumExceeded, 'more messages are under way than Receive Maximum allows');
     }
     const { topicStart, topicEnd, topicAlias } = view;
@@ -230,11 +230,14 @@ export class Inbound implements ConfirmSink {
     retained.set(this.session.vhost.name, target.address, message, new PublishSlot(confirms, tag, 1));
   }
 
-  /** [MQTT-3.3.4-7]: the client was told our Receive Maximum. */
+  /**
+   * [MQTT-3.3.4-7]: the client was told our Receive Maximum. Only of QoS 2 can it be much that is under way, as long as the client does not
+   * release it; well-known clients flood with QoS 1 whatever they were told, and are acknowledged within the turn.
+   */
   private isOverMaximum(): boolean {
-    if (this.version !== 5) return false;
-    const { receiveMaximum } = this.connection.door.settings;
-    return this.acknowledgements.onceCount + this.session.received.size >= receiveMaximum;
+    const { received } = this.session;
+    if (this.version !== 5 || received.has(view.packetId)) return false;
+    return received.size >= this.connection.door.settings.receiveMaximum;
   }
 
   /** Not a wrong of the whole connection where 5.0 has an answer for it. §3.3.5 */

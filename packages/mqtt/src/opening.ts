@@ -56,7 +56,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
     return null;
   }
   session.will = will;
-  const keepAliveSeconds = boundedKeepAlive(connect.keepAliveSeconds, door.settings.keepAliveSecondsMax);
+  const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
   return { session, actor, answer, keepAliveSeconds, begin: () => door.sessions.connected(session) };
 }
@@ -112,7 +112,9 @@ async function allowedWill({ door }: Connection, actor: Actor, wish: WillWish): 
   return new Will(wish, actor.vhost.name, target.address, send);
 }
 
-function boundedKeepAlive(asked: number, max: number): number {
+/** Who cannot be told of another one keeps its own. */
+function boundedKeepAlive({ version, keepAliveSeconds: asked }: Connect, max: number): number {
+  if (version !== 5) return asked;
   return max > 0 && (asked === 0 || asked > max) ? max : asked;
 }
 

@@ -12,7 +12,7 @@ export interface DoorSettings {
   readonly anonymousUser: string | null;
   /** For 5.0: what a client may ask for at most, and what clients of 3.x get whose session is not clean. Infinity: no limit. Seconds. */
   readonly sessionExpirySecondsMax: number;
-  /** Messages of QoS 1 and 2 that a client may have under way to us; told to it in 5.0. */
+  /** Messages of QoS 1 and 2 that a client may have under way to us; told to it in 5.0, and held against it for QoS 2. */
   readonly receiveMaximum: number;
   /** Those that we have under way to a client that says nothing of it. */
   readonly inFlightMax: number;
@@ -32,7 +32,7 @@ export const defaultSettings: DoorSettings = {
   certificateLogin: 'distinguished_name',
   anonymousUser: 'guest',
   sessionExpirySecondsMax: 86_400,
-  receiveMaximum: 65_535,
+  receiveMaximum: 4096,
   inFlightMax: 100,
   topicAliasMaximum: 32,
   subscriptionsMax: 100_000,

@@ -364,6 +364,14 @@ describe('limits', () => {
     await peer.expectEnd();
   });
 
+  test('more of QoS 1 than that is forgiven: clients flood, and are answered at once', async () => {
+    await node.stop();
+    node = await SimNode.start({ mqtt: { receiveMaximum: 2 } });
+    const peer = await join(node, 'c');
+    for (let id = 1; id <= 50; id++) peer.publish('t', 'm', { qos: 1, messageId: id });
+    expect((await peer.all()).map(({ cmd }) => cmd)).toEqual(new Array(50).fill('puback'));
+  });
+
   test('what is larger than the client takes is passed over, as if it had been sent [MQTT-3.1.2-24] [MQTT-3.1.2-25]', async () => {
     const carol = await join(node, 'carol', 5, { properties: { maximumPacketSize: 50, receiveMaximum: 1 } });
     await carol.subscribe({ t: 1, p: 0 });

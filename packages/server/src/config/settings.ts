@@ -326,9 +326,9 @@ export const settings = {
     type: 'integer',
     minimum: 1,
     maximum: 65_535,
-    default: 65_535,
+    default: 4096,
     description:
-      'Messages of QoS 1 and 2 that an MQTT client of 5.0 may have under way to the broker; one that does not keep to it is disconnected (0x93). Well-known clients do not look at a lower one.',
+      'Messages of QoS 1 and 2 that an MQTT client of 5.0 may have under way to the broker, which it is told. More of QoS 2 end its connection (0x93); of QoS 1 they do not, since well-known clients do not look at it and they are acknowledged at once.',
   },
   'mqtt.inFlightMax': {
     type: 'integer',
@@ -357,7 +357,7 @@ export const settings = {
     maximum: 65_535,
     default: 0,
     description:
-      'The longest keep-alive of an MQTT client; who asks for more, or for none, gets this (and is told so in 5.0). 0: no limit. Seconds.',
+      'The longest keep-alive of a client of MQTT 5.0; who asks for more, or for none, gets this and is told so. 0: no limit. Seconds.',
   },
   'mqtt.connectionsPerSecond': {
     type: 'integer',
