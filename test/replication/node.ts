@@ -1,11 +1,11 @@
-import type { Answer, Leader, MirrorRecord, Proposal, Pull, Replica, ReplicaEntry } from '@chapar/cluster';
+import type { Answer, Follower, Leader, MirrorRecord, Proposal, Pull, Replica, ReplicaEntry } from '@chapar/cluster';
 import { followerPatience, replacement } from '@chapar/cluster';
 import type { Publishes, Verdicts } from './producer.js';
 import { SimReplicaLog } from './replica-log.js';
 import type { World } from './world.js';
 
 const settings = {
-  patience: { ...followerPatience, lateMs: 1500, backOffMs: 300, backOffMaxMs: 2000, steadyMs: 5000 },
+  patience: { ...followerPatience, lateMs: 1500, awayMs: 4000, backOffMs: 300, backOffMaxMs: 2000, steadyMs: 5000 },
   ledgerMax: 24,
   answerMax: 6,
 };
@@ -39,6 +39,7 @@ export class SimNode {
   private pulls = 0;
   private seenRevision = 0;
   private reign: Leader | null = null;
+  private following: Follower | null = null;
   private reported = 0;
   private hasHeld = false;
   private owed: Owed[] = [];
@@ -64,13 +65,13 @@ export class SimNode {
     this.seenRevision = etcd.recordRevision;
     this.replica = new rules.Replica(identity, etcd.record, etcd.recordRevision, log, settings);
     this.loop(() => this.tick(), 60);
-    this.pull();
+    this.settle();
   }
 
   /** `kept`: how many of the writes that were not synced are there afterwards. */
   stop(kept: number): void {
     this.life++;
-    this.replica = this.reign = null;
+    this.replica = this.reign = this.following = null;
     this.isSyncing = false;
     this.owed = [];
     this.asking = [];
@@ -112,9 +113,7 @@ export class SimNode {
   seen(record: MirrorRecord, revision: number): void {
     if (revision <= this.seenRevision) return;
     this.seenRevision = revision;
-    const { follower } = this.replica!;
     this.replica!.seen(record, revision);
-    if (this.replica!.follower !== follower) this.pull();
   }
 
   private tick(): void {
@@ -203,6 +202,12 @@ export class SimNode {
   private settle(): void {
     this.sync();
     const { replica, world } = this;
+    // Whatever made it follow somebody else, or the same one again.
+    const follower = replica?.follower ?? null;
+    if (follower !== this.following) {
+      this.following = follower;
+      if (follower !== null) this.pull();
+    }
     const leader = replica?.leader ?? null;
     if (leader !== this.reign) this.begins(leader);
     if (leader === null) return;
@@ -212,7 +217,8 @@ export class SimNode {
       world.checks.advanced(leader, this.log, from, (position) => world.copies(position), world.etcd.record.min);
       if (!this.hasHeld && leader.committed >= leader.firstPosition) {
         this.hasHeld = true;
-        world.checks.holds(this.log);
+        // One that does not know yet that another leads owes nothing but what it committed.
+        if (leader.epoch === world.etcd.record.epoch) world.checks.holds(this.log);
       }
     }
     this.owed = this.owed.filter(({ number, done }) => {

@@ -222,14 +222,21 @@ export class Leader {
       const member = this.member(id);
       if (id === this.self) continue;
       member.joined(nowMs);
-      const owesMs = member.owesSinceMs(this.log.end, this.ledger.number, nowMs);
-      if (!member.owes || (sessions.has(id) && owesMs < settings.patience.lateMs)) continue;
+      if (!this.isLate(member, sessions.has(id), nowMs)) continue;
       const next = this.without(record, id, nonce);
       if (next === null) continue;
       member.left(nowMs, settings.patience);
       return { next, joiner: null };
     }
     return this.newcomer(nowMs, sessions, nonce) ?? (view.isOpen ? { next: touch(record, nonce), joiner: null } : null);
+  }
+
+  /** Something waits for a member that is not there or does not keep up, or it has been away for long. */
+  private isLate(member: Standing, isRegistered: boolean, nowMs: number): boolean {
+    const { lateMs, awayMs } = this.settings.patience;
+    const owesMs = member.owesSinceMs(this.log.end, this.ledger.number, nowMs);
+    const isAway = member.awaySinceMs(isRegistered, nowMs) >= awayMs;
+    return isAway || (member.owes && (!isRegistered || owesMs >= lateMs));
   }
 
   protected without(record: MirrorRecord, id: DataId, nonce: string): MirrorRecord | null {

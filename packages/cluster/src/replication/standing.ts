@@ -6,7 +6,9 @@ import type { DataId } from './record.js';
 export interface FollowerPatience {
   /** A member of the set for which an entry waits so long leaves it. */
   readonly lateMs: number;
-  /** One that left so waits this long before it may join again, and each time twice as long. */
+  /** One that is not registered for so long leaves it even if nothing waits, so that another can take its place. */
+  readonly awayMs: number;
+  /** One that left waits this long before it may join again, and each time twice as long. */
   readonly backOffMs: number;
   readonly backOffMaxMs: number;
   /** After so long in the set it is well again. */
@@ -15,6 +17,7 @@ export interface FollowerPatience {
 
 export const followerPatience: FollowerPatience = {
   lateMs: 10_000,
+  awayMs: 60_000,
   backOffMs: 2_000,
   backOffMaxMs: 10 * 60_000,
   steadyMs: 10 * 60_000,
@@ -37,6 +40,7 @@ export class Standing {
   private endAtLast: Position = Number.POSITIVE_INFINITY;
   /** What it is measured by: it had to have this since then. */
   private due: { readonly end: Position; readonly changes: number; readonly sinceMs: number } | null = null;
+  private goneAtMs: number | null = null;
   private lapses = 0;
   private mayJoinAtMs = Number.NEGATIVE_INFINITY;
   private joinedAtMs = Number.NEGATIVE_INFINITY;
@@ -93,6 +97,13 @@ export class Standing {
       this.due = owes ? { end, changes, sinceMs: nowMs } : null;
     }
     return this.due === null ? 0 : nowMs - this.due.sinceMs;
+  }
+
+  /** For how long it has not been registered. Milliseconds; called now and then. */
+  awaySinceMs(isRegistered: boolean, nowMs: number): number {
+    if (isRegistered) this.goneAtMs = null;
+    else this.goneAtMs ??= nowMs;
+    return this.goneAtMs === null ? 0 : nowMs - this.goneAtMs;
   }
 
   get owes(): boolean {
