@@ -1,6 +1,5 @@
 import {
   type Answer,
-  agreedEnd,
   Follower,
   Leader,
   type MirrorRecord,
@@ -20,6 +19,8 @@ import { type Rules, replicaOf, soundRules } from './rules.js';
 export interface Mutant {
   readonly name: string;
   readonly rules: Rules;
+  /** It is caught within so many. */
+  readonly seeds: number;
 }
 
 const withReplica = (kind: typeof Replica): Rules => ({ ...soundRules, Replica: kind });
@@ -73,11 +74,12 @@ class NeverCuts extends Follower {
   }
 }
 
-/** 3: the end of the follower's last epoch, by the leader's word or not at all. */
-class ComparesOneEpoch extends Follower {
-  protected override cutPoint(welcome: Welcome): number {
-    const last = this.log.history.starts.slice(-1);
-    return agreedEnd(welcome, { starts: last, end: this.log.end }, this.log.committed);
+/** 3: KIP-279's reason. */
+class AsksForItsLastEpochOnly extends Follower {
+  protected override cutPoint({ starts, end }: Welcome): number {
+    const { latest } = this.log.history;
+    const next = starts.find(({ epoch }) => epoch > latest);
+    return Math.min(this.log.end, next === undefined ? end : next.first - 1);
   }
 }
 
@@ -139,13 +141,6 @@ class WelcomesByItsCommitted extends Leader {
   }
 }
 
-/** 8: inherited entries count before the reign's own. */
-class CountsTheInherited extends Leader {
-  protected override countsFrom(): boolean {
-    return true;
-  }
-}
-
 /** 24, 27: acknowledges what is not on the disk. */
 class AcknowledgesUnsynced extends Follower {
   protected override get acknowledged(): number {
@@ -164,23 +159,6 @@ class AcknowledgesBeforeItAgrees extends Follower {
 
   protected override get acknowledged(): number {
     return Math.min(this.syncedEnd, this.log.end);
-  }
-}
-
-/** Entries before the epoch that they are of. */
-class BeginsEpochsLate extends Follower {
-  private isTaking = false;
-
-  override take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
-    this.isTaking = true;
-    const taken = super.take(answer, entries);
-    this.isTaking = false;
-    super.begin(this.log.end);
-    return taken;
-  }
-
-  protected override begin(upTo: number): void {
-    if (!this.isTaking) super.begin(upTo);
   }
 }
 
@@ -215,31 +193,51 @@ class ForgetsOrigins extends Leader {
 }
 
 export const mutants: readonly Mutant[] = [
-  { name: 'a proposed member is not counted', rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })) },
-  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused) },
-  { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart) },
-  { name: 'a follower cuts to its committed', rules: withReplica(replicaOf({ follower: CutsToItsCommitted })) },
-  { name: 'a follower never cuts', rules: withReplica(replicaOf({ follower: NeverCuts })) },
-  { name: 'a follower compares its last epoch only', rules: withReplica(replicaOf({ follower: ComparesOneEpoch })) },
-  { name: 'a leader does not tell what lives', rules: withReplica(replicaOf({ leader: SendsNoImage })) },
-  { name: 'what lacks is not sent', rules: withReplica(replicaOf({ leader: FillsNothing })) },
-  { name: 'a new disk is the old member', rules: { ...soundRules, newDiskIsNewMember: false } },
-  { name: 'one outside the set leads', rules: withReplica(LeadsFromOutsideTheSet) },
-  { name: 'the set shrinks below min', rules: withReplica(replicaOf({ leader: ShrinksBelowMin })) },
-  { name: 'who leads is the whole set', rules: withReplica(PromotesItselfAlone) },
-  { name: 'a follower folds to its end', rules: withReplica(replicaOf({ follower: FoldsToItsEnd })) },
+  {
+    name: 'a proposed member is not counted',
+    rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })),
+    seeds: 600,
+  },
+  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused), seeds: 1200 },
+  { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart), seeds: 50 },
+  {
+    name: 'a follower cuts to its committed',
+    rules: withReplica(replicaOf({ follower: CutsToItsCommitted })),
+    seeds: 50,
+  },
+  { name: 'a follower never cuts', rules: withReplica(replicaOf({ follower: NeverCuts })), seeds: 50 },
+  {
+    name: 'a follower asks for its last epoch only',
+    rules: withReplica(replicaOf({ follower: AsksForItsLastEpochOnly })),
+    seeds: 50,
+  },
+  { name: 'a leader does not tell what lives', rules: withReplica(replicaOf({ leader: SendsNoImage })), seeds: 50 },
+  { name: 'what lacks is not sent', rules: withReplica(replicaOf({ leader: FillsNothing })), seeds: 50 },
+  { name: 'a new disk is the old member', rules: { ...soundRules, newDiskIsNewMember: false }, seeds: 50 },
+  { name: 'one outside the set leads', rules: withReplica(LeadsFromOutsideTheSet), seeds: 50 },
+  { name: 'the set shrinks below min', rules: withReplica(replicaOf({ leader: ShrinksBelowMin })), seeds: 50 },
+  { name: 'who leads is the whole set', rules: withReplica(PromotesItselfAlone), seeds: 50 },
+  { name: 'a follower folds to its end', rules: withReplica(replicaOf({ follower: FoldsToItsEnd })), seeds: 50 },
   {
     name: 'a member joins by the inherited committed',
     rules: withReplica(replicaOf({ leader: WelcomesByItsCommitted })),
+    seeds: 300,
   },
-  { name: 'inherited entries count at once', rules: withReplica(replicaOf({ leader: CountsTheInherited })) },
-  { name: 'what is not synced is acknowledged', rules: withReplica(replicaOf({ follower: AcknowledgesUnsynced })) },
+  {
+    name: 'what is not synced is acknowledged',
+    rules: withReplica(replicaOf({ follower: AcknowledgesUnsynced })),
+    seeds: 50,
+  },
   {
     name: 'a follower acknowledges before it agrees',
     rules: withReplica(replicaOf({ follower: AcknowledgesBeforeItAgrees })),
+    seeds: 600,
   },
-  { name: 'an epoch begins behind its entries', rules: withReplica(replicaOf({ follower: BeginsEpochsLate })) },
-  { name: 'late answers are taken', rules: withReplica(replicaOf({ follower: TakesAnyAnswer })) },
-  { name: 'a highest number stands for what is held', rules: { ...soundRules, verdicts: upToTheLast } },
-  { name: 'a new leader does not know what it holds', rules: withReplica(replicaOf({ leader: ForgetsOrigins })) },
+  { name: 'late answers are taken', rules: withReplica(replicaOf({ follower: TakesAnyAnswer })), seeds: 50 },
+  { name: 'a highest number stands for what is held', rules: { ...soundRules, verdicts: upToTheLast }, seeds: 50 },
+  {
+    name: 'a new leader does not know what it holds',
+    rules: withReplica(replicaOf({ leader: ForgetsOrigins })),
+    seeds: 50,
+  },
 ];

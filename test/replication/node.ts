@@ -34,6 +34,8 @@ export class SimNode {
   /** Counts processes: what was begun by one before does not come back. */
   life = 0;
   pausedUntilMs = 0;
+  /** Its disk is slow. */
+  slowUntilMs = 0;
   private readonly world: World;
   private isSyncing = false;
   private pulls = 0;
@@ -175,6 +177,7 @@ export class SimNode {
       if (!follower.take(answer, entries)) return;
       if (answer.welcome !== null && answer.upTo < end) world.checks.counts.cuts++;
       if (answer.welcome?.image != null) world.checks.counts.images++;
+      if (answer.filledUpTo > 0) world.checks.counts.fills++;
       world.time.after(2 + world.random.integer(30), this.within(next));
     };
     world.sendPull(this, leader, pull, (answer, entries) => this.within(() => take(answer, entries))());
@@ -251,7 +254,7 @@ export class SimNode {
       this.isSyncing = false;
       this.replica!.synced(operation);
     };
-    world.time.after(world.syncMs(), this.within(done));
+    world.time.after(world.syncMs(this), this.within(done));
   }
 
   /** Consumers: some messages are settled, some given back. */
@@ -263,6 +266,8 @@ export class SimNode {
       for (let position = first; position <= last; position++) {
         if (!random.chance(world.consumedShare)) continue;
         if (random.chance(0.3)) this.giveBack(leader, position);
+        else if (random.chance(0.1))
+          leader.change({ kind: 'pend', position, reason: 'rejected', atMs: world.time.nowMs });
         else {
           const number = leader.change({ kind: 'settle', first: position, last: position });
           checks.settles(position);

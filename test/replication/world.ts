@@ -24,24 +24,26 @@ export class World {
   readonly nodes: SimNode[];
   readonly producers: Producer[];
   isHealed = false;
-  /** Each node's disk syncs so slowly. */
-  private slowUntilMs = 0;
   /** Nodes that do not hear each other. */
   private cut: ReadonlySet<string> = new Set();
   private readonly lost: SimReplicaLog[] = [];
-  private disksToLose = 1;
+  /** So many that one of those that have what was confirmed is left. */
+  private disksToLose: number;
+  private readonly troubleShare: number;
   /** Of what is ready, at each turn of the consumers. */
   consumedShare: number;
 
   constructor(seed: number, rules: Rules = soundRules) {
     this.random = new SimRandom(seed);
     this.rules = rules;
+    this.troubleShare = [0, 0.05, 0.3][this.random.integer(3)]!;
     this.consumedShare = [0.03, 0.15, 0.5][this.random.integer(3)]!;
     const names = ['a', 'b', 'c', 'd', 'e'].slice(0, this.random.chance(0.7) ? 3 : 4 + this.random.integer(2));
     this.nodes = names.map((name) => new SimNode(this, name));
     const replicas = this.nodes.map(({ id }) => id);
     // An empty queue is in sync anywhere.
     const min = usualMin(replicas.length);
+    this.disksToLose = min - 1;
     this.etcd = new SimRecord({ incarnation: 'q', replicas, leader: null, epoch: 0, inSync: replicas, min, nonce: '' });
     this.etcd.onChange = (record, revision) => this.tell(record, revision);
     this.producers = ['x', 'y'].map((origin) => new Producer(this, origin));
@@ -128,6 +130,7 @@ export class World {
     this.time.after(delay(), () => {
       const isApplied = etcd.write(proposal, guard, writer);
       if (isApplied && proposal.joiner !== null) this.checks.counts.joins++;
+      if (isApplied && !this.isHealed) this.trouble(node);
       if (this.isHealed || !random.chance(0.2)) this.time.after(delay(), () => answer(isApplied));
     });
   }
@@ -173,8 +176,8 @@ export class World {
 
   // -- what goes wrong ---------------------------------------------------------------------------------------------
 
-  syncMs(): number {
-    return 1 + this.random.integer(this.time.nowMs < this.slowUntilMs ? 300 : 10);
+  syncMs({ slowUntilMs }: SimNode): number {
+    return 1 + this.random.integer(this.time.nowMs < slowUntilMs ? 300 : 10);
   }
 
   private harm(): void {
@@ -186,9 +189,16 @@ export class World {
     else if (what === 4) this.loseDisk(node);
     else if (what === 5) for (const each of nodes) this.crash(each);
     else if (what < 8) node.pausedUntilMs = time.nowMs + random.integer(2 * leaseMs);
-    else if (what === 8) this.slowUntilMs = time.nowMs + random.integer(1500);
+    else if (what === 8 || what > 24) node.slowUntilMs = time.nowMs + random.integer(3000);
     else if (what < 11) this.cut = new Set([node.name, ...(random.chance(0.5) ? ['x'] : [])]);
     else if (what < 15) this.cut = new Set();
+  }
+
+  /** Right after the record changed is when most can go wrong. */
+  private trouble(writer: SimNode): void {
+    const { random, time, nodes } = this;
+    if (random.chance(this.troubleShare)) time.after(random.integer(500), () => this.crash(writer));
+    if (random.chance(this.troubleShare)) this.cut = new Set([nodes[random.integer(nodes.length)]!.name]);
   }
 
   private stop(node: SimNode): void {
@@ -219,8 +229,7 @@ export class World {
     this.isHealed = true;
     this.consumedShare = 0;
     this.cut = new Set();
-    this.slowUntilMs = 0;
-    for (const node of this.nodes) node.pausedUntilMs = 0;
+    for (const node of this.nodes) node.pausedUntilMs = node.slowUntilMs = 0;
   }
 
   // -- what should hold --------------------------------------------------------------------------------------------
