@@ -20,6 +20,8 @@ export class Sessions {
   private readonly byKey = new Map<string, Session>();
   /** Sessions that ended because their time was over. */
   expiredCount = 0;
+  /** Sessions that ended and whose queues are being deleted. */
+  private readonly ending = new Map<string, Promise<void>>();
   /** Openings of one client come one after the other, however fast it reconnects. */
   private readonly opening = new Map<string, Promise<unknown>>();
 
@@ -84,6 +86,7 @@ export class Sessions {
       return { session: kept, isPresent: true };
     }
     if (kept !== undefined) await this.end(kept);
+    await this.ending.get(keyOf(vhost, clientId));
     const session = await this.make(connection, actor, wish);
     return { session, isPresent: false };
   }
@@ -181,7 +184,13 @@ export class Sessions {
     if (session.isTransient) return;
     this.door.directory.delete(session);
     const { queue } = session;
-    if (queue !== null) await this.removeQueue(queue);
+    if (queue === null) return;
+    const key = keyOf(session.vhost, session.clientId);
+    const ending = this.removeQueue(queue);
+    // Whoever comes with this name meanwhile must not be given a queue that is about to go.
+    this.ending.set(key, ending);
+    await ending;
+    if (this.ending.get(key) === ending) this.ending.delete(key);
   }
 
   private async removeQueue(queue: SharedQueue): Promise<void> {

@@ -77,6 +77,25 @@ describe('a session', () => {
     expect((await back('two')).connack.sessionPresent).toBe(false);
   });
 
+  test('a queue that is about to go with its session is not given to the next', async () => {
+    for (let round = 0; round < 5; round++) {
+      const bob = await back();
+      await bob.subscribe('t', 1);
+      bob.send({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 0 } });
+      bob.wire.end();
+      // At once, while the old queue is being deleted.
+      const next = dial(node);
+      next.connect({ clientId: 'bob', clean: false, ...lasting });
+      next.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 't', qos: 1 }] });
+      await next.expect('connack');
+      expect(await next.expect('suback')).toMatchObject({ granted: [1] });
+      alice.publish('t', `${round}`, { qos: 1 });
+      await alice.expect('puback');
+      expect(await next.payloads()).toEqual([`${round}`]);
+      await next.goodbye(0, 0);
+    }
+  });
+
   test('is taken over by who comes with its name; the old connection is told [MQTT-3.1.4-3] [MQTT-3.1.3-2]', async () => {
     const bob = await back();
     await bob.subscribe('t', 1);
