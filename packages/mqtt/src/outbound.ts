@@ -121,14 +121,14 @@ export class Outbound implements DeliverySink, Flushable {
 
   /** No more from a shared group; what is on its way still is. */
   cancel(consumer: Consumer): void {
-    consumer.stop();
+    void consumer.stop();
   }
 
   /** The connection is gone. */
   detach(): void {
     const consumers = [...this.sources.keys()];
     // All of them first, or what one gives back would go to the next.
-    for (const consumer of consumers) consumer.stop();
+    for (const consumer of consumers) void consumer.stop();
     this.endOfTurn();
     this.peer = null;
     this.sources.clear();

@@ -102,7 +102,7 @@ export class SharedGroups {
     const group = this.groups.get(key);
     const member = group?.members.get(session);
     if (group === undefined || member === undefined) return;
-    member.consumer?.stop();
+    void member.consumer?.stop();
     group.members.delete(session);
   }
 
