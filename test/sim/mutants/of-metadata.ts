@@ -1,5 +1,6 @@
 import { ClusterNode, type EtcdTxn, SimEtcdClient, Writer } from '@chapar/cluster';
 import { GuardFailedError } from '@chapar/core';
+import { Link } from '../../../packages/cluster/src/peer/link.js';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
 
@@ -70,6 +71,12 @@ export const mutantsOfMetadata: readonly Mutant[] = [
             return original.apply(this, args);
           },
       ),
+  },
+  {
+    name: 'what comes from a node that knows more is not kept waiting',
+    scenario: 'balanced',
+    seedsMax: 2,
+    plant: () => replace(Link.prototype, 'awaits', () => () => false),
   },
   {
     name: 'the name of an exclusive queue is claimed by whoever asks',

@@ -89,6 +89,7 @@ const steps: { readonly [verb: string]: Step } = {
     const { hand, question } = await doing(line, stage);
     const expected = line.has('fails') ? line.word('an error') : null;
     const key = await within(stage.cluster, hand.try(question));
+    if (key === null && question.kind === 'declare-queue') born(stage, hand, question);
     if (key === expected) return;
     const said = key === null ? 'it was done' : `it failed: ${key}`;
     stage.cluster.ledger.violation(`not as expected: ${line.text} (${said})`);
@@ -165,10 +166,20 @@ async function doing(line: Line, stage: Stage): Promise<{ readonly hand: HandCli
   if (verb === 'find') return { hand, question: { kind: 'find-queue', name } };
   if (verb !== 'declare') throw line.error(`nobody can ${verb}`);
   const durable = !line.has('transient');
-  return {
-    hand,
-    question: { kind: 'declare-queue', name, durable, exclusive: false, autoDelete: false, arguments: {} },
-  };
+  const args = line.has('balanced') ? { 'x-queue-leader-locator': 'balanced' } : {};
+  const shape = { durable, exclusive: false, autoDelete: false, arguments: args };
+  return { hand, question: { kind: 'declare-queue', name, ...shape } };
+}
+
+/** Clients know of a queue that was declared by a step. */
+function born(
+  { cluster: { ledger } }: Stage,
+  { at }: HandClient,
+  { name, durable: isDurable }: Question & { readonly kind: 'declare-queue' },
+): void {
+  if (ledger.queue(name) !== null) return;
+  const facts = { isOrdered: true, isSingleActive: false, isFedByOutbox: false, isLossy: false };
+  ledger.queueBorn({ name, home: at ?? '', isDurable, deadLettersTo: null, ...facts });
 }
 
 /** Lets time pass until the promise settles. */
