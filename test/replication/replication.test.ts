@@ -1,7 +1,6 @@
-import { HistoryContradictionError } from '@chapar/cluster';
 import { describe, expect, it } from 'vitest';
-import { Violation } from './checks.js';
-import { type Mutant, mutants } from './mutants.js';
+import { brokenPromise, caught } from './caught.js';
+import { mutants } from './mutants.js';
 import { World } from './world.js';
 
 /** As many as one likes: CHAPAR_SIM_SEEDS=5000 CHAPAR_SIM_FROM=1 npx vitest run test/replication */
@@ -24,24 +23,7 @@ describe('a mirrored queue', () => {
 });
 
 describe('a rule that is left out shows', () => {
-  for (const mutant of mutants)
+  // The rare ones are in rare-mutants.all.test.ts.
+  for (const mutant of mutants.filter(({ seeds }) => seeds <= 50))
     it(`${mutant.name}, within ${mutant.seeds} seeds`, () => expect(caught(mutant)).not.toBeNull(), 300_000);
 });
-
-function caught({ rules, seeds }: Mutant): string | null {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const broken = brokenPromise(new World(seed, rules));
-    if (broken !== null) return `seed ${seed}: ${broken}`;
-  }
-  return null;
-}
-
-function brokenPromise(world: World): string | null {
-  try {
-    world.run();
-    return null;
-  } catch (error) {
-    if (error instanceof Violation || error instanceof HistoryContradictionError) return error.message;
-    throw error;
-  }
-}
