@@ -75,18 +75,30 @@ export function* allNews(topology: Topology): Iterable<News> {
   }
 }
 
+/** Who of those that announce a queue of the same name has it. News of different nodes come in any order. */
+export interface AnnouncedNames {
+  /** Whether the queue of that name that is there makes room for another one of this incarnation; then it has. */
+  yields(vhost: VirtualHost, existing: SharedQueue, incarnation: string): boolean;
+  /** A name is free that somebody else may have announced, too. */
+  freed(vhost: string, name: string): void;
+}
+
 /** What another node has announced, applied to this node's topology. */
 export class Announced {
   private readonly topology: Topology;
   private readonly home: RemoteHome;
   private readonly queues = new Map<string, SharedQueue>();
+  /** Names of queues that it announced while another one had the name. */
+  private readonly hidden = new Set<string>();
+  private readonly names: AnnouncedNames;
   /** While a snapshot comes: what was not named in it is gone. */
   private unnamed: Set<string> | null = null;
   private readonly unnamedBindings = new Set<Binding>();
 
-  constructor(topology: Topology, home: RemoteHome) {
+  constructor(topology: Topology, home: RemoteHome, names: AnnouncedNames) {
     this.topology = topology;
     this.home = home;
+    this.names = names;
   }
 
   get count(): number {
@@ -131,10 +143,10 @@ export class Announced {
     this.unnamed?.delete(incarnation);
     if (this.queues.has(incarnation)) return;
     const existing = vhost.queues.get(name);
-    if (existing !== undefined) {
-      // The name is claimed by one only; somebody's end has not been heard of yet.
-      if (existing.home === null || this.topology.revisionOf(existing) > 0) return;
-      this.topology.dropQueue(vhost, existing);
+    // The name is claimed by one only; somebody's end has not been heard of yet.
+    if (existing !== undefined && !this.names.yields(vhost, existing, incarnation)) {
+      this.hidden.add(nameKey(vhost.name, name));
+      return;
     }
     const owner = exclusive ? ownerElsewhere : null;
     const properties: QueueProperties = {
@@ -153,8 +165,22 @@ export class Announced {
     const queue = this.queues.get(incarnation);
     if (queue === undefined) return;
     this.queues.delete(incarnation);
-    const vhost = this.topology.vhosts.get(queue.properties.vhost);
+    const { name, vhost: vhostName } = queue.properties;
+    const vhost = this.topology.vhosts.get(vhostName);
     if (vhost !== undefined) this.topology.dropQueue(vhost, queue);
+    this.names.freed(vhostName, name);
+  }
+
+  /** Its queue makes room for another one of the same name. False: it is none of its own. */
+  hide({ incarnation, properties: { vhost, name } }: SharedQueue): boolean {
+    if (!this.queues.delete(incarnation)) return false;
+    this.hidden.add(nameKey(vhost, name));
+    return true;
+  }
+
+  /** Whether it announced a queue of this name that was not shown; asked once, by who has it announced again. */
+  takeHidden(vhost: string, name: string): boolean {
+    return this.hidden.size > 0 && this.hidden.delete(nameKey(vhost, name));
   }
 
   private bind(vhost: VirtualHost, news: BindingNews): void {
@@ -184,6 +210,8 @@ export class Announced {
     for (const incarnation of [...this.queues.keys()]) this.drop(incarnation);
   }
 }
+
+const nameKey = (vhost: string, name: string): string => JSON.stringify([vhost, name]);
 
 const keyOf = ({ destination, routingKey, arguments: args }: Binding): string =>
   bindingKey(destination.kind, destination.name, routingKey, args);

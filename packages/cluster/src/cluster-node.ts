@@ -226,6 +226,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   release(vhost: string, name: string): void {
     void this.membership.claims.release(metadataKey(vhost, name));
+    this.gossip.freed(vhost, name);
   }
 
   /** Somebody else has taken the name while this node was away: the queue here has lost. */

@@ -1,7 +1,19 @@
-import { type Alarms, type Broker, type ConnectionTally, type JsonValue, type Later, tallyOf } from '@chapar/core';
+import {
+  type Alarms,
+  type Broker,
+  type ConnectionTally,
+  claimKey,
+  type Incarnation,
+  type JsonValue,
+  type Later,
+  type SharedQueue,
+  tallyOf,
+  type VirtualHost,
+} from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
-import { Announced, allNews, asNews, type News } from './announcements.js';
+import { Announced, type AnnouncedNames, allNews, asNews, type News } from './announcements.js';
 import type { Homes } from './homes.js';
+import type { ClaimRecord } from './membership/name-claims.js';
 import type { Mirror } from './mirror.js';
 import type { Control, ControlOwner } from './peer/control.js';
 import type { Peer } from './peer/links.js';
@@ -24,7 +36,7 @@ interface AnnounceBody {
 type Answerer = (body: JsonValue, peer: Peer) => Later<JsonValue>;
 
 /** What nodes tell each other beside data: what they have announced and applied, and which alarms they have; and what they ask. */
-export class Gossip implements ControlOwner {
+export class Gossip implements ControlOwner, AnnouncedNames {
   readonly seenBy: Seen;
   private readonly mirror: Mirror;
   private readonly homes: Homes;
@@ -75,6 +87,13 @@ export class Gossip implements ControlOwner {
 
   opened(control: Control): void {
     this.sayTo(control, this.mirror.revision);
+    this.announceAll(control);
+    control.say('alarms', this.ownAlarms() as JsonValue);
+    control.say('connections', tallyOf(this.broker?.connections ?? []));
+    this.seenBy.progressed();
+  }
+
+  private announceAll(control: Control): void {
     const news = this.broker === null ? [] : [...allNews(this.broker.topology)];
     const { sequence, mirror } = this;
     for (let from = 0; from === 0 || from < news.length; from += partMax) {
@@ -82,9 +101,6 @@ export class Gossip implements ControlOwner {
       const body = { sequence: ends ? sequence : 0, revision: mirror.revision, news: news.slice(from, from + partMax) };
       control.say('announce', { ...body, begins: from === 0, ends } as unknown as JsonValue);
     }
-    control.say('alarms', this.ownAlarms() as JsonValue);
-    control.say('connections', tallyOf(this.broker?.connections ?? []));
-    this.seenBy.progressed();
   }
 
   closed(control: Control): void {
@@ -169,6 +185,8 @@ export class Gossip implements ControlOwner {
       this.caughtUp(control);
     } else if (kind === 'announce') {
       this.heard(peer, control, body as unknown as AnnounceBody);
+    } else if (kind === 'again') {
+      this.announceAll(control);
     } else if (kind === 'alarms') {
       this.alarmsOf(peer.node, body as unknown as { source: string; reason: string }[]);
     } else if (kind === 'connections') {
@@ -210,7 +228,7 @@ export class Gossip implements ControlOwner {
   private apply(peer: Peer, control: Control, { sequence, news, begins, ends }: AnnounceBody): void {
     let announced = this.announced.get(peer.dataId);
     if (announced === undefined) {
-      announced = new Announced(this.broker!.topology, this.homes.of(peer.dataId));
+      announced = new Announced(this.broker!.topology, this.homes.of(peer.dataId), this);
       this.announced.set(peer.dataId, announced);
     }
     if (begins === true) announced.beginSnapshot();
@@ -221,6 +239,27 @@ export class Gossip implements ControlOwner {
     }
     if (ends === true) announced.endSnapshot();
     if (sequence > 0) control.say('announced', sequence);
+  }
+
+  /** Etcd knows who has the name; where it does not say, or our copy lags behind, the latest word counts. */
+  yields(vhost: VirtualHost, existing: SharedQueue, incarnation: Incarnation): boolean {
+    const { topology } = this.broker!;
+    if (existing.home === null || topology.revisionOf(existing) > 0) return false;
+    const claim = this.mirror.get(claimKey(vhost.name, existing.name))?.value as ClaimRecord | undefined;
+    const claimed = (claim?.value as { incarnation?: Incarnation } | undefined)?.incarnation;
+    if (claimed === existing.incarnation && claimed !== incarnation) return false;
+    for (const announced of this.announced.values()) if (announced.hide(existing)) break;
+    topology.dropQueue(vhost, existing);
+    return true;
+  }
+
+  freed(vhost: string, name: string): void {
+    for (const [dataId, announced] of this.announced) {
+      if (!announced.takeHidden(vhost, name)) continue;
+      for (const control of this.controls()) {
+        if (control.peer.dataId === dataId && control.isOpen) control.say('again', null);
+      }
+    }
   }
 
   /** The peer's registration is over, and with it all that lived in its memory. */

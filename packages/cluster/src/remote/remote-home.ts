@@ -117,7 +117,11 @@ export class RemoteHome {
     this.publishes.tidy();
     // What was asked of it is answered by its home, which knows better.
     for (const consumer of [...this.consumers.values()]) {
-      if (consumer.queue === queue) consumer.detached('queue-deleted');
+      if (consumer.queue !== queue) continue;
+      // Where the queue is gone this is void; where only this node thinks so, nobody may hold anything there.
+      for (const position of consumer.claims()) this.settlements.add(consumer.id, 'release', position);
+      this.sayStop(consumer.id);
+      consumer.detached('queue-deleted');
     }
   }
 
@@ -222,11 +226,22 @@ export class RemoteHome {
     this.out.schedule();
   }
 
-  /** A message was on its way to a consumer that is forgotten by now: the home counts it among what that one holds. */
+  /**
+   * A message was on its way to a consumer that is forgotten by now: the home counts it among what that one holds. And it may not have
+   * heard that the consumer is gone: it would send this message again and again.
+   */
   giveBack(consumer: number, position: Position): void {
-    if (position === 0) return;
-    this.settlements.add(consumer, 'release', position);
-    this.out.schedule();
+    if (position > 0) this.settlements.add(consumer, 'release', position);
+    this.sayStop(consumer);
+  }
+
+  /** Nobody waits for the answer; a link that comes again says the same by not naming the consumer. */
+  private sayStop(consumer: number): void {
+    if (!this.isLinked) return;
+    this.settlements.flush();
+    this.out.begin(FRAME_STOP);
+    this.out.varint(consumer);
+    this.out.varint(0);
   }
 
   /** Resolves when its queue counts it no more, or nobody can tell. */
