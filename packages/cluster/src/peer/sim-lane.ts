@@ -101,7 +101,10 @@ export class SimLane implements Lane {
   reset(): void {
     const ends = this.other === null ? [this] : [this, this.other];
     for (const lane of ends) for (const item of lane.tear()) lane.other?.take(item);
-    for (const lane of ends) lane.end('the connection was reset');
+    for (const lane of ends) {
+      lane.end('the connection was reset');
+      lane.forgetWhenDone();
+    }
   }
 
   /** The process at this end died. */
