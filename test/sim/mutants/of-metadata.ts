@@ -1,5 +1,6 @@
 import { ClusterNode, type EtcdTxn, SimEtcdClient, Writer } from '@chapar/cluster';
-import { GuardFailedError } from '@chapar/core';
+import { type Broker, GuardFailedError, type SharedQueue, type VirtualHost } from '@chapar/core';
+import { Gossip } from '../../../packages/cluster/src/gossip.js';
 import { Link } from '../../../packages/cluster/src/peer/link.js';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
@@ -77,6 +78,30 @@ export const mutantsOfMetadata: readonly Mutant[] = [
     scenario: 'balanced',
     seedsMax: 2,
     plant: () => replace(Link.prototype, 'awaits', () => () => false),
+  },
+  {
+    name: 'the latest word on a transient queue counts, whoever has its name',
+    scenario: 'names-in-any-order',
+    seedsMax: 2,
+    plant: () => {
+      const undo = replace(
+        Gossip.prototype,
+        'yields',
+        () =>
+          function (this: never, ...args: never[]) {
+            const [vhost, existing] = args as unknown as [VirtualHost, SharedQueue];
+            const { topology } = (this as unknown as { broker: Broker }).broker;
+            if (existing.home === null || topology.revisionOf(existing) > 0) return false;
+            topology.dropQueue(vhost, existing);
+            return true;
+          },
+      );
+      const undoFreed = replace(Gossip.prototype, 'freed', () => () => undefined);
+      return () => {
+        undoFreed();
+        undo();
+      };
+    },
   },
   {
     name: 'the name of an exclusive queue is claimed by whoever asks',

@@ -90,6 +90,7 @@ const steps: { readonly [verb: string]: Step } = {
     const expected = line.has('fails') ? line.word('an error') : null;
     const key = await within(stage.cluster, hand.try(question));
     if (key === null && question.kind === 'declare-queue') born(stage, hand, question);
+    if (key === null && question.kind === 'delete-queue') ended(stage, question.name);
     if (key === expected) return;
     const said = key === null ? 'it was done' : `it failed: ${key}`;
     stage.cluster.ledger.violation(`not as expected: ${line.text} (${said})`);
@@ -180,6 +181,11 @@ function born(
   if (ledger.queue(name) !== null) return;
   const facts = { isOrdered: true, isSingleActive: false, isFedByOutbox: false, isLossy: false };
   ledger.queueBorn({ name, home: at ?? '', isDurable, deadLettersTo: null, ...facts });
+}
+
+function ended({ cluster: { ledger } }: Stage, name: string): void {
+  const life = ledger.queue(name);
+  if (life !== null) ledger.queueEnded(life);
 }
 
 /** Lets time pass until the promise settles. */
