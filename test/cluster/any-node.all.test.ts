@@ -148,12 +148,25 @@ describe.skipIf(noEtcd)('a queue led elsewhere', { timeout: 30_000 }, () => {
     const first = await one.consume(queue);
     const second = await other.consume(queue);
     await one.channel.cancel(first.tag);
-    await until('the other one is left', async () => (await home.count(queue)).consumers === 1);
+    expect(await home.count(queue)).toEqual({ messages: 0, consumers: 1 });
     await other.channel.cancel(second.tag);
     await until('it is gone everywhere', async () => {
       const said = [home, one, other].map((guest) => guest.refusal((channel) => channel.checkQueue(queue)));
       return (await Promise.all(said)).every((text) => text.includes('NOT_FOUND'));
     });
+  });
+
+  test('passes from one exclusive consumer to the next, who may begin when the first has been told that it ended', async () => {
+    const [home, one, other] = [await at(c), await at(a), await at(b)];
+    const queue = own('line');
+    await home.channel.assertQueue(queue, all);
+    for (let round = 0; round < 30; round++) {
+      const guest = [one, other, home][round % 3]!;
+      const inbox = await guest.consume(queue, { exclusive: true });
+      await home.publish(queue, String(round));
+      expect(await inbox.take(1)).toEqual([String(round)]);
+      await guest.channel.cancel(inbox.tag);
+    }
   });
 
   test('is part of transactions', async () => {

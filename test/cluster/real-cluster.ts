@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokerNode } from './broker-node.js';
 import { type Landscape, openLandscape } from './landscape/landscape.js';
 import type { Place } from './landscape/place.js';
@@ -14,6 +15,15 @@ export interface RealClusterOptions {
   /** Settings of the node at this place. */
   readonly environmentAt?: (place: Place) => Readonly<Record<string, string>>;
   readonly prefix?: string;
+}
+
+/** Of /api/cluster, as far as it is read here. */
+interface ClusterAnswer {
+  readonly node: string;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly links?: readonly { readonly to: string; readonly up: boolean; readonly reason?: string }[];
+  }[];
 }
 
 /** A member of etcd, and where it is. */
@@ -120,6 +130,27 @@ export class RealCluster {
   /** Everybody else. */
   others(node: BrokerNode): BrokerNode[] {
     return this.nodes.filter((each) => each !== node);
+  }
+
+  /** Every node has reached every other one that runs, by its own account. */
+  async linked(seconds = 20): Promise<void> {
+    const missing = async () => {
+      const answers = await Promise.all(this.nodes.map((node) => node.api<ClusterAnswer>('GET', 'cluster')));
+      return answers.flatMap(({ node, nodes }) => {
+        const { links = [] } = nodes.find(({ name }) => name === node) ?? {};
+        const up = links.filter(({ up }) => up).map(({ to }) => to);
+        const others = this.nodes.filter(({ name }) => name !== node && !up.includes(name));
+        return others.map(
+          ({ name }) => `${node} has not reached ${name}: ${links.find(({ to }) => to === name)?.reason}`,
+        );
+      });
+    };
+    let without: string[] = [];
+    for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; await sleep(100)) {
+      without = await missing().catch((error: Error) => [error.message]);
+      if (without.length === 0) return;
+    }
+    throw new Error(`after ${seconds} s: ${without.join('; ')}`);
   }
 
   /** What all nodes called an error, in words. */

@@ -18,7 +18,7 @@ export async function cannotWork(): Promise<boolean> {
   );
 }
 
-/** After each story: all ways are open, all nodes run, whatever the story left. */
+/** After each story: all ways are open, all nodes run and find each other again, whatever the story left. */
 export async function mend(cluster: RealCluster): Promise<void> {
   cluster.landscape.healAll();
   for (const node of cluster.nodes) {
@@ -26,6 +26,7 @@ export async function mend(cluster: RealCluster): Promise<void> {
     else node.start();
   }
   for (const node of cluster.nodes) await node.ready();
+  await cluster.linked();
 }
 
 /** A durable queue at each node, and everybody's clients on all of them, each on another node than the queue it consumes from. */

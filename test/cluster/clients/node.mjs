@@ -21,6 +21,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 let host = work.first;
 let connections = 0;
 let lastId = 0;
+let isAnnounced = false;
 
 for (let pauseMs = backoffMs.first; !isStopping; host++) {
   const address = work.hosts[host % work.hosts.length];
@@ -155,6 +156,8 @@ async function consume(model, lost) {
   if (!isStopping) await sleep(backoffMs.first);
 }
 
+/** Connected, and at work, for the first time. */
 function announce() {
-  if (connections === 1) console.log('ready');
+  if (!isAnnounced) console.log('ready');
+  isAnnounced = true;
 }

@@ -10,6 +10,7 @@ from pika.exceptions import AMQPError, NackError, UnroutableError
 work = json.loads(sys.argv[1])
 ledger = open(work["ledger"], "w", buffering=1 << 16)
 stopping = threading.Event()
+announced = threading.Event()
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 connections = 0
 last_id = 0
@@ -37,8 +38,9 @@ def origin_of(body):
 
 
 def announce():
-    if connections == 1:
+    if not announced.is_set():
         print("ready", flush=True)
+    announced.set()
 
 
 def publish(connection):

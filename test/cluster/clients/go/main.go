@@ -41,6 +41,7 @@ type client struct {
 	stop        chan struct{}
 	connections int
 	lastID      int
+	isAnnounced bool
 }
 
 func main() {
@@ -125,7 +126,8 @@ func (c *client) stay(address string) error {
 }
 
 func (c *client) announce() {
-	if c.connections == 1 {
+	if !c.isAnnounced {
 		fmt.Println("ready")
 	}
+	c.isAnnounced = true
 }
