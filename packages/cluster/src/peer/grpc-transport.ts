@@ -2,6 +2,7 @@ import {
   type ChannelCredentials,
   Client,
   type ClientDuplexStream,
+  connectivityState,
   credentials,
   Server,
   ServerCredentials,
@@ -89,7 +90,20 @@ export class GrpcTransport implements PeerTransport {
       this.clients.set(address, client);
     }
     const { path, requestSerialize, responseDeserialize } = methods[kind];
-    return new GrpcLane(client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
+    const lane = new GrpcLane(client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize));
+    lane.onGivenUp = () => this.leaveStuck(address, client);
+    return lane;
+  }
+
+  /**
+   * A peer that vanishes between its kernel's answer and its own leaves a connection that is neither made nor failed: nothing is sent on
+   * it, so nobody finds out, and gRPC sets no time for it. Whoever comes next begins with another one.
+   */
+  private leaveStuck(address: string, client: Client): void {
+    if (this.clients.get(address) !== client) return;
+    if (client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    this.clients.delete(address);
+    client.close();
   }
 
   close(): void {
@@ -116,7 +130,10 @@ class GrpcLane implements Lane {
   private readonly stream: Stream;
   private sink: LaneSink | null = null;
   private isClosed = false;
+  private hasHeard = false;
   private why = '';
+  /** We close it and have heard nothing on it. */
+  onGivenUp: () => void = () => {};
 
   constructor(stream: Stream) {
     this.stream = stream;
@@ -132,7 +149,10 @@ class GrpcLane implements Lane {
       return;
     }
     const { stream } = this;
-    stream.on('data', (batch: Buffer) => sink.received(batch));
+    stream.on('data', (batch: Buffer) => {
+      this.hasHeard = true;
+      sink.received(batch);
+    });
     stream.on('drain', () => sink.drained());
     // A server's stream also tells that the other side went without ending it.
     stream.on('cancelled', () => this.gone('the peer cancelled the stream'));
@@ -150,6 +170,7 @@ class GrpcLane implements Lane {
     // Both kinds have one of the two.
     if ('cancel' in this.stream) this.stream.cancel();
     else this.stream.end();
+    if (!this.hasHeard) this.onGivenUp();
   }
 
   private gone(reason: string): void {
