@@ -134,9 +134,9 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   arrived(peer: Peer): void {
     const { turn, topology } = this.broker!;
-    const { log } = this.options;
+    const { log, clock } = this.options;
     const home = this.homes.of(peer.dataId);
-    const link = new Link({ turn, topology, mirror: this.membership.mirror, log }, peer, home);
+    const link = new Link({ turn, topology, mirror: this.membership.mirror, clock, log }, peer, home);
     this.relations.set(peer.node, { peer, home, link, control: new Control({ turn, log }, peer, this.gossip) });
   }
 

@@ -12,6 +12,7 @@ import type {
   Turn,
 } from '@chapar/core';
 import { brokerError } from '@chapar/core';
+import type { Clock } from '@chapar/platform';
 import type { FrameCursor } from '../peer/frame-cursor.js';
 import {
   FRAME_ANSWER,
@@ -40,6 +41,7 @@ import { PUBLISH_MESSAGE, PUBLISH_QUEUE, PUBLISH_SAME, PUBLISH_USE } from '../re
 import { DeliveryStream } from './delivery-stream.js';
 import { GuestConsumer } from './guest-consumer.js';
 import { Intake } from './intake.js';
+import { LazyNews } from './lazy-news.js';
 import { answerTo } from './questions.js';
 
 interface AttachBody {
@@ -56,6 +58,7 @@ interface AttachBody {
 export interface GuestParts {
   readonly turn: Turn;
   readonly topology: Topology;
+  readonly clock: Clock;
   readonly out: Outgoing;
 }
 
@@ -67,11 +70,14 @@ export class Guest {
   private readonly parts: GuestParts;
   private readonly out: Outgoing;
   private readonly deliveries: DeliveryStream;
+  private readonly lazy: LazyNews;
+  /** Settlements were carried out up to this number, and that was told up to that one. */
+  private settledUpTo = 0;
+  private settledTold = 0;
   private readonly reader = new MessageReader();
   private readonly gotBook = new AddressBook();
   private readonly intakes = new Map<number, Intake>();
   private readonly consumers = new Map<number, GuestConsumer>();
-  private settledCount = 0;
   private isLinked = false;
   private isOver = false;
   private tidyAt = intakesTidyAt;
@@ -80,6 +86,7 @@ export class Guest {
     this.parts = parts;
     this.out = parts.out;
     this.deliveries = new DeliveryStream(parts.out);
+    this.lazy = new LazyNews(parts.clock, (verdicts) => this.tellLazy(verdicts));
   }
 
   get consumerCount(): number {
@@ -90,8 +97,12 @@ export class Guest {
 
   linked(): void {
     this.isLinked = true;
+    this.lazy.clear();
+    if (this.settledUpTo > 0) {
+      this.settledTold = 0;
+      this.lazy.settled();
+    }
     for (const intake of this.intakes.values()) intake.retell();
-    this.settledCount = 0;
   }
 
   unlinked(): void {
@@ -109,6 +120,7 @@ export class Guest {
   end(): void {
     this.isOver = true;
     this.isLinked = false;
+    this.lazy.clear();
     this.leave();
     this.intakes.clear();
   }
@@ -118,12 +130,14 @@ export class Guest {
     for (const consumer of this.consumers.values()) consumer.resume();
   }
 
-  /** At the end of a turn. */
-  flush(): void {
-    if (this.settledCount === 0) return;
+  /** What nobody waits for is told now. */
+  private tellLazy(verdicts: Iterable<readonly [intake: Intake, upTo: number]>): void {
+    if (!this.isLinked) return;
+    for (const [intake, upTo] of verdicts) this.writeVerdict(intake, upTo);
+    if (this.settledUpTo === this.settledTold) return;
+    this.settledTold = this.settledUpTo;
     this.out.begin(FRAME_SETTLED);
-    this.out.varint(this.settledCount);
-    this.settledCount = 0;
+    this.out.varint(this.settledUpTo);
   }
 
   // ---- frames ----------------------------------------------------------------------------------------------------
@@ -207,8 +221,14 @@ export class Guest {
     this.tidyAt = Math.max(intakesTidyAt, this.intakes.size * 2);
   }
 
-  verdict(intake: Intake, upTo: number): void {
+  verdict(intake: Intake, upTo: number, isAwaited: boolean): void {
     if (!this.isLinked) return;
+    if (isAwaited) this.writeVerdict(intake, upTo);
+    else this.lazy.verdict(intake, upTo);
+  }
+
+  private writeVerdict(intake: Intake, upTo: number): void {
+    this.lazy.forget(intake);
     this.out.begin(FRAME_VERDICT);
     this.out.varint(intake.number);
     this.out.varint(upTo);
@@ -299,12 +319,15 @@ export class Guest {
   }
 
   private settle(cursor: FrameCursor): void {
+    const number = cursor.varint();
+    // It came already, over the link that broke.
+    if (number <= this.settledUpTo) return;
+    this.settledUpTo = number;
     const consumer = this.consumers.get(cursor.varint());
     const outcome: Outcome = outcomes[cursor.byte()]!;
     const first = cursor.varint();
     const count = cursor.varint();
-    this.settledCount++;
-    this.out.schedule();
+    this.lazy.settled();
     if (consumer === undefined) return;
     consumer.settle(outcome, first, count);
     this.forgetIfOver(consumer);

@@ -11,7 +11,8 @@ import {
 
 /** Told what a peer's publishes to one queue came to. */
 export interface VerdictSink {
-  verdict(intake: Intake, upTo: number): void;
+  /** `isAwaited`: somebody waits for one of those that it newly covers. */
+  verdict(intake: Intake, upTo: number, isAwaited: boolean): void;
   refused(intake: Intake, sequence: number, why: Refusal): void;
 }
 
@@ -31,8 +32,10 @@ export class Intake implements ConfirmSink {
   private taken = 0;
   /** Number of the next publish in the frame that is being read. */
   private cursor = 0;
-  /** Verdicts were told up to here. */
+  /** There are verdicts up to here. */
   private toldUpTo = 0;
+  /** The last whose commit somebody waits for. */
+  private awaited = 0;
   /** Refused ones of which the peer may not know, by number. */
   private readonly refusals = new Map<number, Refusal>();
 
@@ -73,6 +76,7 @@ export class Intake implements ConfirmSink {
       return;
     }
     confirms.await(tag);
+    this.awaited = sequence;
     queue.enqueue(message, new PublishSlot(confirms, tag, 1));
   }
 
@@ -84,14 +88,15 @@ export class Intake implements ConfirmSink {
   /** The link is there again: what was told may not have come. */
   retell(): void {
     for (const [sequence, why] of this.refusals) this.sink.refused(this, sequence, why);
-    if (this.toldUpTo > 0) this.sink.verdict(this, this.toldUpTo);
+    if (this.toldUpTo > 0) this.sink.verdict(this, this.toldUpTo, true);
   }
 
   // ---- verdicts --------------------------------------------------------------------------------------------------
 
   confirmed(upTo: PublishTag): void {
+    const isAwaited = this.awaited > this.toldUpTo;
     this.toldUpTo = this.base + upTo;
-    this.sink.verdict(this, this.toldUpTo);
+    this.sink.verdict(this, this.toldUpTo, isAwaited);
   }
 
   /** The peer hears of it with those before. */

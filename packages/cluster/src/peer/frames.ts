@@ -10,7 +10,7 @@ export const FRAME_PUBLISHES = 1;
 export const FRAME_ATTACH = 2;
 /** Consumer, then how much: 0 for no limit, else one more than the credit that is added. */
 export const FRAME_CREDIT = 3;
-/** Consumer, outcome, first position, number of positions. */
+/** Number in this pair of sessions, consumer, outcome, first position, number of positions. */
 export const FRAME_SETTLE = 4;
 /** Consumer, request: no more deliveries. */
 export const FRAME_STOP = 5;
@@ -39,7 +39,7 @@ export const FRAME_DETACHED = 21;
 export const FRAME_GOT = 22;
 /** Request, JSON `Answer`. */
 export const FRAME_ANSWER = 23;
-/** How many settlements (FRAME_SETTLE) of the session were carried out. */
+/** The number up to which settlements (FRAME_SETTLE) were carried out. */
 export const FRAME_SETTLED = 24;
 
 export const frameHeadBytes = 5;

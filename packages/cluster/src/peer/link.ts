@@ -1,5 +1,5 @@
 import type { Topology, Turn } from '@chapar/core';
-import type { Log } from '@chapar/platform';
+import type { Clock, Log } from '@chapar/platform';
 import { Guest } from '../guest/guest.js';
 import type { Mirror } from '../mirror.js';
 import { HomeFrames } from '../remote/home-frames.js';
@@ -14,6 +14,7 @@ export interface LinkParts {
   readonly turn: Turn;
   readonly topology: Topology;
   readonly mirror: Mirror;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -44,7 +45,8 @@ export class Link {
     this.home = home;
     this.homeFrames = new HomeFrames(home);
     this.out = home.out;
-    this.guest = new Guest({ turn: parts.turn, topology: parts.topology, out: home.out });
+    const { turn, topology, clock } = parts;
+    this.guest = new Guest({ turn, topology, clock, out: home.out });
     home.isRegistered = true;
     home.node = peer.node;
   }
@@ -79,10 +81,7 @@ export class Link {
     this.isUp = true;
     this.out.open(outgoing);
     this.out.onDrained = () => this.guest.drained();
-    this.out.onFlush = () => {
-      this.home.flush();
-      this.guest.flush();
-    };
+    this.out.onFlush = () => this.home.flush();
     this.guest.linked();
     this.home.linked();
     this.out.schedule();

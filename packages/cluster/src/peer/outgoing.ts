@@ -1,5 +1,6 @@
 import { varintLength } from '@chapar/bytes';
 import { type Flushable, PHASE_WRITE, type Turn } from '@chapar/core';
+import type { Clock, Timer } from '@chapar/platform';
 import { frameHeadBytes } from './frames.js';
 import type { Lane } from './lane.js';
 
@@ -8,6 +9,13 @@ const slabBytes = 64 * 1024;
 const roomMin = 8 * 1024;
 /** A batch of this size goes at once, and not at the end of the turn. Bytes. */
 const batchBytes = 256 * 1024;
+/**
+ * A batch costs as much as ten messages in it, so in a busy stream one waits for others: when the last one left less than `closeMs` ago,
+ * a batch below `smallBytes` waits `gatherMs`. What comes alone goes at once. Milliseconds; bytes.
+ */
+const closeMs = 0.5;
+const gatherMs = 1;
+const smallBytes = 16 * 1024;
 /** The revision that a batch needs stands in a fixed number of bytes. */
 const needsBytes = 8;
 
@@ -23,6 +31,9 @@ export interface SentFrame {
  */
 export class Outgoing implements Flushable {
   private readonly turn: Turn;
+  private readonly clock: Clock;
+  private sentAtMs = 0;
+  private gathering: Timer | null = null;
   private lane: Lane | null = null;
   private buffer = Buffer.allocUnsafeSlow(slabBytes);
   /** Where the batch begins, and where it ends so far. */
@@ -44,8 +55,9 @@ export class Outgoing implements Flushable {
   onFlush: (() => void) | null = null;
   sentBytes = 0;
 
-  constructor(turn: Turn) {
+  constructor(turn: Turn, clock: Clock) {
     this.turn = turn;
+    this.clock = clock;
   }
 
   get isOpen(): boolean {
@@ -87,10 +99,21 @@ export class Outgoing implements Flushable {
   endOfTurn(): void {
     this.isScheduled = false;
     if (this.lane !== null) this.onFlush?.();
-    this.flush();
+    if (!this.mayGather()) this.flush();
+  }
+
+  private mayGather(): boolean {
+    const bytes = this.end - this.start;
+    if (bytes === 0 || bytes >= smallBytes || this.lane === null) return false;
+    if (this.gathering !== null) return true;
+    if (this.clock.monotonicMs() - this.sentAtMs >= closeMs) return false;
+    this.gathering = this.clock.after(gatherMs, () => this.flush());
+    return true;
   }
 
   private flush(): void {
+    this.gathering?.cancel();
+    this.gathering = null;
     this.endFrame();
     if (this.end === this.start) return;
     const batch = this.buffer.subarray(this.start, this.end);
@@ -102,6 +125,7 @@ export class Outgoing implements Flushable {
       this.start = this.end = 0;
     }
     if (this.lane === null) return;
+    this.sentAtMs = this.clock.monotonicMs();
     this.sentBytes += batch.length;
     if (this.isClogged) this.waiting.push(batch);
     else if (!this.lane.send(batch)) this.isClogged = true;

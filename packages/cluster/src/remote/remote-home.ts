@@ -32,6 +32,8 @@ import { Settlements } from './settlements.js';
 /** Of publishes that wait for their verdict; with more, publishers wait. Bytes. */
 const keptBytesHigh = 32 * 1024 * 1024;
 const keptBytesLow = 16 * 1024 * 1024;
+/** What was passed on is told when it is so much: the home lets more than that be under way. Bytes. */
+const passedBytesMin = 256 * 1024;
 /** An operation on a queue waits so long for a link to its home. Milliseconds. */
 const patienceMs = 5000;
 
@@ -78,7 +80,7 @@ export class RemoteHome {
     this.parts = parts;
     this.dataId = dataId;
     this.node = node;
-    this.out = new Outgoing(parts.turn);
+    this.out = new Outgoing(parts.turn, parts.clock);
     this.publishes = new PublishStream(this.out);
     this.settlements = new Settlements(this.out);
     this.unlinkedSinceMs = parts.clock.monotonicMs();
@@ -272,14 +274,14 @@ export class RemoteHome {
       consumer.isDirty = false;
       if (consumer.stopped) continue;
       const { passedToSend } = consumer;
-      consumer.passedToSend = 0;
       const credit = consumer.takeCreditDue();
       if (credit > 0) {
         out.begin(FRAME_CREDIT);
         out.varint(consumer.id);
         out.varint(Number.isFinite(credit) ? credit + 1 : 0);
       }
-      if (passedToSend > 0) {
+      if (passedToSend > passedBytesMin) {
+        consumer.passedToSend = 0;
         out.begin(FRAME_PASSED);
         out.varint(consumer.id);
         out.varint(passedToSend);

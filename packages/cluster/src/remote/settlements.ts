@@ -4,6 +4,8 @@ import type { Outgoing } from '../peer/outgoing.js';
 import { outcomes } from '../peer/refusals.js';
 
 interface Settlement {
+  /** In this pair of sessions; 0: not sent yet. */
+  number: number;
   readonly consumer: number;
   readonly outcome: Outcome;
   readonly first: Position;
@@ -15,6 +17,7 @@ export class Settlements {
   private readonly out: Outgoing;
   private gathered: Settlement[] = [];
   private sent: Settlement[] = [];
+  private lastNumber = 0;
 
   constructor(out: Outgoing) {
     this.out = out;
@@ -32,7 +35,7 @@ export class Settlements {
       last.count++;
       return;
     }
-    gathered.push({ consumer, outcome, first: position, count: 1 });
+    gathered.push({ number: 0, consumer, outcome, first: position, count: 1 });
   }
 
   /** Only while the link is there. */
@@ -40,26 +43,35 @@ export class Settlements {
     const { gathered } = this;
     if (gathered.length === 0) return;
     this.gathered = [];
-    for (const settlement of gathered) this.write(settlement);
+    for (const settlement of gathered) {
+      settlement.number = ++this.lastNumber;
+      this.write(settlement);
+    }
     if (this.sent.length === 0) this.sent = gathered;
     else for (const settlement of gathered) this.sent.push(settlement);
   }
 
-  private write({ consumer, outcome, first, count }: Settlement): void {
+  private write({ number, consumer, outcome, first, count }: Settlement): void {
     const { out } = this;
     out.begin(FRAME_SETTLE);
+    out.varint(number);
     out.varint(consumer);
     out.byte(outcomes.indexOf(outcome));
     out.varint(first);
     out.varint(count);
   }
 
-  /** So many of the oldest were carried out. */
-  done(count: number): void {
-    this.sent.splice(0, count);
+  /** All up to this number were carried out. */
+  done(upTo: number): void {
+    let gone = 0;
+    while (gone < this.sent.length && this.sent[gone]!.number <= upTo) gone++;
+    this.sent.splice(0, gone);
   }
 
-  /** The link is there again: those that may have been lost are said once more; the home ignores what it knows. */
+  /**
+   * The link is there again: those that may have been lost are said once more. The home carries each number out once: what it gave back
+   * may have come to the same consumer again meanwhile.
+   */
   resend(): void {
     for (const settlement of this.sent) this.write(settlement);
   }
@@ -67,5 +79,6 @@ export class Settlements {
   clear(): void {
     this.gathered = [];
     this.sent = [];
+    this.lastNumber = 0;
   }
 }
