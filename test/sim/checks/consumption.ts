@@ -50,13 +50,14 @@ export class Consumption {
     this.hands.delete(consumer);
   }
 
-  delivered(consumer: ConsumerLife, deliveryTag: number, copy: Copy): void {
+  delivered(consumer: ConsumerLife, deliveryTag: number, copy: Copy, sentMs: number): void {
     const hands = this.hands.get(consumer);
     if (hands === undefined || consumer.isStopped) {
       this.violation(`${consumer.name} got ${copy.message} after it was cancelled`);
       return;
     }
     consumer.lastMs = this.now();
+    consumer.lastSentMs = sentMs;
     if (consumer.acknowledges) hands.held.set(deliveryTag, copy);
     const { prefetch, life } = consumer;
     if (prefetch > 0 && hands.held.size > prefetch) {
@@ -67,8 +68,9 @@ export class Consumption {
 
   private checkSingleActive(consumer: ConsumerLife): void {
     const { life } = consumer;
-    if (consumer.isLeaving) return;
     const active = life!.active;
+    // What was sent to it before the other one was served comes late.
+    if (consumer.isLeaving || consumer.lastSentMs < (active?.lastSentMs ?? 0)) return;
     life!.active = consumer;
     if (active === null || active === consumer || active.isLeaving || this.mayBeGone(active)) return;
     this.violation(`${consumer.name} is served while ${active.name} is the active consumer of ${life!.name}`);
@@ -76,7 +78,7 @@ export class Consumption {
 
   /** Its client has heard nothing yet, but its node or the queue's may have let it go. */
   private mayBeGone(consumer: ConsumerLife): boolean {
-    const handling = { by: consumer, fromMs: consumer.lastMs, toMs: null, outcome: null };
+    const handling = { by: consumer, sentMs: 0, fromMs: consumer.lastMs, toMs: null, outcome: null };
     return isExcused(this.troubles, handling, this.now());
   }
 

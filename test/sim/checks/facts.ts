@@ -60,6 +60,8 @@ export interface ConsumerLife {
   endedMs: number | null;
   /** When it got something last, or was attached. */
   lastMs: number;
+  /** When the last that it got was sent. */
+  lastSentMs: number;
 }
 
 /** One that begins now. */
@@ -76,6 +78,7 @@ export function consumerLife(
     isStopped: false,
     endedMs: null,
     lastMs: nowMs,
+    lastSentMs: nowMs,
     ...facts,
   };
 }
@@ -83,6 +86,8 @@ export function consumerLife(
 /** What a consumer did with a message. */
 export interface Handling {
   readonly by: ConsumerLife;
+  /** When the node sent it. */
+  readonly sentMs: number;
   /** When it got it, and when it was done with it; of one in its hands: not yet. */
   readonly fromMs: number;
   readonly toMs: number | null;

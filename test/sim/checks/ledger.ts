@@ -61,7 +61,7 @@ export class Ledger {
     const before = this.owners.get(name);
     this.owners.set(name, owner);
     if (before === undefined || before.endedMs !== null) return;
-    const handling = { by: before, fromMs: before.lastMs, toMs: null, outcome: null };
+    const handling = { by: before, sentMs: 0, fromMs: before.lastMs, toMs: null, outcome: null };
     if (isExcused(this.troubles, handling, this.now())) return;
     this.violation(`${owner.name} owns the exclusive queue ${name}, which ${before.name} has`);
   }
@@ -96,7 +96,7 @@ export class Ledger {
 
   // -- deliveries ----------------------------------------------------------------------------------------------------
 
-  delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag }: Delivered): void {
+  delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag, sentMs }: Delivered): void {
     const attempts = this.attempts.get(body);
     const { life } = consumer;
     if (attempts === undefined) {
@@ -112,20 +112,22 @@ export class Ledger {
     if (!redelivered) copy.unflagged++;
     // An outbox that a crash interrupts begins again.
     const mayDouble = life?.isFedByOutbox && this.troubles.hasAnybodyDied;
-    if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length);
-    copy.holder = consumer.acknowledges ? { by: consumer, fromMs: ms, toMs: null, outcome: null } : null;
-    if (!consumer.acknowledges) copy.settled = { by: consumer, fromMs: ms, toMs: ms, outcome: 'accept' };
-    this.consumption.delivered(consumer, deliveryTag, copy);
+    // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
+    const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
+    if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length, isLate);
+    if (!consumer.acknowledges) copy.settled = { by: consumer, sentMs, fromMs: ms, toMs: ms, outcome: 'accept' };
+    else if (!isLate) copy.holder = { by: consumer, sentMs, fromMs: ms, toMs: null, outcome: null };
+    this.consumption.delivered(consumer, deliveryTag, copy, sentMs);
     const [attempt] = attempts;
     if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
   }
 
-  private checkOnce(consumer: ConsumerLife, copy: Copy, redelivered: boolean, attempts: number): void {
+  private checkOnce(consumer: ConsumerLife, copy: Copy, redelivered: boolean, attempts: number, isLate: boolean): void {
     const { message, settled, holder } = copy;
     const got = `${consumer.name} got ${message} from ${copy.life?.name}`;
     const ms = this.now();
     if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
-    if (attempts > 1) return;
+    if (attempts > 1 || isLate) return;
     if (settled !== null) {
       if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
       else if (!isExcused(this.troubles, settled, ms)) {
@@ -140,9 +142,11 @@ export class Ledger {
   settles(consumer: ConsumerLife, deliveryTag: number, outcome: 'accept' | 'release' | 'reject'): void {
     const copy = this.consumption.settles(consumer, deliveryTag);
     if (copy === null) return;
-    const fromMs = copy.holder?.by === consumer ? copy.holder.fromMs : this.now();
+    const { holder } = copy;
+    // Somebody else has it by now; this one will hear why.
+    if (holder?.by !== consumer) return;
     copy.holder = null;
-    if (outcome !== 'release') copy.settled = { by: consumer, fromMs, toMs: this.now(), outcome };
+    if (outcome !== 'release') copy.settled = { ...holder, toMs: this.now(), outcome };
   }
 
   /** It has asked to be attached: from now on something may come. */

@@ -208,7 +208,8 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     const { spec, queue } = consumer;
     const deliveryTag = this.hold(delivery);
     const body = message.body().toString();
-    this.say({ kind: 'deliver', tag: spec.tag, queue: queue.name, deliveryTag, redelivered, body });
+    const sentMs = this.nowMs;
+    this.say({ kind: 'deliver', tag: spec.tag, queue: queue.name, deliveryTag, redelivered, sentMs, body });
     if (!this.random.chance(fullShare)) return true;
     this.node.platform.clock.after(fullMs, () => consumer.resume());
     return false;
@@ -236,9 +237,22 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
         if (got === null) return this.answer(re, 'empty');
         const { message, redelivered, delivery } = got;
         const body = message.body().toString();
-        this.say({ kind: 'got', re, tag: '', queue: queue.name, deliveryTag: this.hold(delivery), redelivered, body });
+        this.say({
+          kind: 'got',
+          re,
+          tag: '',
+          queue: queue.name,
+          deliveryTag: this.hold(delivery),
+          redelivered,
+          sentMs: this.nowMs,
+          body,
+        });
       },
     );
+  }
+
+  private get nowMs(): number {
+    return this.node.platform.world.scheduler.nowMs;
   }
 
   private hold(delivery: Delivery | null): number {

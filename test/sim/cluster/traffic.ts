@@ -61,5 +61,7 @@ export interface Delivered {
   readonly queue: string;
   readonly deliveryTag: number;
   readonly redelivered: boolean;
+  /** When the node sent it, by true time: clients are told late, and what one was told first may have been sent last. */
+  readonly sentMs: number;
   readonly body: string;
 }
