@@ -1,10 +1,12 @@
-import { EtcdError } from '@chapar/cluster';
+import { createServer, type Socket } from 'node:net';
+import { EtcdClient, EtcdError } from '@chapar/cluster';
 import { GuardFailedError } from '@chapar/core';
+import { createNodePlatform } from '@chapar/platform';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metadataContract } from '../contract/metadata.contract.js';
 import { skipUnless } from '../support/skip.js';
 import { type MetadataNode, startMetadataNode } from './cluster-node.js';
-import { hasEtcd, Path, type RealEtcd, startEtcd, startEtcdCluster } from './real-etcd.js';
+import { freePort, hasEtcd, Path, RealEtcd, startEtcd, startEtcdCluster } from './real-etcd.js';
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
 
@@ -190,6 +192,39 @@ describe.skipIf(noEtcd)('with three etcd members', () => {
       await node.close();
     }
   }, 120_000);
+});
+
+describe.skipIf(noEtcd)('with an etcd behind a connection that is taken and never answered', () => {
+  it('is reached over another one when it is there', async () => {
+    const [port, peer] = [await freePort(), await freePort()];
+    // As when a machine vanishes after its kernel has taken the connection: it stays open, and nobody ever says a word on it.
+    const silent = createServer({ pauseOnConnect: true });
+    const taken: Socket[] = [];
+    silent.on('connection', (socket) => taken.push(socket));
+    await new Promise<void>((resolve) => silent.listen(port, '127.0.0.1', resolve));
+    const { clock, log } = createNodePlatform({ log: { level: 'silent' } });
+    const client = new EtcdClient({ endpoints: [`http://127.0.0.1:${port}`], tls: null, auth: null, clock, log });
+    await expect(client.range('/')).rejects.toThrow(EtcdError);
+    expect(taken).toHaveLength(1);
+    silent.close();
+    const etcd = new RealEtcd('one', port, peer, ['--initial-cluster', `one=http://127.0.0.1:${peer}`]);
+    try {
+      etcd.start();
+      await etcd.ready();
+      let found = false;
+      await until(() => {
+        const heard = () => {
+          found = true;
+        };
+        if (!found) void client.range('/').then(heard, () => undefined);
+        return found;
+      });
+    } finally {
+      client.close();
+      await etcd.stop();
+      for (const socket of taken) socket.destroy();
+    }
+  }, 60_000);
 });
 
 describe.skipIf(noEtcd)('with an etcd whose quota is small', () => {

@@ -177,6 +177,9 @@ function optionsFor(endpoint: string, tls: EtcdClientOptions['tls'], auth: EtcdC
       'grpc.max_reconnect_backoff_ms': 1000,
       'grpc.keepalive_time_ms': pingEveryMs,
       'grpc.keepalive_timeout_ms': deadlineMs,
+      // etcd3 connects anew after a failure, and would be given the connection that it left: one that is taken and never answered, as by a
+      // machine that vanished meanwhile, for ever (gRPC sets no time for it).
+      'grpc.use_local_subchannel_pool': 1,
     },
     faultHandling: { host: () => noop, global: noop },
   };
