@@ -4,7 +4,7 @@ import { randomScenarios, writtenScenarios } from './scenarios.js';
 
 // What `npm test` plays with a few seeds, with many: thousands of runs.
 const seedsOfStory = 50;
-const seedsOfProfile = 300;
+const seedsOfProfile = 100;
 
 describe('stories in simulated clusters, many times', () => {
   for (const scenario of writtenScenarios) {
