@@ -57,6 +57,8 @@ describe.skipIf(noEtcd)('members of a cluster, with a real etcd', () => {
     await Promise.all([a, b].map(start));
     expect(a.membership.cluster).toBe(b.membership.cluster);
     const seen: unknown[] = [];
+    // Its copy may be behind b's registration, which is not what is counted.
+    await until(() => a.membership.mirror.get('nodes/b') !== undefined);
     a.membership.mirror.watch('nodes/b', a.membership.mirror.revision, (events) => {
       seen.push(...events.map(({ value }) => value !== undefined));
     });
