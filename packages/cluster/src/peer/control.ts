@@ -53,7 +53,7 @@ export class Control implements Flushable {
   opened(lane: Lane): void {
     this.lane = lane;
     this.gathered = [];
-    this.appliedRevision = this.announcedSequence = 0;
+    // What the peer has applied stays true, and it may have said so over its own lane before this one was there.
     this.isLagging = false;
     lane.open({
       received: (batch) => this.read(batch, null),
