@@ -1,6 +1,7 @@
 import { ClusterNode, type EtcdTxn, SimEtcdClient, Writer } from '@chapar/cluster';
 import { type Broker, GuardFailedError, type SharedQueue, type VirtualHost } from '@chapar/core';
 import { Gossip } from '../../../packages/cluster/src/gossip.js';
+import { Control } from '../../../packages/cluster/src/peer/control.js';
 import { Link } from '../../../packages/cluster/src/peer/link.js';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
@@ -102,6 +103,21 @@ export const mutantsOfMetadata: readonly Mutant[] = [
         undo();
       };
     },
+  },
+  {
+    name: 'a node forgets what a peer has applied when a lane is opened anew',
+    scenario: 'applied-before-lane',
+    seedsMax: 5,
+    plant: () =>
+      replace(
+        Control.prototype,
+        'opened',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            Object.assign(this, { appliedRevision: 0, announcedSequence: 0 });
+            return original.apply(this, args);
+          },
+      ),
   },
   {
     name: 'the name of an exclusive queue is claimed by whoever asks',
