@@ -91,6 +91,8 @@ export class NameClaims {
       return true;
     } finally {
       this.underWay.delete(key);
+      // What stands there of an earlier claim was left to this one.
+      if (!this.held.has(key)) void this.remove(key);
     }
   }
 
