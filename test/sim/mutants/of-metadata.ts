@@ -1,5 +1,5 @@
-import { ClusterNode, type EtcdTxn, SimEtcdClient, Writer } from '@chapar/cluster';
-import { type Broker, GuardFailedError, type SharedQueue, type VirtualHost } from '@chapar/core';
+import { ClusterNode, type EtcdTxn, NameClaims, SimEtcdClient, Writer } from '@chapar/cluster';
+import { type Broker, GuardFailedError, type JsonValue, type SharedQueue, type VirtualHost } from '@chapar/core';
 import { Gossip } from '../../../packages/cluster/src/gossip.js';
 import { Control } from '../../../packages/cluster/src/peer/control.js';
 import { Link } from '../../../packages/cluster/src/peer/link.js';
@@ -116,6 +116,36 @@ export const mutantsOfMetadata: readonly Mutant[] = [
           function (this: never, ...args: never[]) {
             Object.assign(this, { appliedRevision: 0, announcedSequence: 0 });
             return original.apply(this, args);
+          },
+      ),
+  },
+  {
+    name: 'a name that could not be given back is forgotten when it is claimed in vain',
+    scenario: 'names-while-full',
+    seedsMax: 5,
+    plant: () =>
+      replace(
+        NameClaims.prototype,
+        'claim',
+        () =>
+          async function (this: never, ...args: never[]) {
+            const [key, value] = args as unknown as [string, JsonValue];
+            const claims = this as unknown as {
+              held: Map<string, object>;
+              underWay: Set<string>;
+              put(claim: object): Promise<boolean>;
+            };
+            if (claims.held.has(key)) return true;
+            if (claims.underWay.has(key)) return false;
+            const claim = { key, value, lease: null };
+            claims.underWay.add(key);
+            try {
+              if (!(await claims.put(claim))) return false;
+              claims.held.set(key, claim);
+              return true;
+            } finally {
+              claims.underWay.delete(key);
+            }
           },
       ),
   },
