@@ -33,9 +33,12 @@ export class VisitorClient extends SimClient {
     if (this.random.chance(0.5)) await this.ask({ kind: 'cancel', tag });
   }
 
-  /** The last one went between its declaration and its wish to consume. */
+  /**
+   * The last one went between its declaration and its wish to consume; or the queue came and went so fast that a node which hears of
+   * etcd late was refused by one after another, and saw none of them.
+   */
   protected override expects(key: string): boolean {
-    return key === 'queueNotFound';
+    return key === 'queueNotFound' || key === 'metadataUnavailable';
   }
 
   protected heard(): void {}
