@@ -42,6 +42,8 @@ export class RemoteConsumer implements Consumer, WindowMember {
   private told = 0;
   passedToSend = 0;
   isDirty = false;
+  /** Its home has not answered yet that it is attached. */
+  isAsking = false;
   /** The first grant that is counted on; null: it has come. */
   private expected: number | null = null;
   stopped = false;

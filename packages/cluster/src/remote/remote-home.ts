@@ -181,12 +181,15 @@ export class RemoteHome {
   async attach(queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink, credit: number): Promise<Consumer> {
     const consumer = new RemoteConsumer(this.parts.nextNumber(), queue, spec, sink, false);
     consumer.expect(credit);
+    consumer.isAsking = true;
     this.consumers.set(consumer.id, consumer);
     try {
       await this.request(queue, (out, id) => this.writeAttach(out, consumer, id));
     } catch (error) {
       this.consumers.delete(consumer.id);
       throw error;
+    } finally {
+      consumer.isAsking = false;
     }
     return consumer;
   }
@@ -312,7 +315,10 @@ export class RemoteHome {
     this.publishes.resend();
     this.settlements.resend();
     this.settlements.flush();
-    for (const consumer of this.consumers.values()) this.writeAttach(this.out, consumer, 0);
+    for (const consumer of this.consumers.values()) {
+      // One that was not answered is asked for again below, when those that are gone have made room.
+      if (!consumer.isAsking) this.writeAttach(this.out, consumer, 0);
+    }
     this.out.begin(FRAME_RESUMED);
     this.requests.resend(this.out);
   }
