@@ -144,9 +144,7 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
       case 'consume':
         return andThen(actor.readQueue(request.queue), (queue) => this.consume(queue, request));
       case 'cancel':
-        this.consumers.get(request.tag)?.consumer.stop();
-        this.consumers.delete(request.tag);
-        return this.answer(request.re, 0);
+        return this.cancel(request.tag, request.re);
       case 'get':
         return andThen(actor.readQueue(request.queue), (queue) => this.get(queue, request.re));
     }
@@ -196,12 +194,19 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     const { tag, acknowledges, exclusive, prefetch, arguments: args, re } = request;
     const priority = typeof args['x-priority'] === 'number' ? args['x-priority'] : 0;
     const spec = { tag, acknowledges, exclusive, priority, arguments: args, window: null };
-    return andThen(queue.attach(spec, this), (consumer) => {
+    const credit = prefetch === 0 ? Number.POSITIVE_INFINITY : prefetch;
+    return andThen(queue.attach(spec, this, credit), (consumer) => {
       if (this.isClosed) return consumer.detach();
       this.consumers.set(tag, { consumer, prefetch });
       this.answer(re, tag);
-      consumer.grant(prefetch === 0 ? Number.POSITIVE_INFINITY : prefetch);
+      consumer.grant(credit);
     });
+  }
+
+  private cancel(tag: string, re: number): Later<void> {
+    const own = this.consumers.get(tag);
+    this.consumers.delete(tag);
+    return andThen(own?.consumer.stop(), () => this.answer(re, 0));
   }
 
   deliver(consumer: Consumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean {
@@ -300,7 +305,7 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     this.isClosed = true;
     this.waiting.length = 0;
     // Consumers first, or what one gives back would be delivered to the next one here.
-    for (const { consumer } of this.consumers.values()) consumer.stop();
+    for (const { consumer } of this.consumers.values()) void consumer.stop();
     for (const delivery of this.unsettled.values()) delivery.consumer.settle(delivery, 'release');
     this.consumers.clear();
     this.unsettled.clear();

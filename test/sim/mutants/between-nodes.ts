@@ -182,6 +182,24 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
     plant: () => replace(RemoteHome.prototype, 'giveBack', () => () => undefined),
   },
   {
+    name: 'a consumer whose attachment was not answered is taken for attached when a link broke',
+    scenario: 'exclusive-again',
+    seedsMax: 5,
+    plant: () =>
+      replace(
+        RemoteHome.prototype,
+        'linked',
+        (original) =>
+          function (this: never) {
+            const { consumers } = this as unknown as { consumers: Map<number, { isAsking: boolean }> };
+            const asking = [...consumers.values()].filter(({ isAsking }) => isAsking);
+            for (const consumer of asking) consumer.isAsking = false;
+            original.apply(this, []);
+            for (const consumer of asking) consumer.isAsking = true;
+          },
+      ),
+  },
+  {
     name: 'consumers of another node do not hear that it is gone',
     scenario: 'home-gone',
     seedsMax: 2,
