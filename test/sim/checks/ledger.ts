@@ -110,8 +110,8 @@ export class Ledger {
     const ms = this.now();
     const copy = this.copies.of(life, body);
     if (!redelivered) copy.unflagged++;
-    // An outbox that a crash interrupts begins again.
-    const mayDouble = life?.isFedByOutbox && this.troubles.hasAnybodyDied;
+    // An outbox that is interrupted by a crash, or by the end of a session, begins again.
+    const mayDouble = life?.isFedByOutbox && this.troubles.haveParted;
     // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
     const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
     if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length, isLate);

@@ -85,6 +85,11 @@ export class Troubles {
     return this.deaths.size > 0;
   }
 
+  /** Somebody died, or may have been taken for dead. */
+  get haveParted(): boolean {
+    return this.hasAnybodyDied || this.all.some(({ nodes }) => nodes.length > 0);
+  }
+
   /** Nothing at all is wrong, nor was lately. */
   isCalm(nowMs: number): boolean {
     if (this.all.some(({ toMs }) => toMs >= nowMs)) return false;
