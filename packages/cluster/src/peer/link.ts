@@ -154,10 +154,10 @@ export class Link {
     if (needs <= mirror.revision) return false;
     if (!isQueued) this.waiting.push(batch);
     this.isBehind = true;
-    const lane = this.incoming;
     void mirror.at(needs).then(() => {
       this.isBehind = false;
-      if (lane === this.incoming) this.process();
+      // By now this may be another lane, whose batches have gathered behind it.
+      this.process();
     });
     return true;
   }
