@@ -1,8 +1,9 @@
-import { ClusterNode, type EtcdTxn, NameClaims, SimEtcdClient, Writer } from '@chapar/cluster';
+import { ClusterNode, type EtcdTxn, type Mirror, NameClaims, SimEtcdClient, Writer } from '@chapar/cluster';
 import { type Broker, GuardFailedError, type JsonValue, type SharedQueue, type VirtualHost } from '@chapar/core';
 import { Gossip } from '../../../packages/cluster/src/gossip.js';
 import { Control } from '../../../packages/cluster/src/peer/control.js';
 import { Link } from '../../../packages/cluster/src/peer/link.js';
+import { readNeeds } from '../../../packages/cluster/src/peer/outgoing.js';
 import { Seen } from '../../../packages/cluster/src/seen.js';
 import { type Mutant, replace } from './mutant.js';
 
@@ -146,6 +147,38 @@ export const mutantsOfMetadata: readonly Mutant[] = [
             } finally {
               claims.underWay.delete(key);
             }
+          },
+      ),
+  },
+  {
+    name: 'what waits on a link that was opened anew is forgotten when the node has caught up',
+    scenario: 'broken-while-behind',
+    seedsMax: 2,
+    plant: () =>
+      replace(
+        Link.prototype,
+        'awaits',
+        () =>
+          function (this: never, ...args: never[]) {
+            const [batch, isQueued = false] = args as unknown as [Buffer, boolean?];
+            const link = this as unknown as {
+              parts: { mirror: Mirror };
+              waiting: Buffer[];
+              isBehind: boolean;
+              incoming: object;
+              process(): void;
+            };
+            const needs = readNeeds(batch);
+            const { mirror } = link.parts;
+            if (needs <= mirror.revision) return false;
+            if (!isQueued) link.waiting.push(batch);
+            link.isBehind = true;
+            const lane = link.incoming;
+            void mirror.at(needs).then(() => {
+              link.isBehind = false;
+              if (lane === link.incoming) link.process();
+            });
+            return true;
           },
       ),
   },
