@@ -61,8 +61,12 @@ export class Ledger {
     const before = this.owners.get(name);
     this.owners.set(name, owner);
     if (before === undefined || before.endedMs !== null) return;
-    const handling = { by: before, sentMs: 0, fromMs: before.lastMs, toMs: null, outcome: null };
-    if (isExcused(this.troubles, handling, this.now())) return;
+    // The one may be taken for dead, and the other may have been: it says what was true before it was stopped.
+    const isEitherExcused = [before, owner].some((by) => {
+      const handling = { by, sentMs: 0, fromMs: by.lastMs, toMs: null, outcome: null };
+      return isExcused(this.troubles, handling, this.now());
+    });
+    if (isEitherExcused) return;
     this.violation(`${owner.name} owns the exclusive queue ${name}, which ${before.name} has`);
   }
 
