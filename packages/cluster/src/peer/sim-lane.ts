@@ -125,6 +125,14 @@ export class SimLane implements Lane {
     this.take(reason);
   }
 
+  /** This end has heard nothing for long, and lets go; the other one, which may hear well, is told when that gets through. */
+  giveUp(reason: string): void {
+    if (this.isEnded) return;
+    this.outgoing = this.other === null ? [] : ['the peer reset the connection'];
+    this.take(reason);
+    this.move();
+  }
+
   /** Of what is under way, what still arrives. */
   private tear(): Item[] {
     const arriving = this.outgoing.slice(0, this.peers.random.integer(this.outgoing.length + 1));

@@ -63,6 +63,9 @@ describe('the simulated paths between nodes', () => {
       ['(closed: the peer did not answer in time)'],
       ['(closed: the peer did not answer in time)'],
     ]);
+    // The end of each is on its way to the other, and comes when it can.
+    peers.heal();
+    await advance(5);
     expect(peers.openCount).toBe(0);
   });
 

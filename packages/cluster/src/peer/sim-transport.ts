@@ -151,7 +151,7 @@ export class SimPeers {
       const { near, far } = lane;
       const isSilent = this.isCut(near, far) || this.isCut(far, near) || lane.isFarStopped;
       lane.silentMs = isSilent ? lane.silentMs + silenceEveryMs : 0;
-      if (lane.silentMs >= silenceMsMax) lane.end('the peer did not answer in time');
+      if (lane.silentMs >= silenceMsMax) lane.giveUp('the peer did not answer in time');
     }
   }
 }
