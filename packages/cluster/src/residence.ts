@@ -6,12 +6,14 @@ import type {
   JsonValue,
   Later,
   Message,
+  Mirroring,
   Queue,
   QueueHandle,
   QueueProperties,
   Residence,
   SharedQueue,
   VirtualHost,
+  Write,
 } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
 import type { RemoteHome } from './remote/remote-home.js';
@@ -59,6 +61,18 @@ export class ClusterResidence implements Residence {
     const loads = this.cluster.loads();
     for (const [dataId, load] of loads) if (load < (loads.get(best) ?? 0)) best = dataId;
     return best;
+  }
+
+  mirrored(): Mirroring | null {
+    return null;
+  }
+
+  face(properties: QueueProperties): SharedQueue {
+    throw new Error(`there are no mirrored queues yet, and none that is ${properties.name}`);
+  }
+
+  companions(): readonly Write[] {
+    return [];
   }
 
   elsewhere(properties: QueueProperties, home: string): SharedQueue {

@@ -44,6 +44,7 @@ export * from './queue/shared-queue.js';
 export * from './queue/statistics.js';
 export * from './queue/window.js';
 export * from './records.js';
+export * from './replica-log.js';
 export * from './resources.js';
 export * from './routing/binding.js';
 export * from './routing/exchange.js';

@@ -3,6 +3,7 @@
  * The core decides; everything that waits, writes or asks the world stands behind one of these.
  */
 import type { Message } from './message.js';
+import type { StoredReplica } from './replica-log.js';
 
 // ---------------------------------------------------------------------------------------------------------------
 // queue -> store | replication
@@ -46,6 +47,11 @@ export interface QueuePages {
  * Implementations: none (transient queues), the node's write-ahead log, later the replicated log around it.
  */
 export interface QueueLog extends QueuePages {
+  /**
+   * Other nodes have copies: whatever is published is logged, and nothing is delivered, dropped or settled before it is committed,
+   * because until then it may be cut.
+   */
+  readonly isMirrored: boolean;
   /** Appends a message; the bytes are copied before the call returns. Positions grow by one with every entry. */
   publish(message: Message): Position;
   /** Takes a position for a message that is not logged (transient, in a durable queue): a hole in the log. */
@@ -116,6 +122,10 @@ export interface LogStore {
   readonly lastStampMs: number;
   /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
   log(incarnation: Incarnation): QueueLog;
+  /** This node's copy of a mirrored queue's log, as recovery left it, or an empty one. One per incarnation. */
+  replica(incarnation: Incarnation): StoredReplica;
+  /** The copies that recovery found; `recover` does not name them. */
+  readonly replicas: readonly Incarnation[];
   /** Where a queue without a log pages to. Each call makes another; it ends when everything in it was read or forgotten. */
   pages(): QueuePages;
   /** Forgets an incarnation and gives its space back. */

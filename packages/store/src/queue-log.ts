@@ -21,6 +21,7 @@ const gapMax = 16;
 
 /** One queue's entries in the node's write-ahead log. */
 export class WalQueueLog implements QueueLog {
+  readonly isMirrored = false;
   readonly incarnation: Incarnation;
   /** Stands for the incarnation in the files. Never used twice in a data directory. */
   readonly number: number;

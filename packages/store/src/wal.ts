@@ -7,6 +7,7 @@ import type {
   QueueLog,
   QueuePages,
   RecoveredQueue,
+  StoredReplica,
 } from '@chapar/core';
 import type { Timer } from '@chapar/platform';
 import { Checkpoints } from './checkpoints.js';
@@ -367,6 +368,12 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
     const waiting = this.waitingReads;
     this.waitingReads = [];
     for (const retry of waiting) retry();
+  }
+
+  readonly replicas: readonly Incarnation[] = [];
+
+  replica(incarnation: Incarnation): StoredReplica {
+    throw new Error(`there are no replicas yet, and none of ${incarnation}`);
   }
 
   pages(): QueuePages {

@@ -1,11 +1,6 @@
-import type { Position } from '@chapar/core';
-import type { Epoch } from './record.js';
+import type { Epoch, EpochStart, Position } from '@chapar/core';
 
-export interface EpochStart {
-  readonly epoch: Epoch;
-  /** Of the entry that the epoch begins with. */
-  readonly first: Position;
-}
+export type { EpochStart };
 
 /** Two logs say different things about what was agreed on: nothing that follows a rule makes them so. */
 export class HistoryContradictionError extends Error {}

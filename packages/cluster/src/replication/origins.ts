@@ -1,23 +1,7 @@
-import { type Range, Ranges } from './ranges.js';
+import type { Origin, OriginRow, Provenance } from '@chapar/core';
+import { Ranges } from './ranges.js';
 
-/** Names a session of whoever publishes: a node's registration. */
-export type Origin = string;
-
-/** Which publish an entry came from. */
-export interface Provenance {
-  readonly origin: Origin;
-  /** Counts the origin's publishes to this queue from 1. */
-  readonly sequence: number;
-  /** The origin knows what became of everything up to here, and will never send it again. */
-  readonly low: number;
-}
-
-/** Of one origin, as it is written and sent. */
-export interface OriginRow {
-  readonly origin: Origin;
-  readonly low: number;
-  readonly held: readonly Range[];
-}
+export type { Origin, OriginRow, Provenance };
 
 /**
  * Which publishes a log holds, by their origins: the ranges above the mark that the origin has moved. A highest number alone would not

@@ -1,8 +1,6 @@
-/** Whole numbers `first` to `last`, both included. */
-export interface Range {
-  readonly first: number;
-  readonly last: number;
-}
+import type { Range } from '@chapar/core';
+
+export type { Range };
 
 /** A set of whole numbers, kept as ascending ranges that do not touch each other. */
 export class Ranges implements Iterable<Range> {

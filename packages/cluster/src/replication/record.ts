@@ -1,10 +1,9 @@
-import type { Incarnation, JsonValue } from '@chapar/core';
+import type { Epoch, Incarnation, JsonValue } from '@chapar/core';
+
+export type { Epoch };
 
 /** Names a disk, not a node: a node that lost its disk is another member. */
 export type DataId = string;
-
-/** Counts the reigns over one queue. */
-export type Epoch = number;
 
 /**
  * What all nodes agree on about a mirrored queue; one key in etcd. Every change of it is one write, guarded by the revision that it was

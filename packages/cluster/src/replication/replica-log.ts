@@ -1,17 +1,10 @@
-import type { Position } from '@chapar/core';
+import type { OriginRow, Position, ReplicaEntry } from '@chapar/core';
 import type { Change, Mark } from './changes.js';
 import type { EpochHistory } from './epoch-history.js';
-import type { OriginRow, Provenance } from './origins.js';
 import type { Ranges } from './ranges.js';
 import type { Epoch } from './record.js';
 
-/** One message on its way from log to log. */
-export interface ReplicaEntry {
-  readonly position: Position;
-  readonly provenance: Provenance | null;
-  /** As they stand in the log. */
-  readonly bytes: Uint8Array;
-}
+export type { ReplicaEntry };
 
 /**
  * What a replica asks of the log on its disk. Everything that writes is one operation more in `operations`, takes effect at once for who
