@@ -6,9 +6,10 @@ import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
-import { type DeliverySink, type Outcome, QueueDelivery } from './delivery.js';
+import type { DeliverySink, Outcome, QueueDelivery } from './delivery.js';
 import { Exit } from './exit.js';
 import type { Got } from './got.js';
+import { Handout } from './handout.js';
 import { LengthLimit } from './length-limit.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import type { Outbox } from './outbox.js';
@@ -53,9 +54,8 @@ export class Queue implements SharedQueue, Flushable {
   private readonly pending = new Pending();
   /** The last position given. */
   private lastPosition: Position = 0;
-  private unsettled = 0;
-  private unsettledBytesCount = 0;
   private readonly timing: Timing;
+  private readonly handout: Handout;
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
   private dispatchAsked = false;
@@ -98,6 +98,8 @@ export class Queue implements SharedQueue, Flushable {
     this.obey();
     this.logs = log !== null;
     this.timing = new Timing(turn, this, this.ready, this.paging);
+    const { statistics, ready, paging, exit, timing } = this;
+    this.handout = new Handout({ turn, statistics, ready, paging, exit, timing });
     if (log === null) return;
     log.onCommitted = (upTo) => this.pending.committed(upTo);
     log.onFailed = (error) => this.fail(error);
@@ -149,7 +151,7 @@ export class Queue implements SharedQueue, Flushable {
     if (this.ready.isEmpty) {
       const consumer = this.order.take();
       if (consumer !== null) {
-        this.deliver(consumer, position, message, false);
+        this.handout.deliver(consumer, position, message, false);
         return;
       }
     }
@@ -193,7 +195,7 @@ export class Queue implements SharedQueue, Flushable {
       if (consumer === null) return;
       const position = ready.headPosition;
       const redelivered = ready.headRedelivered;
-      this.deliver(consumer, position, ready.shift(), redelivered);
+      this.handout.deliver(consumer, position, ready.shift(), redelivered);
       this.paging.fill();
     }
     this.paging.fill();
@@ -205,65 +207,18 @@ export class Queue implements SharedQueue, Flushable {
     if (!this.dispatchAsked) this.dispatch();
   }
 
-  private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
-    const statistics = this.statistics;
-    let shown = message;
-    if (redelivered) {
-      statistics.redelivered++;
-      shown = this.exit.shown(position, message);
-    }
-    if (!consumer.spec.acknowledges) {
-      statistics.deliveredSettled++;
-      const more = consumer.sink.deliver(consumer, shown, redelivered, null);
-      this.exit.gone(position, message, true);
-      if (!more) consumer.pause();
-      return;
-    }
-    message.keep();
-    statistics.delivered++;
-    const delivery = this.handOut(consumer, position, message, redelivered);
-    if (!consumer.sink.deliver(consumer, shown, redelivered, delivery)) consumer.pause();
-  }
-
-  private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): QueueDelivery {
-    const delivery = new QueueDelivery(consumer, position, message, redelivered, this.turn.tenths);
-    this.unsettled++;
-    this.unsettledBytesCount += message.bodyBytes;
-    consumer.hold(delivery);
-    this.timing.timeout?.holds(consumer);
-    return delivery;
-  }
-
   /** A promise when it has to be read first. */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
     this.used();
     this.timing.expiry?.takeDue();
-    if (this.ready.hasHead) return this.getHead(holder);
+    if (this.ready.hasHead) return this.handout.get(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
       return null;
     }
     // Somebody else may have been faster.
     return this.paging.head().then(() => this.get(holder, isGone));
-  }
-
-  private getHead(holder: QueueConsumer | null): Got {
-    const { ready, statistics } = this;
-    const position = ready.headPosition;
-    const redelivered = ready.headRedelivered;
-    const own = ready.shift();
-    this.timing.expiry?.takeDue();
-    this.paging.fill();
-    if (redelivered) statistics.redelivered++;
-    const message = redelivered ? this.exit.shown(position, own) : own;
-    if (holder === null) {
-      statistics.gotSettled++;
-      this.exit.gone(position, own, true);
-      return { message, redelivered, delivery: null, ready: ready.length };
-    }
-    statistics.got++;
-    return { message, redelivered, delivery: this.handOut(holder, position, own, redelivered), ready: ready.length };
   }
 
   // ---- expiry ----------------------------------------------------------------------------------------------------
@@ -287,9 +242,7 @@ export class Queue implements SharedQueue, Flushable {
   settle(delivery: QueueDelivery, outcome: Outcome): void {
     if (delivery.settled) return;
     const { consumer, position, message } = delivery;
-    consumer.letGo(delivery);
-    this.unsettled--;
-    this.unsettledBytesCount -= message.bodyBytes;
+    this.handout.letGo(delivery);
     if (!this.deleted) this.leave(position, message, outcome);
     if (this.roster.single?.passOn()) this.takeOver();
     // Last: somebody who takes from this queue may wake, and what was given back stands before what waits.
@@ -478,11 +431,11 @@ export class Queue implements SharedQueue, Flushable {
   }
 
   get unsettledCount(): number {
-    return this.unsettled;
+    return this.handout.count;
   }
 
   get unsettledBytes(): number {
-    return this.unsettledBytesCount;
+    return this.handout.bytes;
   }
 
   /** Messages at or below were delivered; recorded at a clean stop. */
