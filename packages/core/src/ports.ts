@@ -65,6 +65,11 @@ export interface QueueLog extends QueuePages {
   pend(position: Position, reason: DropReason): void;
   /** The message was given back `count` times so far; called only where that is limited. Written as `pend` is. */
   returned(position: Position, count: number): void;
+  /**
+   * Calls `done` when everything that was said of messages so far will be known to whoever has the log next; never within this call, and not at all when
+   * it is not to be. Absent: a crash loses the log's end as a whole, so that nothing later survives it either.
+   */
+  whenSafe?(done: () => void): void;
   /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
   readonly committed: Position;
   /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */

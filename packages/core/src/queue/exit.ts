@@ -82,7 +82,7 @@ export class Exit implements OutboxOwner {
   gone(position: Position, message: Message, accepted: boolean): void {
     const { log } = this;
     if (this.returns !== null) this.returns.forget(position, position);
-    if (log === null || !message.persistent) return;
+    if (log === null || !(message.persistent || log.isMirrored)) return;
     const { persist, pending } = this.parts;
     log.settle(position, position);
     persist.touch();
@@ -109,7 +109,7 @@ export class Exit implements OutboxOwner {
       return;
     }
     if (this.returns !== null) this.returns.forget(position, position);
-    if (this.log !== null && message.persistent) {
+    if (this.log !== null && (message.persistent || this.log.isMirrored)) {
       this.log.pend(position, reason);
       this.parts.persist.touch();
     }
@@ -127,6 +127,14 @@ export class Exit implements OutboxOwner {
   private openOutbox(): Outbox | null {
     if (this.outbox === null && this.router !== null) this.outbox = new Outbox(this, this.router, this.parts.turn);
     return this.outbox;
+  }
+
+  get hasSafety(): boolean {
+    return this.log?.whenSafe !== undefined;
+  }
+
+  whenSafe(done: () => void): void {
+    this.log!.whenSafe!(done);
   }
 
   departed(position: Position, message: Message): void {
@@ -152,7 +160,7 @@ export class Exit implements OutboxOwner {
       this.drop(position, message, 'delivery_limit');
       return true;
     }
-    if (log === null || !message.persistent) return false;
+    if (log === null || !(message.persistent || log.isMirrored)) return false;
     log.returned(position, count);
     this.parts.persist.touch();
     return false;

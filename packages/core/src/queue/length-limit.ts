@@ -5,6 +5,9 @@ import type { Overflow, QueueRules } from './rules.js';
 export interface Fill {
   readonly readyCount: number;
   readonly readyBytes: number;
+  /** Will be ready when they are committed. */
+  readonly arrivingCount: number;
+  readonly arrivingBytes: number;
   /** Dead letters that their target does not take; null: there never was one. */
   readonly outbox: { readonly stuckCount: number; readonly stuckBytes: number } | null;
 }
@@ -34,12 +37,15 @@ export class LengthLimit {
    * The queue must not take this message: it has no room, or to make some it would drop more letters behind those that already fill
    * it and that nobody takes.
    */
-  refuses({ readyCount, readyBytes, outbox }: Fill, message: Message): boolean {
+  refuses(fill: Fill, message: Message): boolean {
+    const { outbox } = fill;
     const { lengthMax, bytesMax } = this;
     const stuckCount = outbox === null ? 0 : outbox.stuckCount;
     const stuckBytes = outbox === null ? 0 : outbox.stuckBytes;
     if (this.overflow === 'drop-head') return stuckCount > 0 && (stuckCount >= lengthMax || stuckBytes >= bytesMax);
-    return readyCount + stuckCount >= lengthMax || readyBytes + stuckBytes + message.bodyBytes > bytesMax;
+    const count = fill.readyCount + fill.arrivingCount + stuckCount;
+    const bytes = fill.readyBytes + fill.arrivingBytes + stuckBytes;
+    return count >= lengthMax || bytes + message.bodyBytes > bytesMax;
   }
 
   /** The oldest has to go. */

@@ -29,7 +29,7 @@ export class Paging {
   /** The message leaves memory. */
   pageOut(position: Position, message: Message): void {
     // What was logged is found there.
-    if (this.log !== null && message.persistent) return;
+    if (this.log !== null && (message.persistent || this.log.isMirrored)) return;
     this.pages ??= this.persist.pages();
     this.pages.page(position, message);
     this.persist.touch();

@@ -4,9 +4,12 @@ import type { Later } from '../later.js';
 import type { Message } from '../message.js';
 import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
-import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
+import type { Turn } from '../turn.js';
+import { Arriving } from './arriving.js';
+import { Beginning } from './beginning.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
-import type { DeliverySink, Outcome, QueueDelivery } from './delivery.js';
+import type { DeliverySink, DetachReason, Outcome, QueueDelivery } from './delivery.js';
+import { Dispatch } from './dispatch.js';
 import { Exit } from './exit.js';
 import type { Got } from './got.js';
 import { Handout } from './handout.js';
@@ -16,7 +19,6 @@ import type { Outbox } from './outbox.js';
 import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
-import { Portion } from './portion.js';
 import { readyMessages } from './priority-ready.js';
 import type { QueueProperties } from './queue-properties.js';
 import type { ReadyMessages } from './ready-messages.js';
@@ -36,7 +38,7 @@ const nobody = {};
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
  * between calls: when a message waits, nobody in the turn order can take it.
  */
-export class Queue implements SharedQueue, Flushable {
+export class Queue implements SharedQueue {
   properties: QueueProperties;
   readonly name: string;
   readonly incarnation: Incarnation;
@@ -58,9 +60,17 @@ export class Queue implements SharedQueue, Flushable {
   private readonly handout: Handout;
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
-  private dispatchAsked = false;
-  private readonly portion = new Portion();
+  private readonly dispatch: Dispatch;
+  /** Nothing is taken any more. */
   private failed = false;
+  /** Null: what comes is there at once. */
+  private readonly arriving: Arriving | null;
+  private readonly admitted = (position: Position, message: Message): void => this.admit(position, message);
+  private readonly beginning = new Beginning();
+  /** The last consumer went while the queue was held. */
+  private wasLeft = false;
+  /** Of a mirrored queue, until `begin`: nothing is delivered, got, expired or dropped. */
+  isHeld: boolean;
   deleted = false;
   mayRefuse = false;
   /** What policies say; replaced, with the rules that follow from it, when another applies. */
@@ -97,11 +107,15 @@ export class Queue implements SharedQueue, Flushable {
     this.exit = new Exit(this, { turn, persist, log, paging: this.paging, pending: this.pending });
     this.obey();
     this.logs = log !== null;
+    this.isHeld = log?.isMirrored ?? false;
+    this.arriving = this.isHeld ? new Arriving(memory) : null;
     this.timing = new Timing(turn, this, this.ready, this.paging);
-    const { statistics, ready, paging, exit, timing } = this;
-    this.handout = new Handout({ turn, statistics, ready, paging, exit, timing });
+    const { statistics, ready, order, paging, exit, timing } = this;
+    const handout = new Handout({ turn, statistics, ready, paging, exit, timing });
+    this.handout = handout;
+    this.dispatch = new Dispatch(this, { turn, ready, order, paging, timing, handout });
     if (log === null) return;
-    log.onCommitted = (upTo) => this.pending.committed(upTo);
+    log.onCommitted = (upTo) => this.committed(upTo);
     log.onFailed = (error) => this.fail(error);
   }
 
@@ -120,6 +134,24 @@ export class Queue implements SharedQueue, Flushable {
     this.timing.watchHead();
   }
 
+  /** Who had messages of a mirrored queue under its leader before has claimed them, or had the time to: the rest is ready, and the queue serves. */
+  begin(): void {
+    if (!this.isHeld || this.deleted) return;
+    this.isHeld = false;
+    // First: all have their turn before the first of them gets something.
+    this.dispatch.ask();
+    for (const consumer of this.consumers) consumer.wake();
+    this.used();
+    this.opened();
+    this.beginning.pass();
+    if (this.wasLeft && this.consumers.size === 0) this.onUnused?.();
+  }
+
+  /** Answered at once, or when a mirrored queue has begun, or when it is clear that it will not. */
+  begun(): Later<void> {
+    return this.isHeld ? this.beginning.past() : undefined;
+  }
+
   // ---- publish -------------------------------------------------------------------------------------------------
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
@@ -135,19 +167,37 @@ export class Queue implements SharedQueue, Flushable {
     if (log === null) {
       position = this.lastPosition + 1;
       slot?.committed();
-    } else if (message.persistent) {
+    } else if (message.persistent || this.arriving !== null) {
       if (this.failed) {
-        slot?.refused('store-failed');
+        // A mirrored message may be with others, who know what becomes of it.
+        if (this.arriving === null) slot?.refused('store-failed');
         return;
       }
       position = log.publish(message);
       this.persist.touch();
       if (slot !== null) this.pending.push(position, slot);
+      if (this.arriving !== null) {
+        this.lastPosition = position;
+        this.arriving.push(position, message);
+        return;
+      }
     } else {
       position = log.skip();
       slot?.committed();
     }
     this.lastPosition = position;
+    this.admit(position, message);
+  }
+
+  /** The log has committed everything up to here. */
+  private committed(upTo: Position): void {
+    this.pending.committed(upTo);
+    this.arriving?.committed(upTo, this.admitted);
+  }
+
+  /** Nothing takes the message back any more: it is delivered, or ready. */
+  private admit(position: Position, message: Message): void {
+    const { limit } = this;
     if (this.ready.isEmpty) {
       const consumer = this.order.take();
       if (consumer !== null) {
@@ -156,7 +206,7 @@ export class Queue implements SharedQueue, Flushable {
       }
     }
     message.keep();
-    this.portion.arrivals++;
+    this.dispatch.waits();
     this.ready.push(position, message);
     if (limit !== null) this.trim();
     if (this.timing.expiry !== null || message.expirationMs >= 0) this.timing.mayExpire().arrived();
@@ -165,51 +215,23 @@ export class Queue implements SharedQueue, Flushable {
   /** Drops the oldest as long as more waits than may. What has to be read for it goes when it was. */
   private trim(): void {
     const { limit, ready } = this;
-    if (limit === null) return;
+    if (limit === null || this.isHeld) return;
     while (ready.hasHead && limit.isExceeded(this)) this.dropHead('maxlen');
     this.paging.fill();
   }
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
-  private dispatch(): void {
-    this.handOutReady();
-    this.timing.expiry?.headChanged();
-  }
-
-  private handOutReady(): void {
-    const { ready } = this;
-    const { expiry } = this.timing;
-    for (let left = this.portion.next(); ready.hasHead; left--) {
-      if (left === 0) {
-        this.dispatchAsked = true;
-        this.turn.postpone(this);
-        return;
-      }
-      if (expiry?.isHeadDue) {
-        this.expireHead();
-        continue;
-      }
-      const consumer = this.order.take();
-      if (consumer === null) return;
-      const position = ready.headPosition;
-      const redelivered = ready.headRedelivered;
-      this.handout.deliver(consumer, position, ready.shift(), redelivered);
-      this.paging.fill();
-    }
-    this.paging.fill();
-  }
-
   /** More of what waits is in memory. */
   private filled(): void {
     this.trim();
-    if (!this.dispatchAsked) this.dispatch();
+    if (!this.dispatch.isAsked) this.dispatch.run();
   }
 
   /** A promise when it has to be read first. */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
+    if (this.isHeld) return this.beginning.past().then(() => this.get(holder, isGone));
     this.used();
     this.timing.expiry?.takeDue();
     if (this.ready.hasHead) return this.handout.get(holder);
@@ -256,7 +278,7 @@ export class Queue implements SharedQueue, Flushable {
       this.ready.giveBack(position, message);
       this.trim();
       if (message.expirationMs >= 0) this.timing.mayExpire();
-      this.askDispatch();
+      this.dispatch.ask();
       return;
     }
     this.statistics.settled++;
@@ -286,7 +308,7 @@ export class Queue implements SharedQueue, Flushable {
 
   /** Perhaps another consumer is served now: from the end of the turn on, behind what the last one gives back in this turn. */
   private takeOver(): void {
-    this.askDispatch();
+    this.dispatch.ask();
     this.roster.single?.current?.wake();
   }
 
@@ -303,31 +325,21 @@ export class Queue implements SharedQueue, Flushable {
     if (this.roster.single !== null) this.takeOver();
     if (this.consumers.size > 0) return;
     this.used();
-    this.onUnused?.();
+    // Others may not have had the time to come back.
+    if (this.isHeld) this.wasLeft = true;
+    else this.onUnused?.();
   }
 
   /** Called by a consumer that can take messages again. */
   activate(consumer: QueueConsumer): void {
-    if (!this.roster.mayJoin(consumer)) return;
+    if (this.isHeld || !this.roster.mayJoin(consumer)) return;
     this.order.join(consumer);
     // While somebody waits for the turn's end to get what was given back, order is kept by waiting with him.
-    if (!this.ready.isEmpty && !this.dispatchAsked) this.dispatch();
+    if (!this.ready.isEmpty && !this.dispatch.isAsked) this.dispatch.run();
   }
 
   deactivate(consumer: QueueConsumer): void {
     this.order.leave(consumer);
-  }
-
-  /** What is given back within a turn goes out in its order at the turn's end, not one by one as it comes. */
-  private askDispatch(): void {
-    if (this.dispatchAsked) return;
-    this.dispatchAsked = true;
-    this.turn.add(PHASE_DECIDE, this);
-  }
-
-  endOfTurn(): void {
-    this.dispatchAsked = false;
-    if (!this.deleted) this.dispatch();
   }
 
   // ---- administration ------------------------------------------------------------------------------------------
@@ -366,8 +378,9 @@ export class Queue implements SharedQueue, Flushable {
     this.exit.obey(rules);
   }
 
-  /** Drops what waits; what consumers hold stays theirs. Returns how many. */
-  purge(): number {
+  /** Drops what waits; what consumers hold, or will claim, stays theirs. Returns how many. */
+  purge(): Later<number> {
+    if (this.isHeld) return this.beginning.past().then(() => this.purge());
     const count = this.ready.length;
     this.paging.forget((first, last) => this.exit.forgotten(first, last));
     while (!this.ready.isEmpty) {
@@ -381,26 +394,46 @@ export class Queue implements SharedQueue, Flushable {
 
   /** The queue ends: consumers are told, what they hold is void, confirms that wait are given (there is nothing left to lose). */
   delete(): void {
+    this.end('queue-deleted');
+  }
+
+  /**
+   * This node leads a mirrored queue no more: it goes on elsewhere with all that was committed. What consumers hold is void here, no
+   * confirm that waits is given or refused, and nothing more is said to the log.
+   */
+  dissolve(): void {
+    this.end('moved');
+  }
+
+  private end(why: DetachReason): void {
     if (this.deleted) return;
     this.deleted = true;
-    this.onUnused = null;
+    this.onUnused = this.onExpired = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
-    this.exit.outbox?.close();
+    if (why === 'moved') this.exit.outbox?.abandon();
+    else this.exit.outbox?.close();
     this.timing.stop();
     this.paging.end(this.lastPosition);
     const consumers = this.roster.clear();
     for (const consumer of consumers) consumer.end();
     for (const consumer of consumers) consumer.abandon();
-    this.pending.committed(Number.POSITIVE_INFINITY);
-    for (const consumer of consumers) consumer.sink.detached(consumer, 'queue-deleted');
+    if (why === 'moved') this.pending.clear();
+    else this.pending.committed(Number.POSITIVE_INFINITY);
+    for (const consumer of consumers) consumer.sink.detached(consumer, why);
+    if (this.arriving === null) return;
+    this.failed = true;
+    this.isHeld = false;
+    this.arriving.clear();
+    this.beginning.pass();
   }
 
   /** The log cannot promise any more: what waits for a confirm is refused, and so is what comes. */
   private fail(error: Error): void {
     this.failed = true;
     this.onLogFailed?.(error);
-    this.pending.refuseAll('store-failed');
+    // What was given to a mirrored log may be with others, who know what becomes of it.
+    if (this.arriving === null) this.pending.refuseAll('store-failed');
   }
 
   /** Dead letters on their way; null: there was none yet. */
@@ -411,6 +444,20 @@ export class Queue implements SharedQueue, Flushable {
   /** The way to the dead-letter exchange. Without one, what is dropped is gone. */
   set deadLetterRouter(router: DeadLetterRouter | null) {
     this.exit.router = router;
+  }
+
+  /** Other nodes have copies, and this one leads them. */
+  get isMirrored(): boolean {
+    return this.arriving !== null;
+  }
+
+  /** Taken, and not committed yet; not among the ready ones. */
+  get arrivingCount(): number {
+    return this.arriving === null ? 0 : this.arriving.count;
+  }
+
+  get arrivingBytes(): number {
+    return this.arriving === null ? 0 : this.arriving.bytes;
   }
 
   get readyCount(): number {
