@@ -147,9 +147,9 @@ export class Queue implements SharedQueue {
     if (this.wasLeft && this.consumers.size === 0) this.onUnused?.();
   }
 
-  /** Answered at once, or when a mirrored queue has begun, or when it is clear that it will not. */
-  begun(): Later<void> {
-    return this.isHeld ? this.beginning.past() : undefined;
+  /** Resolves when it has begun, or when it is clear that it will not under this leader. Only when held. */
+  begun(): Promise<void> {
+    return this.beginning.past();
   }
 
   // ---- publish -------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ export class Queue implements SharedQueue {
   /** A promise when it has to be read first. */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
-    if (this.isHeld) return this.beginning.past().then(() => this.get(holder, isGone));
+    if (this.isHeld) return this.begun().then(() => this.get(holder, isGone));
     this.used();
     this.timing.expiry?.takeDue();
     if (this.ready.hasHead) return this.handout.get(holder);
@@ -380,7 +380,7 @@ export class Queue implements SharedQueue {
 
   /** Drops what waits; what consumers hold, or will claim, stays theirs. Returns how many. */
   purge(): Later<number> {
-    if (this.isHeld) return this.beginning.past().then(() => this.purge());
+    if (this.isHeld) return this.begun().then(() => this.purge());
     const count = this.ready.length;
     this.paging.forget((first, last) => this.exit.forgotten(first, last));
     while (!this.ready.isEmpty) {

@@ -25,7 +25,7 @@ export interface Residence {
   /** The face of a mirrored queue on this node, wherever it is led. */
   face(properties: QueueProperties): SharedQueue;
   /** What goes from metadata with the record of a mirrored queue. */
-  companions(queue: SharedQueue): readonly Write[];
+  companions(queue: Pick<SharedQueue, 'incarnation'>): readonly Write[];
   /** A queue that lives elsewhere. `home`: a data id. */
   elsewhere(properties: QueueProperties, home: string): SharedQueue;
   /** Reserves the name of a queue of this node that no record holds. False: somebody else has it. */
