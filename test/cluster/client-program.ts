@@ -28,11 +28,16 @@ export interface Work {
   /** Every so many is mandatory and goes to nobody; 0: none. */
   readonly unroutableEvery?: number;
   readonly prefetch?: number;
+  /** A publisher publishes again, by the same number and on its next connection, what its last one gave no verdict on. */
+  readonly again?: boolean;
+  /** A message's priority is its number modulo this; 0: it has none. */
+  readonly priorities?: number;
 }
 
 const defaults = {
   ...{ user: 'guest', password: 'guest', heartbeat: 3 },
   ...{ rate: 300, window: 100, bytes: 200, unroutableEvery: 0, prefetch: 40 },
+  ...{ again: false, priorities: 0 },
 };
 
 export type Language = 'node' | 'python' | 'go';

@@ -14,6 +14,8 @@ announced = threading.Event()
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 connections = 0
 last_id = 0
+# The number of the message without a verdict.
+unsettled = None
 
 
 def note(**entry):
@@ -44,7 +46,7 @@ def announce():
 
 
 def publish(connection):
-    global last_id
+    global last_id, unsettled
     channel = connection.channel()
     channel.confirm_delivery()
     announce()
@@ -54,15 +56,20 @@ def publish(connection):
             connection.process_data_events(time_limit=0.005)
             continue
         sent += 1
-        last_id += 1
-        number = last_id
+        if unsettled is not None and work["again"]:
+            number = unsettled
+        else:
+            last_id += 1
+            number = last_id
+        unsettled = number
         every = work["unroutableEvery"]
         nobodys = every > 0 and number % every == 0
         queue = None if nobodys else work["queues"][number % len(work["queues"])]
         key = f"nobody.{work['name']}" if nobodys else queue
         note(e="published", p=work["name"], s=connections, id=number, q=queue)
         body = body_of(work["name"], connections, number, key, work["bytes"])
-        properties = pika.BasicProperties(delivery_mode=2)
+        priority = number % work["priorities"] if work["priorities"] else None
+        properties = pika.BasicProperties(delivery_mode=2, priority=priority)
         try:
             channel.basic_publish("", key, body, properties, mandatory=nobodys)
         except UnroutableError as error:
@@ -73,6 +80,7 @@ def publish(connection):
             note(e="nacked", p=work["name"], id=number)
         else:
             note(e="confirmed", p=work["name"], id=number)
+        unsettled = None
 
 
 def consume(connection):

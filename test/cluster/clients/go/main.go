@@ -28,6 +28,8 @@ type work struct {
 	UnroutableEvery int
 	Prefetch        int
 	Heartbeat       int
+	Again           bool
+	Priorities      int
 }
 
 const (
@@ -41,6 +43,7 @@ type client struct {
 	stop        chan struct{}
 	connections int
 	lastID      int
+	unsettled   []int
 	isAnnounced bool
 }
 
