@@ -14,6 +14,8 @@ export interface RealClusterOptions {
   readonly secret?: string | null;
   /** Settings of the node at this place. */
   readonly environmentAt?: (place: Place) => Readonly<Record<string, string>>;
+  /** A command around the node at this place. */
+  readonly wrapperAt?: (place: Place) => readonly string[];
   readonly prefix?: string;
 }
 
@@ -108,6 +110,7 @@ export class RealCluster {
       name,
       place,
       isAlone,
+      wrapper: options.wrapperAt?.(place) ?? [],
       options: isAlone ? [] : ['--etcd', this.endpoints, '--etcd-prefix', prefix],
       environment: {
         ...(isAlone ? {} : { CHAPAR_CLUSTER__LEASE_SECONDS: String(this.leaseSeconds) }),

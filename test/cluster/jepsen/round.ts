@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SimRandom } from '../../../packages/platform/src/sim/random.js';
+import { judge, type Verdict } from '../ledger/verdict.js';
+import { untilEmpty } from '../workload.js';
+import { Cast } from './cast.js';
+import { historyOf } from './history.js';
+import { keepAll } from './keep.js';
+import { Leaders } from './leaders.js';
+import { Nemesis } from './nemesis.js';
+import { longestPauses } from './pauses.js';
+import { declareQueues, priorities, queueNames } from './queues.js';
+import type { Settings } from './settings.js';
+import { Stage } from './stage.js';
+import { Timeline } from './timeline.js';
+
+const drainSeconds = 60;
+
+export interface Outcome {
+  /** Empty when the cluster kept its word. */
+  readonly faults: readonly string[];
+  /** One line. */
+  readonly summary: string;
+  readonly confirmed: number;
+  /** Faults, histories, what was done: for people. */
+  readonly report: string;
+}
+
+/** A cluster, its clients and a nemesis from one seed; then everything is healed, drained and judged. */
+export async function playRound(settings: Settings, seed: number): Promise<Outcome> {
+  const timeline = new Timeline((line) => {
+    if (process.env['CHAPAR_JEPSEN_TALK'] !== undefined) console.log(line);
+  });
+  const stage = await Stage.start(settings.leaseSeconds, timeline);
+  try {
+    return await new Round(settings, seed, stage, timeline).play();
+  } finally {
+    await stage.close();
+  }
+}
+
+class Round {
+  private readonly settings: Settings;
+  private readonly seed: number;
+  private readonly stage: Stage;
+  private readonly timeline: Timeline;
+  private cast!: Cast;
+
+  constructor(settings: Settings, seed: number, stage: Stage, timeline: Timeline) {
+    this.settings = settings;
+    this.seed = seed;
+    this.stage = stage;
+    this.timeline = timeline;
+  }
+
+  async play(): Promise<Outcome> {
+    const { settings, stage, timeline } = this;
+    const { nodes } = stage.cluster;
+    await declareQueues(nodes, settings);
+    const leaders = new Leaders(nodes, timeline);
+    this.cast = await Cast.enter(nodes, settings.rate);
+    try {
+      const nemesis = new Nemesis(stage, timeline, new SimRandom(this.seed), settings.nemesis);
+      const stalls = await complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
+      const ended = await this.end();
+      stalls.push(...ended.stalls);
+      return this.outcome(stalls, ended.drainMs, leaders.changes);
+    } finally {
+      this.cast.leave();
+      await leaders.end();
+    }
+  }
+
+  /** Publishers get their verdicts, queues run empty, consumers go. */
+  private async end(): Promise<{ stalls: string[]; drainMs: number }> {
+    const { cast, timeline } = this;
+    timeline.note('all is healed; publishers end');
+    const healedMs = Date.now();
+    const stalls = await cast.stop('publisher');
+    timeline.note('publishers have ended');
+    const drain = async () => {
+      const late = sleep((drainSeconds + 15) * 1000, 'late', { ref: false });
+      const drained = untilEmpty(this.stage.cluster.nodes, queueNames, drainSeconds);
+      drained.catch(() => {});
+      if ((await Promise.race([drained, late])) === 'late')
+        throw new Error('a node does not say how many messages there are');
+    };
+    stalls.push(...(await complaintsOf('not drained', drain)));
+    const drainMs = Date.now() - healedMs;
+    timeline.note('queues are empty; consumers end');
+    stalls.push(...(await cast.stop('consumer')));
+    this.stage.look();
+    return { stalls, drainMs };
+  }
+
+  private outcome(stalls: readonly string[], drainMs: number, leaderChanges: number): Outcome {
+    const ledgers = this.cast.ledgersSoFar;
+    const terms = { priorities: { urgent: priorities } };
+    const verdict = judge(
+      ledgers.map(({ entries }) => entries),
+      terms,
+    );
+    // Without the ledger of somebody who is stuck, much would seem to come from nowhere.
+    const isWhole = !stalls.some((text) => text.startsWith('stuck'));
+    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? verdict.faults : [])];
+    const summary = this.summary(verdict, drainMs, leaderChanges);
+    const histories = isWhole ? verdict.suspects.map(({ p, id }) => this.history(p, id)) : [];
+    const report = [
+      `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
+      ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],
+    ].join('\n');
+    const { keep } = this.settings;
+    if (faults.length === 0 && keep === null) return { faults, summary, report, confirmed: verdict.counts.confirmed };
+    const where = keepAll(keep, this.seed, this.stage.cluster.nodes, ledgers, report);
+    const kept = `${report}\nlogs of nodes and ledgers of clients are in ${where}`;
+    return { faults, summary, report: kept, confirmed: verdict.counts.confirmed };
+  }
+
+  private history(p: string, id: number): string {
+    return [`${p} ${id}:`, ...historyOf(p, id, this.cast.ledgersSoFar).map((line) => `  ${line}`), ''].join('\n');
+  }
+
+  private summary({ counts }: Verdict, drainMs: number, leaderChanges: number): string {
+    const ledgers = this.cast.ledgersSoFar.map(({ entries }) => entries);
+    const reconnects = ledgers.map((entries) => Math.max(0, entries.filter(({ e }) => e === 'connected').length - 1));
+    const pauses = [...longestPauses(ledgers, this.timeline.spans)]
+      .sort(([one], [other]) => one.localeCompare(other))
+      .map(([kind, { queue, lastsMs }]) => `${kind} ${(lastsMs / 1000).toFixed(1)} s (${queue})`);
+    const { published, again, confirmed, nacked, unknown, delivered, flagged, acked, doubledUnconfirmed } = counts;
+    return [
+      `jepsen seed ${this.seed}, ${this.settings.seconds} s: published ${published} (${again} of them again)`,
+      `confirmed ${confirmed}, nacked ${nacked}, unknown ${unknown}`,
+      `delivered ${delivered}, redelivered ${flagged}, acked ${acked}, twice without a confirm ${doubledUnconfirmed}`,
+      `leaders changed ${leaderChanges} times, clients moved ${reconnects.reduce((sum, n) => sum + n, 0)} times`,
+      `drained in ${(drainMs / 1000).toFixed(1)} s`,
+      `longest pause between confirms of a queue: ${pauses.join(', ')}`,
+    ].join('; ');
+  }
+}
+
+/** In words, as a fault of this kind, when it throws. */
+async function complaintsOf(kind: string, what: () => Promise<void>): Promise<string[]> {
+  try {
+    await what();
+    return [];
+  } catch (error) {
+    return [`${kind}: ${(error as Error).message}`];
+  }
+}
