@@ -108,9 +108,9 @@ export class Broker {
     const { alarms } = this;
     const memory = parts.memory ?? unboundedMemory();
     const { random } = platform;
-    this.policies = new Policies(log);
-    const { policies } = this;
     const residence = parts.residence ?? null;
+    this.policies = new Policies(log, residence !== null);
+    const { policies } = this;
     const topology = { metadata, logs, turn, dialects, random, log, alarms, memory, policies, residence };
     this.topology = new Topology(topology);
     this.topology.onVirtualHostDeleted = ({ name }) => {

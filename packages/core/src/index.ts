@@ -28,6 +28,7 @@ export * from './metadata/state.js';
 export * from './metadata/watchers.js';
 export * from './origins.js';
 export * from './policy/effective-policy.js';
+export * from './policy/mirroring.js';
 export * from './policy/policies.js';
 export * from './policy/policy.js';
 export * from './ports.js';

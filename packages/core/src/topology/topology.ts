@@ -86,7 +86,7 @@ export class Topology {
     this.parts = parts;
     this.residence = parts.residence ?? null;
     this.persist = new Persist(parts.turn, parts.logs);
-    this.policies = parts.policies ?? new Policies(parts.log);
+    this.policies = parts.policies ?? new Policies(parts.log, this.residence !== null);
     this.policies.onChanged = (name, change) => {
       const vhost = this.vhosts.get(name);
       if (vhost !== undefined) applyPolicyChange(this.policies, vhost, change);
@@ -219,8 +219,10 @@ export class Topology {
     const { home, mirrored, ...rest } = record;
     const properties = { ...rest, name, vhost: vhost.name, durable: true, owner: null };
     let added: SharedQueue;
-    if (residence !== null && mirrored === true) added = this.addShared(vhost, residence.face(properties));
-    else if (residence === null || home === undefined || home === residence.here)
+    if (residence !== null && mirrored === true) {
+      added = this.addShared(vhost, residence.face(properties));
+      this.sayNotHonoured(properties.arguments);
+    } else if (residence === null || home === undefined || home === residence.here)
       added = this.addQueue(vhost, properties);
     else added = this.addShared(vhost, residence.elsewhere(properties, home));
     this.revisions.set(added, revision);
@@ -432,7 +434,7 @@ export class Topology {
   }
 
   private sayNotHonoured(args: Arguments): void {
-    for (const name of argumentsNotHonouredYet(args)) {
+    for (const name of argumentsNotHonouredYet(args, this.residence !== null)) {
       if (this.saidNotHonoured.has(name)) continue;
       this.saidNotHonoured.add(name);
       this.parts.log.warn({ argument: name }, `queue argument ${name} is kept but has no effect in this version`);
