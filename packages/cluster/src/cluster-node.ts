@@ -5,8 +5,10 @@ import {
   type JsonValue,
   type Later,
   type MetadataStore,
+  type Mirroring,
   metadataKey,
   metadataKeyParts,
+  type QueueProperties,
   type Residence,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
@@ -19,7 +21,11 @@ import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
 import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import type { RemoteHome } from './remote/remote-home.js';
+import type { Wish } from './replication/mirror-records.js';
+import { Mirrors } from './replication/mirrors.js';
+import { mirroringOf } from './replication/placement.js';
 import { ClusterResidence, type ResidenceCluster } from './residence.js';
+import type { Session } from './session.js';
 
 export interface ClusterNodeOptions {
   /** Open, not registered. Belongs to the node from here on. */
@@ -39,6 +45,8 @@ const linkPatienceMs = 2000;
 const tickMs = 500;
 /** Somebody who wants a name that is taken waits so long to see by what. Milliseconds. */
 const claimPatienceMs = 1000;
+/** A node that stops waits so long for others to lead what it leads. Milliseconds. */
+const handOverMs = 2000;
 
 /** What this node has to do with one other, in one session of each. */
 export interface Relation {
@@ -53,6 +61,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly membership: Membership;
   readonly residence: Residence;
   readonly gossip: Gossip;
+  /** Its copies of mirrored queues. */
+  readonly mirrors: Mirrors;
   private readonly options: ClusterNodeOptions;
   private readonly links: Links;
   private readonly homes: Homes;
@@ -69,6 +79,13 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { cluster, node, mirror } = membership;
     this.gossip = new Gossip({ clock, log }, mirror, this.homes, () => this.controls());
     this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
+    this.mirrors = new Mirrors({
+      membership,
+      clock,
+      log,
+      isRefused: (peer) => this.links.isRefused(peer),
+      hasKnown: (incarnation) => this.hasKnown(incarnation),
+    });
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
 
@@ -89,19 +106,31 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   attach(broker: Broker): void {
     this.broker = broker;
     this.homes.attach(broker);
+    this.mirrors.attach(broker);
   }
 
   /** The broker is open: peers are reached for. Resolves when this node can serve: it is linked to those that are there, or has tried. */
   async begin(): Promise<void> {
     const { membership, broker } = this;
     this.gossip.begin(broker!);
-    membership.onBegan = ({ revision }) => this.links.begin(revision);
-    membership.onEnded = () => this.links.end();
+    this.mirrors.open();
+    membership.onBegan = (session) => this.began(session);
+    membership.onEnded = () => this.ended();
     membership.claims.onLost = (key) => this.claimLost(key);
     const { session } = membership;
-    if (session !== null) this.links.begin(session.revision);
+    if (session !== null) this.began(session);
     this.tick();
     await this.linkedOrTried();
+  }
+
+  private began(session: Session): void {
+    this.links.begin(session.revision);
+    this.mirrors.began(session);
+  }
+
+  private ended(): void {
+    this.mirrors.ended();
+    this.links.end();
   }
 
   private async linkedOrTried(): Promise<void> {
@@ -116,6 +145,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   /** After the broker's doors and before its store: the others are told at once that this node is gone. */
   async close(): Promise<void> {
     this.timer?.cancel();
+    await this.mirrors.handOver(handOverMs);
+    this.mirrors.close();
     this.membership.onEnded = null;
     await this.membership.close();
     await this.links.close();
@@ -144,6 +175,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const relation = this.relationTo(peer);
     if (relation === null) lane.close('the session is over');
     else if (kind === 'bulk') relation.link.opened(lane);
+    else if (kind === 'replication') this.mirrors.lanes.opened(peer, lane);
     else relation.control.opened(lane);
   }
 
@@ -151,6 +183,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const relation = this.relationTo(peer);
     if (relation === null) lane.close('the session is over');
     else if (kind === 'bulk') relation.link.accepted(lane);
+    else if (kind === 'replication') this.mirrors.lanes.accepted(peer, lane);
     else relation.control.accepted(lane);
   }
 
@@ -159,12 +192,17 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     if (relation === null) return;
     this.relations.delete(peer.node);
     relation.control.end();
+    this.mirrors.lanes.departed(peer);
     const { dataId, boot } = peer;
     const next = this.membership.members.registrations().find(({ record }) => record.dataId === dataId);
     // The same process in another session, its own or this node's, has what lived in its memory.
     const isSame = next?.record.boot === boot;
     relation.link.end(isSame ? 'same' : next === undefined ? 'gone' : 'restarted');
     if (!isSame) this.gossip.departed(peer);
+  }
+
+  refused(): void {
+    this.mirrors.tickAll();
   }
 
   private relationTo({ node, session }: Peer): Relation | null {
@@ -206,6 +244,11 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   loads(): ReadonlyMap<string, number> {
     return this.homes.loads();
+  }
+
+  mirroring(properties: QueueProperties, wish: Wish): Mirroring {
+    const { placement, neighbours } = this.mirrors;
+    return mirroringOf(placement.record(properties, wish, this.dataId, neighbours.nodes()));
   }
 
   hasKnown(incarnation: Incarnation): boolean {

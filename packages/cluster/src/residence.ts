@@ -18,6 +18,7 @@ import type {
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import type { RemoteQueue } from './remote/remote-queue.js';
+import { mirrorKey, type Wish } from './replication/mirror-records.js';
 
 /** How direct reply-to addresses begin, before the tag of their node. */
 const replyPrefix = 'amq.rabbitmq.reply-to.';
@@ -38,6 +39,8 @@ export interface ResidenceCluster {
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
   hasKnown(incarnation: Incarnation): boolean;
+  /** What is written with the record of a queue that is to have copies. */
+  mirroring(properties: QueueProperties, wish: Wish): Mirroring;
 }
 
 /** The tag in the names that a node makes: eight characters of its data id. */
@@ -63,16 +66,17 @@ export class ClusterResidence implements Residence {
     return best;
   }
 
-  mirrored(): Mirroring | null {
-    return null;
+  mirrored(properties: QueueProperties): Mirroring | null {
+    const wish = wishOf(properties);
+    return wish === null ? null : this.cluster.mirroring(properties, wish);
   }
 
   face(properties: QueueProperties): SharedQueue {
     throw new Error(`there are no mirrored queues yet, and none that is ${properties.name}`);
   }
 
-  companions(): readonly Write[] {
-    return [];
+  companions({ incarnation }: SharedQueue): readonly Write[] {
+    return [{ key: mirrorKey(incarnation), value: undefined }];
   }
 
   elsewhere(properties: QueueProperties, home: string): SharedQueue {
@@ -169,4 +173,14 @@ class RemoteEnd implements QueueHandle {
     if (this.home.isLinked) this.home.publishes.direct(this.vhost, message);
     slot?.committed();
   }
+}
+
+/** How many copies a queue of type quorum has that says nothing of it. */
+const quorumCopies = 3;
+
+/** Null: it lives in one place. */
+function wishOf({ arguments: args }: QueueProperties): Wish | null {
+  if (args['x-queue-type'] !== 'quorum') return null;
+  const size = args['x-quorum-initial-group-size'];
+  return { copies: typeof size === 'number' ? size : quorumCopies, min: null };
 }

@@ -42,4 +42,13 @@ export const FRAME_ANSWER = 23;
 /** The number up to which settlements (FRAME_SETTLE) were carried out. */
 export const FRAME_SETTLED = 24;
 
+// On replication lanes; their batches need no metadata.
+
+/** Number of the copy at whoever pulls, then a pull. */
+export const FRAME_PULL = 33;
+/** Whoever pulled and was not answered yet waits on. */
+export const FRAME_STILL = 34;
+/** Number of the copy at whoever pulled, then the answer with its messages. */
+export const FRAME_PULLED = 49;
+
 export const frameHeadBytes = 5;

@@ -9,11 +9,18 @@ export const mirrorKey = (incarnation: Incarnation): string => metadataKey('mirr
 export const mirrorsPrefix = `${metadataRoom}mirrors/`;
 export const mirrorPath = (incarnation: Incarnation): string => metadataRoom + mirrorKey(incarnation);
 
+/** What somebody wishes of a queue's copies; see the core's `mirroringWish`. */
+export interface Wish {
+  readonly copies: number | 'all' | readonly string[];
+  /** How many disks at least must have whatever is confirmed; null: as many as usual. */
+  readonly min: number | null;
+}
+
 /** A mirror's record as this version writes it. */
 export interface QueueMirrorRecord extends MirrorRecord {
   /** Where the queue is found. */
   readonly vhost: string;
   readonly name: string;
-  /** How many copies there shall be, when there are members for them. */
-  readonly wanted: number;
+  /** What was wished when it was declared: there may have been too few nodes. */
+  readonly wish: { readonly copies: Wish['copies']; readonly min: Wish['min'] };
 }

@@ -26,6 +26,9 @@ export interface MirrorRecord {
   readonly [field: string]: JsonValue;
 }
 
+/** Of the write that makes the record: whoever it names leads, if nothing of it was there before. */
+export const firstNonce = 'new';
+
 /** A successor further down in the order waits so much longer than the one before it. Milliseconds. */
 export const successionStepMs = 1000;
 
@@ -99,4 +102,11 @@ export function touch(record: MirrorRecord, nonce: string): MirrorRecord {
 export function transfer(record: MirrorRecord, to: DataId, nonce: string): MirrorRecord | null {
   if (to === record.leader || !record.inSync.includes(to)) return null;
   return { ...record, leader: to, epoch: record.epoch + 1, nonce };
+}
+
+/** As `transfer`, by a leader that stops: it leaves the set with it, where it may, so that the next one waits for its disk no more. */
+export function resignation(record: MirrorRecord, to: DataId, nonce: string): MirrorRecord | null {
+  const next = transfer(record, to, nonce);
+  if (next === null || record.inSync.length <= record.min) return next;
+  return { ...next, inSync: record.inSync.filter((id) => id !== record.leader) };
 }

@@ -1,7 +1,7 @@
 import type { Revision } from '@chapar/core';
 import { Follower, type FollowerIdentity } from './follower.js';
 import { Leader, type LeaderSettings } from './leader.js';
-import { type DataId, type MirrorRecord, promotion, successionDelayMs } from './record.js';
+import { type DataId, firstNonce, type MirrorRecord, promotion, resignation, successionDelayMs } from './record.js';
 import { type Proposal, RecordView } from './record-view.js';
 import type { ReplicaLog } from './replica-log.js';
 
@@ -42,7 +42,25 @@ export class Replica {
     this.view = new RecordView(record, revision);
     this.log = log;
     this.settings = settings;
-    this.arrange();
+    if (this.isFirst) this.lead();
+    else this.arrange();
+  }
+
+  /**
+   * The record is as it was made, names this node, and was made since this node registered: then no process before this one can have led
+   * by it, nor this one in an earlier session, and whoever made it has written the reign's epoch for us.
+   */
+  private get isFirst(): boolean {
+    const { record, revision } = this.view;
+    const { self, session } = this.identity;
+    const isNew = record.nonce === firstNonce && record.epoch === 1 && revision > session;
+    return isNew && record.leader === self && this.log.end === 0;
+  }
+
+  /** From now on it says nothing: the session is over, or the copy. */
+  stop(): void {
+    this.unfollow();
+    this.leader = null;
   }
 
   get self(): DataId {
@@ -60,6 +78,13 @@ export class Replica {
     this.unfollow();
     this.candidacy = { next: this.promoted(view.record), joiner: null };
     return this.proposed(this.candidacy);
+  }
+
+  /** This node leads no more by its own wish: what should be written; null: not now. */
+  resign(to: DataId): Proposal | null {
+    const { view, leader } = this;
+    const next = leader === null || view.isWaiting ? null : resignation(view.record, to, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
   }
 
   protected promoted(record: MirrorRecord): MirrorRecord {
