@@ -6,6 +6,7 @@ import {
   type Later,
   type MetadataStore,
   type Mirroring,
+  type MirroringWish,
   metadataKey,
   metadataKeyParts,
   type QueueProperties,
@@ -21,7 +22,6 @@ import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
 import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import type { RemoteHome } from './remote/remote-home.js';
-import type { Wish } from './replication/mirror-records.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
 import { ClusterResidence, type ResidenceCluster } from './residence.js';
@@ -246,7 +246,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.homes.loads();
   }
 
-  mirroring(properties: QueueProperties, wish: Wish): Mirroring {
+  mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring {
     const { placement, neighbours } = this.mirrors;
     return mirroringOf(placement.record(properties, wish, this.dataId, neighbours.nodes()));
   }

@@ -2,11 +2,13 @@ import type {
   Binding,
   BindingRequest,
   ConfirmSlot,
+  EffectivePolicy,
   Incarnation,
   JsonValue,
   Later,
   Message,
   Mirroring,
+  MirroringWish,
   Queue,
   QueueHandle,
   QueueProperties,
@@ -15,10 +17,11 @@ import type {
   VirtualHost,
   Write,
 } from '@chapar/core';
+import { mirroringWish } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import type { RemoteQueue } from './remote/remote-queue.js';
-import { mirrorKey, type Wish } from './replication/mirror-records.js';
+import { mirrorKey } from './replication/mirror-records.js';
 
 /** How direct reply-to addresses begin, before the tag of their node. */
 const replyPrefix = 'amq.rabbitmq.reply-to.';
@@ -40,7 +43,7 @@ export interface ResidenceCluster {
   loads(): ReadonlyMap<string, number>;
   hasKnown(incarnation: Incarnation): boolean;
   /** What is written with the record of a queue that is to have copies. */
-  mirroring(properties: QueueProperties, wish: Wish): Mirroring;
+  mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring;
 }
 
 /** The tag in the names that a node makes: eight characters of its data id. */
@@ -66,8 +69,8 @@ export class ClusterResidence implements Residence {
     return best;
   }
 
-  mirrored(properties: QueueProperties): Mirroring | null {
-    const wish = wishOf(properties);
+  mirrored(properties: QueueProperties, policy: EffectivePolicy): Mirroring | null {
+    const wish = mirroringWish(properties, policy.definition);
     return wish === null ? null : this.cluster.mirroring(properties, wish);
   }
 
@@ -173,14 +176,4 @@ class RemoteEnd implements QueueHandle {
     if (this.home.isLinked) this.home.publishes.direct(this.vhost, message);
     slot?.committed();
   }
-}
-
-/** How many copies a queue of type quorum has that says nothing of it. */
-const quorumCopies = 3;
-
-/** Null: it lives in one place. */
-function wishOf({ arguments: args }: QueueProperties): Wish | null {
-  if (args['x-queue-type'] !== 'quorum') return null;
-  const size = args['x-quorum-initial-group-size'];
-  return { copies: typeof size === 'number' ? size : quorumCopies, min: null };
 }

@@ -1,4 +1,4 @@
-import { type Incarnation, metadataKey } from '@chapar/core';
+import { type Incarnation, type MirroringWish, metadataKey } from '@chapar/core';
 import { metadataRoom } from '../membership/records.js';
 import type { MirrorRecord } from './record.js';
 
@@ -9,18 +9,11 @@ export const mirrorKey = (incarnation: Incarnation): string => metadataKey('mirr
 export const mirrorsPrefix = `${metadataRoom}mirrors/`;
 export const mirrorPath = (incarnation: Incarnation): string => metadataRoom + mirrorKey(incarnation);
 
-/** What somebody wishes of a queue's copies; see the core's `mirroringWish`. */
-export interface Wish {
-  readonly copies: number | 'all' | readonly string[];
-  /** How many disks at least must have whatever is confirmed; null: as many as usual. */
-  readonly min: number | null;
-}
-
 /** A mirror's record as this version writes it. */
 export interface QueueMirrorRecord extends MirrorRecord {
   /** Where the queue is found. */
   readonly vhost: string;
   readonly name: string;
   /** What was wished when it was declared: there may have been too few nodes. */
-  readonly wish: { readonly copies: Wish['copies']; readonly min: Wish['min'] };
+  readonly wish: { readonly copies: MirroringWish['copies']; readonly min: MirroringWish['min'] };
 }

@@ -6,12 +6,7 @@ import {
   type JsonValue,
   type MetadataEvent,
   PHASE_PERSIST,
-  type Queue,
-  type QueueLog,
-  type QueueProperties,
-  type RecoveredQueue,
   type Revision,
-  type VirtualHost,
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
 import type { Membership } from '../membership/membership.js';
@@ -46,12 +41,6 @@ export interface MirrorsParts {
   /** Whether this node has known of what is gone from metadata by now. */
   readonly hasKnown: (incarnation: Incarnation) => boolean;
   readonly settings?: LeaderSettings;
-}
-
-/** What the topology does for who leads. */
-interface Stage {
-  lead(vhost: VirtualHost, properties: QueueProperties, log: QueueLog, found: RecoveredQueue | null): Queue;
-  unlead(queue: Queue): void;
 }
 
 interface Known {
@@ -344,19 +333,15 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     const face = vhost?.queues.get(known!.record.name);
     // Its own record may come a moment later.
     if (vhost === undefined || face?.incarnation !== copy.incarnation) return;
-    reign.open(this.stage.lead(vhost, face.properties, reign.log, copy.stored.state()));
+    reign.open(this.broker!.topology.lead(vhost, face.properties, reign.log, copy.stored.state()));
     this.log.debug({ queue: face.name, epoch: reign.epoch }, 'this node leads a mirrored queue');
     this.onLeads?.(reign);
   }
 
   endedReign(reign: Reign): void {
     if (!reign.isOpen) return;
-    this.stage.unlead(reign.queue);
+    this.broker!.topology.unlead(reign.queue);
     this.onLeadsNoMore?.(reign);
-  }
-
-  private get stage(): Stage {
-    return this.broker!.topology as unknown as Stage;
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Incarnation, JsonValue, Mirroring, QueueProperties } from '@chapar/core';
-import { mirrorKey, type QueueMirrorRecord, type Wish } from './mirror-records.js';
+import type { Incarnation, JsonValue, Mirroring, MirroringWish, QueueProperties } from '@chapar/core';
+import { mirrorKey, type QueueMirrorRecord } from './mirror-records.js';
 import { type DataId, firstNonce, type MirrorRecord, usualMin } from './record.js';
 
 /** Who has how many copies of mirrored queues, and leads how many of them, by their records. */
@@ -36,7 +36,7 @@ export class Placement {
    */
   record(
     { incarnation, vhost, name, arguments: args }: QueueProperties,
-    wish: Wish,
+    wish: MirroringWish,
     here: DataId,
     members: ReadonlyMap<DataId, string>,
   ): QueueMirrorRecord {
@@ -50,7 +50,7 @@ export class Placement {
 
   private chosen(
     incarnation: Incarnation,
-    { copies }: Wish,
+    { copies }: MirroringWish,
     here: DataId,
     members: ReadonlyMap<DataId, string>,
   ): readonly DataId[] {
@@ -74,7 +74,7 @@ export class Placement {
 }
 
 /** How many disks have whatever is confirmed: with fewer copies than were wished what was wished holds, and publishes are refused. */
-export function minOf({ copies, min }: Wish, replicas: number): number {
+export function minOf({ copies, min }: MirroringWish, replicas: number): number {
   if (min === null) return usualMin(replicas);
   const wanted = typeof copies === 'number' ? copies : copies === 'all' ? replicas : copies.length;
   return Math.max(1, Math.min(min, Math.max(wanted, replicas)));
