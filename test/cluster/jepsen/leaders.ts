@@ -1,28 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BrokerNode } from '../broker-node.js';
+import type { EtcdNode } from '../real-cluster.js';
+import { type Mirror, readMirrors } from './mirrors.js';
 import type { Timeline } from './timeline.js';
 
-/** Of /api/queues, as far as it is read here. */
-interface QueueAnswer {
-  readonly name: string;
-  /** Where it lives, or who leads it. */
-  readonly node?: string;
-  readonly leader?: string;
-}
+const everyMs = 200;
 
-const everyMs = 250;
-
-/** Watches which node leads each queue by asking all of them, and notes when that changes: two have to say so, since one may be cut off. */
+/** Watches in etcd who leads each mirrored queue and who is in sync with it, and notes when that changes. */
 export class Leaders {
+  /** Times that a queue got another leader. */
   changes = 0;
-  private readonly nodes: readonly BrokerNode[];
+  /** Times that a queue's leader began anew or another one did. */
+  epochs = 0;
+  private readonly members: readonly EtcdNode[];
   private readonly timeline: Timeline;
-  private readonly known = new Map<string, string>();
+  private readonly known = new Map<string, Mirror>();
   private isOver = false;
   private readonly watching: Promise<void>;
 
-  constructor(nodes: readonly BrokerNode[], timeline: Timeline) {
-    this.nodes = nodes;
+  constructor(members: readonly EtcdNode[], timeline: Timeline) {
+    this.members = members;
     this.timeline = timeline;
     this.watching = this.watch();
   }
@@ -34,37 +30,19 @@ export class Leaders {
 
   private async watch(): Promise<void> {
     for (; !this.isOver; await sleep(everyMs)) {
-      const answers = (await Promise.all(this.nodes.map(ask))).flat();
-      const said = new Set<string>();
-      for (const { name, node, leader = node } of answers) {
-        if (leader === undefined) continue;
-        if (said.has(`${name} ${leader}`)) this.learn(name, leader);
-        said.add(`${name} ${leader}`);
-      }
+      for (const mirror of (await readMirrors(this.members)) ?? []) this.learn(mirror);
     }
   }
 
-  private learn(name: string, leader: string): void {
-    const before = this.known.get(name);
-    this.known.set(name, leader);
-    if (before === leader) return;
-    if (before !== undefined) this.changes++;
-    this.timeline.note(`${name} is led by ${leader}${before === undefined ? '' : `, after ${before}`}`);
-  }
-}
-
-/** Nothing when it does not answer. */
-async function ask(node: BrokerNode): Promise<readonly QueueAnswer[]> {
-  const { origin, pathname, username, password } = new URL('/api/queues', node.managementUrl);
-  const login = Buffer.from(`${username}:${password}`).toString('base64');
-  try {
-    const response = await fetch(`${origin}${pathname}`, {
-      headers: { authorization: `Basic ${login}` },
-      signal: AbortSignal.timeout(1000),
-    });
-    const answer: unknown = await response.json();
-    return Array.isArray(answer) ? (answer as QueueAnswer[]) : [];
-  } catch {
-    return [];
+  private learn(mirror: Mirror): void {
+    const { queue, leader, epoch, inSync } = mirror;
+    const before = this.known.get(queue);
+    // A member of etcd that was away may tell what was.
+    if (before !== undefined && before.epoch > epoch) return;
+    this.known.set(queue, mirror);
+    if (before?.epoch === epoch && before.inSync.join() === inSync.join()) return;
+    if (before !== undefined && before.epoch !== epoch) this.epochs += epoch - before.epoch;
+    if (before !== undefined && before.leader !== leader) this.changes++;
+    this.timeline.note(`${queue}: ${leader} leads, epoch ${epoch}, in sync ${inSync.join(', ')}`);
   }
 }

@@ -56,14 +56,15 @@ class Round {
     const { settings, stage, timeline } = this;
     const { nodes } = stage.cluster;
     await declareQueues(nodes, settings);
-    const leaders = new Leaders(nodes, timeline);
+    await stage.recover();
+    const leaders = new Leaders(stage.cluster.members, timeline);
     this.cast = await Cast.enter(nodes, settings.rate);
     try {
       const nemesis = new Nemesis(stage, timeline, new SimRandom(this.seed), settings.nemesis);
       const stalls = await complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
       const ended = await this.end();
       stalls.push(...ended.stalls);
-      return this.outcome(stalls, ended.drainMs, leaders.changes);
+      return this.outcome(stalls, ended.drainMs, leaders);
     } finally {
       this.cast.leave();
       await leaders.end();
@@ -92,7 +93,7 @@ class Round {
     return { stalls, drainMs };
   }
 
-  private outcome(stalls: readonly string[], drainMs: number, leaderChanges: number): Outcome {
+  private outcome(stalls: readonly string[], drainMs: number, leaders: Leaders): Outcome {
     const ledgers = this.cast.ledgersSoFar;
     const terms = { priorities: { urgent: priorities } };
     const verdict = judge(
@@ -102,7 +103,7 @@ class Round {
     // Without the ledger of somebody who is stuck, much would seem to come from nowhere.
     const isWhole = !stalls.some((text) => text.startsWith('stuck'));
     const faults = [...stalls, ...this.stage.faults, ...(isWhole ? verdict.faults : [])];
-    const summary = this.summary(verdict, drainMs, leaderChanges);
+    const summary = this.summary(verdict, drainMs, leaders);
     const histories = isWhole ? verdict.suspects.map(({ p, id }) => this.history(p, id)) : [];
     const report = [
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
@@ -119,7 +120,7 @@ class Round {
     return [`${p} ${id}:`, ...historyOf(p, id, this.cast.ledgersSoFar).map((line) => `  ${line}`), ''].join('\n');
   }
 
-  private summary({ counts }: Verdict, drainMs: number, leaderChanges: number): string {
+  private summary({ counts }: Verdict, drainMs: number, leaders: Leaders): string {
     const ledgers = this.cast.ledgersSoFar.map(({ entries }) => entries);
     const reconnects = ledgers.map((entries) => Math.max(0, entries.filter(({ e }) => e === 'connected').length - 1));
     const pauses = [...longestPauses(ledgers, this.timeline.spans)]
@@ -130,7 +131,7 @@ class Round {
       `jepsen seed ${this.seed}, ${this.settings.seconds} s: published ${published} (${again} of them again)`,
       `confirmed ${confirmed}, nacked ${nacked}, unknown ${unknown}`,
       `delivered ${delivered}, redelivered ${flagged}, acked ${acked}, twice without a confirm ${doubledUnconfirmed}`,
-      `leaders changed ${leaderChanges} times, clients moved ${reconnects.reduce((sum, n) => sum + n, 0)} times`,
+      `queues got another leader ${leaders.changes} times (${leaders.epochs} epochs), clients moved ${reconnects.reduce((sum, n) => sum + n, 0)} times`,
       `drained in ${(drainMs / 1000).toFixed(1)} s`,
       `longest pause between confirms of a queue: ${pauses.join(', ')}`,
     ].join('; ');

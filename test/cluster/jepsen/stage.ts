@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrokerNode } from '../broker-node.js';
 import { type EtcdNode, RealCluster } from '../real-cluster.js';
 import { Machine } from './machine.js';
+import { readMirrors } from './mirrors.js';
 import { Shims } from './shims.js';
 import type { Timeline } from './timeline.js';
 
@@ -108,6 +109,24 @@ export class Stage {
       }
     }
     await this.cluster.linked(Math.max(1, (deadline - Date.now()) / 1000));
+    await this.whole(deadline);
+  }
+
+  /** All who are to have a copy of a mirrored queue have it. One that was lost with its disk cannot come back. */
+  private async whole(deadline: number): Promise<void> {
+    for (;;) {
+      const mirrors = (await readMirrors(this.cluster.members)) ?? [];
+      const here = this.cluster.nodes.map(({ name }) => name);
+      const torn = mirrors.filter(({ inSync, replicas }) => {
+        return replicas.some((name) => here.includes(name) && !inSync.includes(name));
+      });
+      if (torn.length === 0) return;
+      if (Date.now() > deadline) {
+        const shown = torn.map(({ queue, leader, inSync }) => `${queue} of ${leader} (in sync ${inSync.join(', ')})`);
+        throw new Error(`copies are missing ${recoverySeconds} s after all was healed: ${shown.join('; ')}`);
+      }
+      await sleep(100);
+    }
   }
 
   async close(): Promise<void> {
