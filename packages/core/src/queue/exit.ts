@@ -7,6 +7,7 @@ import { Outbox, type OutboxOwner } from './outbox.js';
 import type { Paging } from './paging.js';
 import type { Pending } from './pending.js';
 import type { Persist } from './persist.js';
+import type { ReadyMessages } from './ready-messages.js';
 import { Returns } from './returns.js';
 import type { QueueRules } from './rules.js';
 import type { QueueStatistics } from './statistics.js';
@@ -91,8 +92,19 @@ export class Exit implements OutboxOwner {
   }
 
   /** These were never in memory, and are forgotten. */
-  forgotten(first: Position, last: Position): void {
+  private forgotten(first: Position, last: Position): void {
     this.returns?.forget(first, last);
+  }
+
+  /** Everything that waits is gone. */
+  purge(ready: ReadyMessages): void {
+    const { paging } = this.parts;
+    paging.forget((first, last) => this.forgotten(first, last));
+    while (!ready.isEmpty) {
+      const position = ready.headPosition;
+      this.gone(position, ready.shift(), false);
+    }
+    paging.emptied();
   }
 
   // ---- dropped ---------------------------------------------------------------------------------------------------

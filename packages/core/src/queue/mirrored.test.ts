@@ -90,13 +90,13 @@ describe('a mirrored queue', () => {
     scene.publish('a', 'b', 'c');
     await scene.end();
     expect([scene.got, scene.told]).toEqual([[], []]);
-    expect([scene.queue.readyCount, scene.queue.arrivingCount, scene.queue.arrivingBytes]).toEqual([0, 3, 3]);
+    expect([scene.queue.readyCount, scene.queue.arriving!.count, scene.queue.arriving!.bytes]).toEqual([0, 3, 3]);
     scene.log.commit(2);
     expect([scene.got, scene.told]).toEqual([
       ['a', 'b'],
       ['a committed', 'b committed'],
     ]);
-    expect(scene.queue.arrivingCount).toBe(1);
+    expect(scene.queue.arriving!.count).toBe(1);
     scene.log.commit();
     expect(scene.got).toEqual(['a', 'b', 'c']);
     for (const outcome of ['accept', 'reject', 'release'] as const) scene.settle(outcome);
@@ -123,11 +123,11 @@ describe('a mirrored queue', () => {
     expect(scene.queue.get(null)).toBeNull();
     expect(scene.queue.purge()).toBe(0);
     await scene.clock.advance(60);
-    expect(scene.queue.arrivingCount).toBe(4);
+    expect(scene.queue.arriving!.count).toBe(4);
     scene.log.commit(3);
     // The time counts from when they came.
     await scene.end();
-    expect([scene.queue.readyCount, scene.queue.arrivingCount]).toEqual([0, 1]);
+    expect([scene.queue.readyCount, scene.queue.arriving!.count]).toEqual([0, 1]);
     const { expired, maxlen } = scene.queue.statistics.dropped;
     expect(expired + maxlen).toBe(3);
     expect([...scene.log.live.keys()]).toEqual([4]);
@@ -268,7 +268,7 @@ describe('a mirrored queue that is led elsewhere', () => {
     scene.log.onCommitted?.(2);
     await scene.clock.advance(1_000);
     expect([scene.told, scene.got]).toEqual([[], ['a']]);
-    expect([scene.queue.unsettledCount, scene.queue.arrivingCount]).toEqual([1, 0]);
+    expect([scene.queue.unsettledCount, scene.queue.arriving!.count]).toEqual([1, 0]);
   });
 
   it('wakes whoever waits for its beginning', async () => {

@@ -69,6 +69,11 @@ export class Paging {
     if (ready.hasHead || ready.isEmpty) this.wakeReaders();
   }
 
+  /** Reads messages that may be anywhere, by ascending position. */
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    this.pages?.readAt(positions, bytesMax, done);
+  }
+
   /** Reads a message that is not among those that wait; null: it cannot be read. */
   readOne(position: Position, done: (message: Message | null) => void): void {
     if (this.pages === null) done(null);

@@ -7,6 +7,7 @@ import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from
 import type { Turn } from '../turn.js';
 import { Arriving } from './arriving.js';
 import { Beginning } from './beginning.js';
+import { Claim } from './claim.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import type { DeliverySink, DetachReason, Outcome, QueueDelivery } from './delivery.js';
 import { Dispatch } from './dispatch.js';
@@ -63,8 +64,8 @@ export class Queue implements SharedQueue {
   private readonly dispatch: Dispatch;
   /** Nothing is taken any more. */
   private failed = false;
-  /** Null: what comes is there at once. */
-  private readonly arriving: Arriving | null;
+  /** Not among the ready ones. Null: what comes is there at once. */
+  readonly arriving: Arriving | null;
   private readonly admitted = (position: Position, message: Message): void => this.admit(position, message);
   private readonly beginning = new Beginning();
   /** The last consumer went while the queue was held. */
@@ -312,6 +313,20 @@ export class Queue implements SharedQueue {
     this.roster.single?.current?.wake();
   }
 
+  /**
+   * The consumer held these messages under the leader before: those that are ready come into its hands and are not sent again. `done`
+   * is told which, by ascending position, perhaps within this call; not at all when the queue has ended meanwhile.
+   */
+  claim(
+    consumer: QueueConsumer,
+    positions: readonly Position[],
+    done: (deliveries: readonly QueueDelivery[]) => void,
+  ): void {
+    if (this.isHeld && positions.length > 0) this.roster.single?.prefer(consumer);
+    const { ready, paging, handout } = this;
+    new Claim({ owner: this, ready, paging, handout }, consumer, positions, done).begin();
+  }
+
   /** Never in the turn order. */
   holder(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
     const holder = new QueueConsumer(this, spec, sink);
@@ -382,12 +397,7 @@ export class Queue implements SharedQueue {
   purge(): Later<number> {
     if (this.isHeld) return this.begun().then(() => this.purge());
     const count = this.ready.length;
-    this.paging.forget((first, last) => this.exit.forgotten(first, last));
-    while (!this.ready.isEmpty) {
-      const position = this.ready.headPosition;
-      this.exit.gone(position, this.ready.shift(), false);
-    }
-    this.paging.emptied();
+    this.exit.purge(this.ready);
     this.statistics.purged += count;
     return count;
   }
@@ -449,15 +459,6 @@ export class Queue implements SharedQueue {
   /** Other nodes have copies, and this one leads them. */
   get isMirrored(): boolean {
     return this.arriving !== null;
-  }
-
-  /** Taken, and not committed yet; not among the ready ones. */
-  get arrivingCount(): number {
-    return this.arriving === null ? 0 : this.arriving.count;
-  }
-
-  get arrivingBytes(): number {
-    return this.arriving === null ? 0 : this.arriving.bytes;
   }
 
   get readyCount(): number {

@@ -1,5 +1,5 @@
 import type { Message } from '../message.js';
-import type { LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
+import type { LoggedMessage, LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import type { PageOut, ReadyMessages } from './ready-messages.js';
 import { ReturnedHeap } from './returned-heap.js';
@@ -104,7 +104,7 @@ export class Ready implements ReadyMessages {
     this.pagedCount = count - pending.length;
     this.pagedBytes = bytes;
     if (pending.length > 0) {
-      const strays = new Strays(pending);
+      const strays = new Strays(pending.map(({ position }) => position));
       this.strays = strays;
       visit((position, _priority, bodyBytes) => {
         if (strays.has(position)) this.pagedBytes -= bodyBytes;
@@ -127,7 +127,32 @@ export class Ready implements ReadyMessages {
       this.pagedBytes -= message.bodyBytes;
     }
     this.pagedFrom = read.upTo + 1;
+    if (!this.isPaged) this.strays = null;
     for (const position of read.unreadable) this.stranded.push(position);
+  }
+
+  takeAt(position: Position): Message | null {
+    const message = this.returned.remove(position) ?? this.front.remove(position) ?? this.back.remove(position);
+    if (message === null) return null;
+    this.inMemory--;
+    this.bytes -= message.bodyBytes;
+    return message;
+  }
+
+  takePaged(read: readonly LoggedMessage[]): readonly LoggedMessage[] {
+    const { pagedFrom, pagedTo } = this;
+    const taken = read.filter(
+      ({ position }) => position >= pagedFrom && position <= pagedTo && this.strays?.has(position) !== true,
+    );
+    for (const { position, message } of taken) {
+      // A read that is under way may bring it, too.
+      this.strays ??= new Strays();
+      this.strays.add(position);
+      this.pagedCount--;
+      this.pagedBytes -= message.bodyBytes;
+      this.bytes -= message.bodyBytes;
+    }
+    return taken;
   }
 
   /** Puts a delivered message back in its place. */
@@ -197,6 +222,7 @@ export class Ready implements ReadyMessages {
     this.bytes -= this.pagedBytes;
     this.pagedFrom = 1;
     this.pagedTo = this.pagedCount = this.pagedBytes = 0;
+    this.strays = null;
     for (const position of this.stranded) range(position, position);
     this.stranded = [];
   }
