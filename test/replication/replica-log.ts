@@ -70,8 +70,9 @@ class LogState {
     const { position, provenance } = entry;
     this.entries.set(position, entry);
     this.end = Math.max(this.end, position);
-    if (position > this.committed) this.tail.set(position, provenance!);
-    else this.origins.add(provenance!);
+    if (provenance === null) return;
+    if (position > this.committed) this.tail.set(position, provenance);
+    else this.origins.add(provenance);
   }
 
   private cut(after: number): void {

@@ -52,6 +52,8 @@ export class Copy {
   private readonly host: CopyHost;
   private readonly log: StoredLog;
   private following: Follower | null = null;
+  /** For people who look. */
+  pullCount = 0;
   /** The next pull waits until the disk has this operation; null: for nothing. */
   private pullAfter: number | null = null;
   /** What followers were told to be committed. */
@@ -175,7 +177,9 @@ export class Copy {
     const { following: follower } = this;
     const lane = follower === null ? null : this.host.laneTo(follower.leader);
     const pull = lane === null ? null : follower!.pull();
-    if (pull !== null) lane!.pull(this.number, pull);
+    if (pull === null) return;
+    this.pullCount++;
+    lane!.pull(this.number, pull);
   }
 
   answered({ answer, entries }: Parcel): void {

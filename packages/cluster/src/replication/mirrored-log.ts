@@ -153,15 +153,18 @@ export class MirroredLog implements QueueLog {
     return this.hasGathered ? this.markSaid + 1 : this.markSaid;
   }
 
-  /** `done` is called when everything that was changed so far is for good, perhaps at once. */
   whenSafe(done: () => void): void {
     const mark = this.mark();
-    if (mark <= this.forGood) done();
-    else this.waiting.push({ mark, done });
+    if (mark > this.forGood) this.waiting.push({ mark, done });
+    else
+      queueMicrotask(() => {
+        if (!this.isOver) done();
+      });
   }
 
   private tellSafe(): void {
-    while (this.waiting.length > 0 && this.waiting[0]!.mark <= this.forGood) this.waiting.shift()!.done();
+    while (!this.isOver && this.waiting.length > 0 && this.waiting[0]!.mark <= this.forGood)
+      this.waiting.shift()!.done();
   }
 
   // -- reading -----------------------------------------------------------------------------------------------------
