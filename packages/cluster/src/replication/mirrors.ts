@@ -5,6 +5,7 @@ import {
   type Incarnation,
   type JsonValue,
   type MetadataEvent,
+  PHASE_DECIDE,
   PHASE_PERSIST,
   type Revision,
 } from '@chapar/core';
@@ -269,14 +270,26 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   touch(copy: Copy): void {
-    if (this.touched.size === 0) this.broker!.turn.add(PHASE_PERSIST, this);
+    if (this.touched.size === 0) {
+      const { turn } = this.broker!;
+      turn.add(PHASE_DECIDE, this.saying);
+      turn.add(PHASE_PERSIST, this);
+    }
     this.touched.add(copy);
   }
+
+  /** Before anybody hands the log over, so that a turn's publishes and settlements go to the disk together. */
+  private readonly saying: Flushable = {
+    endOfTurn: () => {
+      for (const { reign } of this.touched) reign?.log.flush();
+    },
+  };
 
   endOfTurn(): void {
     const { touched } = this;
     this.touched = new Set();
-    for (const copy of touched) copy.reign?.log.flush();
+    // What was settled by the turn's decisions themselves.
+    for (const { reign } of touched) reign?.log.flush();
     this.broker!.topology.parts.logs.flush();
     for (const copy of touched) copy.stir();
   }

@@ -45,7 +45,9 @@ export interface ReplicaLog {
 export class SyncMarks {
   /** Known to be on the disk. */
   synced = 0;
-  private readonly waiting: { readonly operation: number; readonly value: number }[] = [];
+  private waiting: { readonly operation: number; readonly value: number }[] = [];
+  /** Of those that wait. */
+  private first = 0;
 
   /** `value` counts from when `operation` is synced. */
   note(operation: number, value: number): void {
@@ -55,7 +57,11 @@ export class SyncMarks {
 
   /** Everything up to this operation is on the disk. */
   reached(operation: number): void {
-    while (this.waiting.length > 0 && this.waiting[0]!.operation <= operation)
-      this.synced = Math.max(this.synced, this.waiting.shift()!.value);
+    const { waiting } = this;
+    while (this.first < waiting.length && waiting[this.first]!.operation <= operation)
+      this.synced = Math.max(this.synced, waiting[this.first++]!.value);
+    if (this.first < waiting.length && this.first < 1024) return;
+    this.waiting = waiting.slice(this.first);
+    this.first = 0;
   }
 }
