@@ -28,6 +28,11 @@ export interface Work {
   /** Every so many is mandatory and goes to nobody; 0: none. */
   readonly unroutableEvery?: number;
   readonly prefetch?: number;
+  /**
+   * A consumer settles for so many seconds, and then for as many it does not; 0: it always does. All of them by the same clock, so that
+   * messages gather in the queues.
+   */
+  readonly restSeconds?: number;
   /** A publisher publishes again, by the same number and on its next connection, what its last one gave no verdict on. */
   readonly again?: boolean;
   /** A message's priority is its number modulo this; 0: it has none. */
@@ -36,7 +41,7 @@ export interface Work {
 
 const defaults = {
   ...{ user: 'guest', password: 'guest', heartbeat: 3 },
-  ...{ rate: 300, window: 100, bytes: 200, unroutableEvery: 0, prefetch: 40 },
+  ...{ rate: 300, window: 100, bytes: 200, unroutableEvery: 0, prefetch: 40, restSeconds: 0 },
   ...{ again: false, priorities: 0 },
 };
 

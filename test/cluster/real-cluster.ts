@@ -140,7 +140,8 @@ export class RealCluster {
     const missing = async () => {
       const answers = await Promise.all(this.nodes.map((node) => node.api<ClusterAnswer>('GET', 'cluster')));
       return answers.flatMap(({ node, nodes }) => {
-        const { links = [] } = nodes.find(({ name }) => name === node) ?? {};
+        // One that lost its disk is there twice.
+        const links = nodes.filter(({ name }) => name === node).flatMap(({ links = [] }) => links);
         const up = links.filter(({ up }) => up).map(({ to }) => to);
         const others = this.nodes.filter(({ name }) => name !== node && !up.includes(name));
         return others.map(

@@ -130,6 +130,10 @@ async function consume(model, lost) {
     clearTimeout(timer);
     timer = undefined;
     if (held.length === 0) return;
+    if (isResting() && !isStopping) {
+      timer = setTimeout(settle, 50);
+      return;
+    }
     try {
       channel.ack(held.at(-1).message, true);
     } catch {
@@ -165,6 +169,10 @@ async function consume(model, lost) {
   settle();
   await Promise.race([channel.close().catch(() => {}), sleep(1000)]);
   if (!isStopping) await sleep(backoffMs.first);
+}
+
+function isResting() {
+  return work.restSeconds > 0 && Math.floor(Date.now() / 1000 / work.restSeconds) % 2 === 1;
 }
 
 /** Connected, and at work, for the first time. */

@@ -83,17 +83,29 @@ def publish(connection):
         unsettled = None
 
 
+def is_resting():
+    return work["restSeconds"] > 0 and int(time.time() / work["restSeconds"]) % 2 == 1
+
+
 def consume(connection):
     channel = connection.channel()
     channel.basic_qos(prefetch_count=work["prefetch"])
     session = connections
     cancelled = []
+    held = []
 
     def on_message(channel, method, _properties, body, queue):
         origin = origin_of(body)
         note(e="delivered", c=work["name"], s=session, q=queue, r=method.redelivered, **origin)
-        channel.basic_ack(method.delivery_tag)
-        note(e="acked", c=work["name"], s=session, p=origin["p"], id=origin["id"])
+        held.append((method.delivery_tag, origin))
+        if not is_resting():
+            settle()
+
+    def settle():
+        while held:
+            tag, origin = held.pop(0)
+            channel.basic_ack(tag)
+            note(e="acked", c=work["name"], s=session, p=origin["p"], id=origin["id"])
 
     channel.add_on_cancel_callback(lambda frame: cancelled.append(frame))
     for queue in work["queues"]:
@@ -102,6 +114,9 @@ def consume(connection):
     announce()
     while not stopping.is_set() and not cancelled:
         connection.process_data_events(time_limit=0.1)
+        if not is_resting():
+            settle()
+    settle()
     if cancelled:
         note(e="cancelled", text=" ".join(work["queues"]))
         time.sleep(FIRST_PAUSE)

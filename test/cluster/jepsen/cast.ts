@@ -5,10 +5,12 @@ import { priorities, queueNames } from './queues.js';
 
 const languages: readonly Language[] = ['node', 'python', 'go', 'go'];
 const stopSeconds = 60;
+/** So long consumers settle, and so long they do not: queues are not empty when something happens to them. */
+const restSeconds = 3;
 
 /**
  * Four publishers to all queues and four consumers, two at each queue, in three languages, each with the list of nodes. Publishers send
- * again what got no verdict.
+ * again what got no verdict; consumers hold what they have for some time, and settle for some.
  */
 export class Cast {
   private readonly programs: readonly ClientProgram[];
@@ -34,7 +36,7 @@ export class Cast {
       for (const [i, language] of languages.entries()) {
         add(language, { role: 'publisher', queues: queueNames, first: i, rate, again: true, priorities });
         const queues = [queueNames[i]!, queueNames[(i + 1) % queueNames.length]!];
-        add(language, { role: 'consumer', queues, first: i + 1, prefetch: 20 });
+        add(language, { role: 'consumer', queues, first: i + 1, prefetch: 20, restSeconds });
       }
       for (const program of programs) await program.ready();
     } catch (error) {

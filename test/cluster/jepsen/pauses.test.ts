@@ -42,6 +42,12 @@ test('what is wrong shows for a moment after it was undone', () => {
   const kindsOf = (toMs: number) => [...longestPauses([ledger], [{ kind: 'kill', fromMs: 0, toMs }]).keys()];
   expect(kindsOf(500)).toEqual(['kill']);
   expect(kindsOf(-500)).toEqual(['nothing']);
+  // And does not when something else is to blame.
+  const spans = [
+    { kind: 'kill', fromMs: 0, toMs: 500 },
+    { kind: 'pause', fromMs: 1200, toMs: 2000 },
+  ];
+  expect([...longestPauses([ledger], spans).keys()]).toEqual(['pause']);
 });
 
 test('a refusal is no confirm, and one that was sent again counts once', () => {

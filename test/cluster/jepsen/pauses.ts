@@ -29,8 +29,11 @@ export function longestPauses(ledgers: readonly (readonly Entry[])[], spans: rea
 }
 
 function kindsDuring({ fromMs, lastsMs }: Pause, spans: readonly Span[]): Set<string> {
-  const meeting = spans.filter((span) => fromMs < span.toMs + aftermathMs && fromMs + lastsMs > span.fromMs);
-  return new Set(meeting.length === 0 ? ['nothing'] : meeting.map(({ kind }) => kind));
+  const meeting = (afterMs: number) =>
+    spans.filter((span) => fromMs < span.toMs + afterMs && fromMs + lastsMs > span.fromMs).map(({ kind }) => kind);
+  const during = meeting(0);
+  const around = during.length > 0 ? during : meeting(aftermathMs);
+  return new Set(around.length === 0 ? ['nothing'] : around);
 }
 
 /** Of each queue, upwards. */

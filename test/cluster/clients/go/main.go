@@ -30,6 +30,7 @@ type work struct {
 	Heartbeat       int
 	Again           bool
 	Priorities      int
+	RestSeconds     int64
 }
 
 const (
