@@ -63,6 +63,7 @@ export class Nemesis {
       await this.stage.recover();
       this.timeline.note(`recovered in ${((Date.now() - beganMs) / 1000).toFixed(1)} s`);
       await sleep(restMs);
+      this.timeline.quiet.push(Date.now());
     }
   }
 

@@ -10,6 +10,7 @@ import { Nemesis } from './nemesis.js';
 import { longestPauses } from './pauses.js';
 import { declareQueues, priorities, queueNames } from './queues.js';
 import type { Settings } from './settings.js';
+import { cameBack } from './settled.js';
 import { Stage } from './stage.js';
 import { Timeline } from './timeline.js';
 
@@ -102,9 +103,15 @@ class Round {
     );
     // Without the ledger of somebody who is stuck, much would seem to come from nowhere.
     const isWhole = !stalls.some((text) => text.startsWith('stuck'));
-    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? verdict.faults : [])];
+    const back = cameBack(
+      ledgers.map(({ entries }) => entries),
+      this.timeline.quiet,
+    );
+    const told = [...verdict.faults, ...back.slice(0, 5).map(({ text }) => text)];
+    if (back.length > 5) told.push(`and ${back.length - 5} more: settled`);
+    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? told : [])];
     const summary = this.summary(verdict, drainMs, leaders);
-    const histories = isWhole ? verdict.suspects.map(({ p, id }) => this.history(p, id)) : [];
+    const histories = isWhole ? [...verdict.suspects, ...back.slice(0, 1)].map(({ p, id }) => this.history(p, id)) : [];
     const report = [
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
       ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],

@@ -9,6 +9,8 @@ export interface Span {
 export class Timeline {
   readonly beganMs = Date.now();
   readonly spans: Span[] = [];
+  /** When all had been well for a moment. */
+  readonly quiet: number[] = [];
   private readonly lines: { readonly ms: number; readonly text: string }[] = [];
   private readonly listener: (line: string) => void;
 
