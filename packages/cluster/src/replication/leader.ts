@@ -8,6 +8,7 @@ import { type DataId, type Epoch, growth, type MirrorRecord, shrinking, touch } 
 import type { Proposal, RecordView } from './record-view.js';
 import { type ReplicaLog, SyncMarks } from './replica-log.js';
 import { type FollowerPatience, Standing } from './standing.js';
+import { Wishes } from './wishes.js';
 
 export interface LeaderSettings {
   readonly patience: FollowerPatience;
@@ -38,6 +39,8 @@ export class Leader {
   changesCommitted = 0;
   readonly ledger: Ledger;
   readonly members = new Map<DataId, Standing>();
+  /** What administrators want of the record. */
+  readonly wishes = new Wishes();
   /** Whose publishes the log holds, committed or not. */
   readonly origins = new Origins();
   /** Called when `committed` or `changesCommitted` moved. */
@@ -258,6 +261,9 @@ export class Leader {
     const { view, settings } = this;
     const { record } = view;
     if (view.isWaiting || record.leader !== this.self || record.epoch !== this.epoch) return null;
+    // Before all else: who was taken out of the set to be removed would else join it again.
+    const wished = this.wishes.next(record, nonce);
+    if (wished !== null) return { next: wished, joiner: null };
     for (const id of record.inSync) {
       const member = this.member(id);
       if (id === this.self) continue;

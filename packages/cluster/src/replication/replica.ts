@@ -11,7 +11,12 @@ export interface Surroundings {
   readonly sessions: ReadonlyMap<DataId, Revision>;
   /** Nothing depends on it but when somebody acts: whether a registered member may be taken for dead. */
   isLive(id: DataId): boolean;
+  /** Nodes that are being drained: they lead what nobody else will. Absent: none. */
+  readonly resting?: ReadonlySet<DataId>;
 }
+
+/** A node that is being drained waits so much longer for somebody else to lead. Milliseconds. */
+const restingMs = 3000;
 
 /**
  * The part that this node has in one mirrored queue: it leads, follows, or waits to hear whether it leads. What it decides it says by
@@ -103,15 +108,18 @@ export class Replica {
   }
 
   /** How long until it is this node's turn to lead; null: it is not. */
-  protected delayMs(nowMs: number, { sessions, isLive }: Surroundings): number | null {
+  protected delayMs(nowMs: number, { sessions, isLive, resting }: Surroundings): number | null {
     const { record } = this.view;
     const { leader } = record;
     const isGone = leader === null || leader === this.self || !sessions.has(leader) || !isLive(leader);
     if (!isGone) this.leaderGoneAtMs = null;
     else this.leaderGoneAtMs ??= nowMs;
     if (this.leaderGoneAtMs === null) return null;
-    const delayMs = successionDelayMs(record, this.self, (id) => sessions.has(id) && isLive(id));
-    return delayMs === null ? null : this.leaderGoneAtMs + delayMs - nowMs;
+    const mayLead = (id: DataId) => sessions.has(id) && isLive(id) && resting?.has(id) !== true;
+    const delayMs = successionDelayMs(record, this.self, mayLead);
+    if (delayMs === null) return null;
+    const restMs = leader !== this.self && resting?.has(this.self) === true ? restingMs : 0;
+    return this.leaderGoneAtMs + delayMs + restMs - nowMs;
   }
 
   /** The record as of `revision`. */
@@ -121,10 +129,17 @@ export class Replica {
     const ours = this.view.seen(record, revision);
     const isPromoted = ours !== null && ours === this.candidacy;
     this.candidacy = null;
-    if (this.leader !== null && (record.leader !== this.self || record.epoch !== this.leader.epoch)) this.leader = null;
+    if (this.leader !== null && (record.leader !== this.self || record.epoch !== this.leader.epoch))
+      this.retire(record);
     if (isPromoted) this.lead();
     this.leader?.recordChanged();
     this.arrange();
+  }
+
+  private retire(record: MirrorRecord): void {
+    const { wishes } = this.leader!;
+    this.leader = null;
+    wishes.close(record);
   }
 
   protected lead(): void {
@@ -155,9 +170,10 @@ export class Replica {
     const { leader, epoch, replicas } = record;
     if (this.leader !== null || this.candidacy !== null) return;
     const { follower } = this;
-    if (follower !== null && follower.epoch === epoch && follower.leader === leader) return;
+    const isMember = replicas.includes(this.self);
+    if (isMember && follower !== null && follower.epoch === epoch && follower.leader === leader) return;
     this.unfollow();
-    if (leader === null || leader === this.self || !replicas.includes(this.self)) return;
+    if (leader === null || leader === this.self || !isMember) return;
     this.follower = this.makeFollower(leader, epoch, ++this.links);
   }
 
