@@ -24,6 +24,7 @@ import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
+import { Steward } from './replication/steward.js';
 import { ClusterResidence, type ResidenceCluster } from './residence.js';
 import type { Session } from './session.js';
 
@@ -63,6 +64,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly gossip: Gossip;
   /** Its copies of mirrored queues. */
   readonly mirrors: Mirrors;
+  /** What people do with all copies. */
+  readonly steward: Steward;
   private readonly options: ClusterNodeOptions;
   private readonly links: Links;
   private readonly homes: Homes;
@@ -86,6 +89,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
       isRefused: (peer) => this.links.isRefused(peer),
       hasKnown: (incarnation) => this.hasKnown(incarnation),
     });
+    const ask = (dataId: string, kind: string, body: JsonValue) => this.ask(this.homes.of(dataId), kind, body);
+    this.steward = new Steward({ membership, mirrors: this.mirrors, gossip: this.gossip, clock, log, ask });
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
 
@@ -114,6 +119,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, broker } = this;
     this.gossip.begin(broker!);
     this.mirrors.open();
+    this.steward.open();
     membership.onBegan = (session) => this.began(session);
     membership.onEnded = () => this.ended();
     membership.claims.onLost = (key) => this.claimLost(key);
@@ -145,6 +151,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   /** After the broker's doors and before its store: the others are told at once that this node is gone. */
   async close(): Promise<void> {
     this.timer?.cancel();
+    this.steward.close();
     await this.mirrors.handOver(handOverMs);
     this.mirrors.close();
     this.membership.onEnded = null;
@@ -248,7 +255,11 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring {
     const { placement, neighbours } = this.mirrors;
-    return mirroringOf(placement.record(properties, wish, this.dataId, neighbours.nodes()));
+    return mirroringOf(placement.record(properties, wish, this.dataId, neighbours.open()));
+  }
+
+  get isResting(): boolean {
+    return this.membership.maintenance.isHere;
   }
 
   hasKnown(incarnation: Incarnation): boolean {

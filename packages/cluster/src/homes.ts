@@ -61,10 +61,13 @@ export class Homes {
     return null;
   }
 
-  /** How many queues each node that takes part now has. */
+  /** How many queues each node that takes part now has; those that are being drained take none, unless there is nobody else. */
   loads(): Map<string, number> {
-    const loads = new Map<string, number>([[this.membership.dataId, 0]]);
-    for (const { dataId, isLinked } of this.byDataId.values()) if (isLinked) loads.set(dataId, 0);
+    const here = this.membership.dataId;
+    const linked = [...this.byDataId.values()].filter(({ isLinked }) => isLinked).map(({ dataId }) => dataId);
+    const { resting } = this.membership.maintenance;
+    const open = [here, ...linked].filter((dataId) => !resting.has(dataId));
+    const loads = new Map<string, number>((open.length > 0 ? open : [here]).map((dataId) => [dataId, 0]));
     for (const vhost of this.broker!.topology.vhosts.values()) {
       for (const queue of vhost.queues.values()) {
         const at = queue instanceof RemoteQueue ? queue.host.dataId : this.membership.dataId;

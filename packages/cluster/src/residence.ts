@@ -41,6 +41,8 @@ export interface ResidenceCluster {
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
+  /** This node is being drained: nothing new should come here. */
+  readonly isResting: boolean;
   hasKnown(incarnation: Incarnation): boolean;
   /** What is written with the record of a queue that is to have copies. */
   mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring;
@@ -62,10 +64,10 @@ export class ClusterResidence implements Residence {
   }
 
   place({ arguments: args }: QueueProperties): string {
-    if (args['x-queue-leader-locator'] !== 'balanced') return this.here;
-    let best = this.here;
+    if (args['x-queue-leader-locator'] !== 'balanced' && !this.cluster.isResting) return this.here;
     const loads = this.cluster.loads();
-    for (const [dataId, load] of loads) if (load < (loads.get(best) ?? 0)) best = dataId;
+    let best = loads.has(this.here) ? this.here : [...loads.keys()][0]!;
+    for (const [dataId, load] of loads) if (load < loads.get(best)!) best = dataId;
     return best;
   }
 

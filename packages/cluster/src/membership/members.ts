@@ -8,6 +8,7 @@ import {
   type ForgottenRecord,
   forgottenKey,
   type MemberRecord,
+  maintenanceKey,
   memberKey,
   membersPrefix,
   metadataRoom,
@@ -113,6 +114,7 @@ export class Members {
         [
           { key: forgottenKey(dataId), value: forgotten as unknown as JsonValue },
           { key: memberKey(dataId), value: undefined },
+          { key: maintenanceKey(dataId), value: undefined },
         ],
       );
     }

@@ -1,5 +1,6 @@
 import type { Incarnation, Position, Revision } from '@chapar/core';
 import { type Change, Ledger, type Mark } from './changes.js';
+import { Ends } from './ends.js';
 import { agreedEnd } from './epoch-history.js';
 import type { Answer, Pull, Welcome } from './exchange.js';
 import { Origins, type Provenance } from './origins.js';
@@ -41,6 +42,7 @@ export class Leader {
   readonly members = new Map<DataId, Standing>();
   /** What administrators want of the record. */
   readonly wishes = new Wishes();
+  readonly ends = new Ends();
   /** Whose publishes the log holds, committed or not. */
   readonly origins = new Origins();
   /** Called when `committed` or `changesCommitted` moved. */
@@ -95,6 +97,15 @@ export class Leader {
     this.positionMarks.reached(operation);
     this.changeMarks.reached(operation);
     this.count();
+  }
+
+  get end(): Position {
+    return this.log.end;
+  }
+
+  /** How far its own log is on the disk. */
+  get syncedUpTo(): Position {
+    return this.positionMarks.synced;
   }
 
   // -- what counts -------------------------------------------------------------------------------------------------
@@ -260,6 +271,7 @@ export class Leader {
   proposal(nowMs: number, sessions: ReadonlyMap<DataId, Revision>, nonce: string): Proposal | null {
     const { view, settings } = this;
     const { record } = view;
+    this.ends.note(this.log.end, nowMs);
     if (view.isWaiting || record.leader !== this.self || record.epoch !== this.epoch) return null;
     // Before all else: who was taken out of the set to be removed would else join it again.
     const wished = this.wishes.next(record, nonce);

@@ -11,6 +11,7 @@ import {
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
 import type { Membership } from '../membership/membership.js';
+import { maintenancePrefix } from '../membership/records.js';
 import { nodeKey, type Session } from '../session.js';
 import type { HeldPull } from './answer-lane.js';
 import { Copy, type CopyHost } from './copy.js';
@@ -93,12 +94,13 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   open(): void {
     const { membership } = this.parts;
     const { mirror } = membership;
-    this.neighbours.read(membership.members);
+    this.neighbours.read(membership);
     for (const { key, value, revision } of mirror.under(mirrorsPrefix))
       this.recordSeen(incarnationOf(key), value as unknown as QueueMirrorRecord, revision);
     this.stopWatches = [
       mirror.watch(mirrorsPrefix, mirror.revision, (events) => this.recordsChanged(events)),
       mirror.watch(nodeKey(''), mirror.revision, () => this.neighboursChanged()),
+      mirror.watch(maintenancePrefix, mirror.revision, () => this.neighboursChanged()),
     ];
     this.dropStrangers();
     this.later();
@@ -111,7 +113,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     void membership.mirror.at(session.revision).then(() => {
       if (this.isClosed || membership.session?.revision !== session.revision || this.session !== null) return;
       this.session = session;
-      this.neighbours.read(membership.members);
+      this.neighbours.read(membership);
       for (const copy of this.copies.values()) this.begin(copy);
       this.tickAll();
     });
@@ -156,6 +158,11 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   /** Who has copies of it, as this node knows it. */
   recordOf(incarnation: Incarnation): QueueMirrorRecord | undefined {
     return this.records.get(incarnation)?.record;
+  }
+
+  /** Of all mirrored queues, as this node knows them. */
+  *allRecords(): Iterable<QueueMirrorRecord> {
+    for (const { record } of this.records.values()) yield record;
   }
 
   [Symbol.iterator](): Iterator<Copy> {
@@ -249,7 +256,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   private neighboursChanged(): void {
-    this.neighbours.read(this.parts.membership.members);
+    this.neighbours.read(this.parts.membership);
     this.tickAll();
   }
 

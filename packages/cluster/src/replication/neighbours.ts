@@ -1,5 +1,5 @@
 import type { Revision } from '@chapar/core';
-import type { Members } from '../membership/members.js';
+import type { Membership } from '../membership/membership.js';
 import type { DataId, MirrorRecord } from './record.js';
 import type { Surroundings } from './replica.js';
 
@@ -15,6 +15,7 @@ interface Neighbour {
 /** Who is registered, by data id; and who of them may be taken for dead because nobody answers at their address. */
 export class Neighbours implements Surroundings {
   readonly sessions = new Map<DataId, Revision>();
+  resting: ReadonlySet<DataId> = new Set();
   private readonly byId = new Map<DataId, Neighbour>();
   private readonly self: DataId;
   private readonly isRefused: (node: string) => boolean;
@@ -29,7 +30,8 @@ export class Neighbours implements Surroundings {
     this.monotonicMs = monotonicMs;
   }
 
-  read(members: Members): void {
+  read({ members, maintenance }: Pick<Membership, 'members' | 'maintenance'>): void {
+    this.resting = maintenance.resting;
     this.sessions.clear();
     this.byId.clear();
     for (const { node, session, record } of members.registrations()) {
@@ -45,6 +47,13 @@ export class Neighbours implements Surroundings {
   /** Who is registered, with the names of their nodes. */
   nodes(): ReadonlyMap<DataId, string> {
     return new Map([...this.byId].map(([id, { node }]) => [id, node]));
+  }
+
+  /** Those of them on which something new may be placed: if nobody else is there, also those that are being drained. */
+  open(): ReadonlyMap<DataId, string> {
+    const nodes = this.nodes();
+    const open = new Map([...nodes].filter(([id]) => !this.resting.has(id)));
+    return open.size > 0 ? open : nodes;
   }
 
   *boots(): Iterable<string> {

@@ -81,8 +81,9 @@ describe('a record', () => {
   });
 
   it('keeps a min that somebody chose', () => {
-    const chosen = { ...record, min: 3 };
-    expect([enlarged(chosen, 'e', 'n1')?.min, reduced(chosen, 'd', 'n1')?.min]).toEqual([3, 3]);
+    const two = () => 2;
+    expect([enlarged(record, 'e', 'n1', two)?.min, reduced(record, 'd', 'n1', two)?.min]).toEqual([2, 2]);
+    expect(enlarged({ ...record, inSync: ['a', 'b'] }, 'e', 'n1', () => 3)?.min).toBe(2);
   });
 });
 

@@ -93,23 +93,36 @@ export function replacement(record: MirrorRecord, gone: DataId, newcomer: DataId
   return { ...record, replicas: replicas.map((id) => (id === gone ? newcomer : id)), nonce };
 }
 
+/** How many disks have what is confirmed when there are so many copies. */
+export type MinFor = (copies: number) => number;
+
 /** Another node is to have a copy, as the last in the order; it joins the set when it has caught up. Null: it has one. */
-export function enlarged(record: MirrorRecord, member: DataId, nonce: string): MirrorRecord | null {
+export function enlarged(
+  record: MirrorRecord,
+  member: DataId,
+  nonce: string,
+  minFor: MinFor = usualMin,
+): MirrorRecord | null {
   if (record.replicas.includes(member)) return null;
   const replicas = [...record.replicas, member];
-  return { ...record, replicas, min: minWith(record, replicas.length), nonce };
+  return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
 }
 
 /** `member` has no copy any more. Null: not while it is in the set (it leaves that first), or it has none. */
-export function reduced(record: MirrorRecord, member: DataId, nonce: string): MirrorRecord | null {
+export function reduced(
+  record: MirrorRecord,
+  member: DataId,
+  nonce: string,
+  minFor: MinFor = usualMin,
+): MirrorRecord | null {
   if (record.inSync.includes(member) || !record.replicas.includes(member)) return null;
   const replicas = record.replicas.filter((id) => id !== member);
-  return { ...record, replicas, min: minWith(record, replicas.length), nonce };
+  return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
 }
 
-/** One that nobody has chosen follows the number of copies, and is never more than there are in the set. */
-function minWith({ min, replicas, inSync }: MirrorRecord, count: number): number {
-  return min === usualMin(replicas.length) ? Math.min(usualMin(count), Math.max(min, inSync.length)) : min;
+/** It does not rise above what the set has, or nothing would be confirmed until others have caught up. */
+function minWith({ min, inSync }: MirrorRecord, wished: number): number {
+  return Math.min(wished, Math.max(min, inSync.length));
 }
 
 /** Changes nothing but who wrote last, which decides whatever else was asked at the same revision. */

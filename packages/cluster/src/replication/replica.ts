@@ -65,7 +65,7 @@ export class Replica {
   /** From now on it says nothing: the session is over, or the copy. */
   stop(): void {
     this.unfollow();
-    this.leader = null;
+    if (this.leader !== null) this.retire(this.view.record);
   }
 
   get self(): DataId {

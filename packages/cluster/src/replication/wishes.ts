@@ -1,4 +1,13 @@
-import { type DataId, enlarged, type MirrorRecord, reduced, replacement, shrinking, transfer } from './record.js';
+import {
+  type DataId,
+  enlarged,
+  type MinFor,
+  type MirrorRecord,
+  reduced,
+  replacement,
+  shrinking,
+  transfer,
+} from './record.js';
 
 /** What was wished for cannot be, for a reason that is told to whoever wished. */
 export class CannotError extends Error {}
@@ -79,19 +88,19 @@ function isFulfilled(wish: Wish, record: MirrorRecord): boolean {
 export type WishedFor = Wish['next'];
 
 export const addition =
-  (member: DataId): WishedFor =>
+  (member: DataId, minFor?: MinFor): WishedFor =>
   (record, nonce) =>
-    enlarged(record, member, nonce) ?? 'done';
+    enlarged(record, member, nonce, minFor) ?? 'done';
 
 /** Out of the set first, then out of the replicas. The leader itself is not removed: it passes the lead on first. */
 export const removal =
-  (member: DataId): WishedFor =>
+  (member: DataId, minFor?: MinFor): WishedFor =>
   (record, nonce) => {
     const { replicas, inSync, leader, min } = record;
     if (!replicas.includes(member)) return 'done';
     if (replicas.length === 1) throw new CannotError('it has the only copy');
     if (member === leader) throw new CannotError('it leads the queue');
-    const next = reduced(record, member, nonce) ?? shrinking(record, member, nonce);
+    const next = reduced(record, member, nonce, minFor) ?? shrinking(record, member, nonce);
     if (next !== null) return next;
     throw new CannotError(
       `only ${inSync.length} copies are in sync and the queue needs ${min}: let others catch up or add one first`,
@@ -100,21 +109,21 @@ export const removal =
 
 /** The copy of `gone` is to be with `newcomer`. Waits until the first has left the set. */
 export const exchange =
-  (gone: DataId, newcomer: DataId): WishedFor =>
+  (gone: DataId, newcomer: DataId, minFor?: MinFor): WishedFor =>
   (record, nonce) => {
     const { replicas, inSync } = record;
     if (!replicas.includes(gone)) return 'done';
     if (inSync.includes(gone)) return shrinking(record, gone, nonce) ?? 'later';
-    return replacement(record, gone, newcomer, nonce) ?? reduced(record, gone, nonce) ?? 'later';
+    return replacement(record, gone, newcomer, nonce) ?? reduced(record, gone, nonce, minFor) ?? 'later';
   };
 
-/** `isCaughtUp`: whether it has what the leader has, so that little has to be sent again. */
+/** `isReady`: whether the time has come. */
 export const handover =
-  (to: DataId, isCaughtUp: () => boolean): WishedFor =>
+  (to: DataId, isReady: () => boolean): WishedFor =>
   (record, nonce) => {
     if (record.leader === to) return 'done';
     if (!record.replicas.includes(to)) throw new CannotError('it has no copy of the queue');
     const next = transfer(record, to, nonce);
     if (next === null) throw new CannotError('its copy is not in sync');
-    return isCaughtUp() ? next : 'later';
+    return isReady() ? next : 'later';
   };
