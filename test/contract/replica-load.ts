@@ -68,6 +68,12 @@ export class ReplicaLoad {
     if (replica.operations !== this.done.length) throw new Error(`${replica.operations} operations`);
   }
 
+  /** Nothing lives any more. */
+  drain(replica: StoredReplica): void {
+    this.do(replica, 'commit', this.model.end);
+    this.do(replica, 'change', { kind: 'settle', first: 1, last: this.model.end });
+  }
+
   /** What was found is what some of the operations came to, at least those that were synced; goes on from there. */
   async restart(replica: StoredReplica, read: <T>(promise: Promise<T>) => Promise<T>): Promise<void> {
     const found = JSON.stringify(await read(told(replica)));

@@ -8,7 +8,11 @@ import { openStore } from './open.js';
 import { publishHeadBytes } from './publish-entry.js';
 import { FORM_ROOM_BYTES, writeForm } from './replica-form.js';
 
-const names = ['aaaaaaaa-0000-4000-8000-000000000001', 'bbbbbbbb-0000-4000-8000-000000000002'];
+const names = [
+  'aaaaaaaa-0000-4000-8000-000000000001',
+  'bbbbbbbb-0000-4000-8000-000000000002',
+  'cccccccc-0000-4000-8000-000000000003',
+];
 /** So small that the script fills many files and empties the old ones. */
 const wal = { fileBytesMax: 3_000, bytesMin: 4_000, liveFactor: 1.3, checkpointBytes: 5_000 };
 
@@ -81,8 +85,10 @@ async function script(world: World, logs: LogStore | null, random: SimRandom, tu
   const queue = logs.log('a queue');
   for (let turn = 0; turn < turns && !world.disk.isStopped; turn++) {
     for (const [i, load] of world.loads.entries()) {
-      // One of them is seldom mentioned, so that its files grow old.
+      // One of them is seldom mentioned, so that its files grow old, and one is drained early and not mentioned again.
       if (i === 1 && turn % 5 !== 0) continue;
+      if (i === 2 && turn === 10) load.drain(logs.replica(names[i]!));
+      if (i === 2 && turn >= 10) continue;
       for (let steps = random.integer(7); steps > 0; steps--) load.step(logs.replica(names[i]!));
     }
     const position = queue.publish(makeMessage({ body: 'x'.repeat(random.integer(100)) }));
