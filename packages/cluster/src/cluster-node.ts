@@ -11,16 +11,19 @@ import {
   metadataKeyParts,
   type QueueProperties,
   type Residence,
+  type SharedQueue,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
+import { Reigns } from './guest/reigns.js';
 import { Homes, type KnownIncarnations } from './homes.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
 import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
 import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
+import { Loopback } from './peer/loopback.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
@@ -70,6 +73,9 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   private readonly links: Links;
   private readonly homes: Homes;
   private broker: Broker | null = null;
+  /** Of the mirrored queues that this node leads. */
+  readonly reigns: Reigns;
+  private loopback: Loopback | null = null;
   private readonly relations = new Map<string, Relation>();
   private timer: Timer | null = null;
 
@@ -77,6 +83,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
     this.options = options;
     this.membership = membership;
+    this.reigns = new Reigns(clock);
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
@@ -112,6 +119,16 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.broker = broker;
     this.homes.attach(broker);
     this.mirrors.attach(broker);
+    const { dataId, boot, node } = this.membership;
+    const own = { node, session: 0, dataId, boot };
+    this.loopback = new Loopback({ turn: broker.turn, clock: this.options.clock }, this.link(own, this.homes.own()));
+    this.loopback.open();
+  }
+
+  private link(peer: Peer, home: RemoteHome): Link {
+    const { turn, topology } = this.broker!;
+    const { log, clock } = this.options;
+    return new Link({ turn, topology, mirror: this.membership.mirror, clock, log, reigns: this.reigns }, peer, home);
   }
 
   /** The broker is open: peers are reached for. Resolves when this node can serve: it is linked to those that are there, or has tried. */
@@ -157,6 +174,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.membership.onEnded = null;
     await this.membership.close();
     await this.links.close();
+    this.loopback?.close();
     this.gossip.close();
   }
 
@@ -171,10 +189,10 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   // ---- links -----------------------------------------------------------------------------------------------------
 
   arrived(peer: Peer): void {
-    const { turn, topology } = this.broker!;
-    const { log, clock } = this.options;
+    const { turn } = this.broker!;
+    const { log } = this.options;
     const home = this.homes.of(peer.dataId);
-    const link = new Link({ turn, topology, mirror: this.membership.mirror, clock, log }, peer, home);
+    const link = this.link(peer, home);
     this.relations.set(peer.node, { peer, home, link, control: new Control({ turn, log }, peer, this.gossip) });
   }
 
@@ -235,6 +253,10 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   home(dataId: string): RemoteHome {
     return this.homes.of(dataId);
+  }
+
+  face(properties: QueueProperties): SharedQueue {
+    return this.homes.faces.face(properties);
   }
 
   homeByTag(tag: string): RemoteHome | null {

@@ -19,6 +19,7 @@ import type {
 } from '@chapar/core';
 import { mirroringWish } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
+import type { MirroredQueue } from './remote/mirrored-queue.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import type { RemoteQueue } from './remote/remote-queue.js';
 import { mirrorKey } from './replication/mirror-records.js';
@@ -31,6 +32,8 @@ export interface ResidenceCluster {
   readonly dataId: string;
   /** The node of that data id, registered or not. */
   home(dataId: string): RemoteHome;
+  /** The face of a mirrored queue. */
+  face(properties: QueueProperties): SharedQueue;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
   announce(news: News): void;
@@ -77,7 +80,7 @@ export class ClusterResidence implements Residence {
   }
 
   face(properties: QueueProperties): SharedQueue {
-    throw new Error(`there are no mirrored queues yet, and none that is ${properties.name}`);
+    return this.cluster.face(properties);
   }
 
   companions({ incarnation }: SharedQueue): readonly Write[] {
@@ -133,7 +136,7 @@ export class ClusterResidence implements Residence {
     queue: SharedQueue,
     conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
   ): Promise<number> {
-    const count = (await (queue as RemoteQueue).ask('delete', conditions)) as number;
+    const count = (await (queue as RemoteQueue | MirroredQueue).ask('delete', conditions)) as number;
     // Whoever asks for it next finds it gone, also here.
     await this.cluster.seen();
     return count;

@@ -130,6 +130,11 @@ export class Membership {
     return this.joined.dataId;
   }
 
+  /** Of this process. */
+  get boot(): string {
+    return this.joined.boot;
+  }
+
   get node(): string {
     return this.options.node;
   }
