@@ -13,6 +13,10 @@ const stopped = new Promise((resolve) => {
   stopNow = resolve;
 });
 createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line === 'leave') {
+    ledger.close();
+    process.exit(0);
+  }
   if (line !== 'stop') return;
   isStopping = true;
   stopNow();

@@ -54,6 +54,10 @@ export class Cast {
         this.ledgers.push({ name: program.work.name, entries: await program.stop(stopSeconds) });
         return [];
       } catch (error) {
+        // What it has seen so far is worth as much.
+        const entries = await program.leave().catch(() => null);
+        if (entries === null) return [`silent: ${(error as Error).message}`];
+        this.ledgers.push({ name: program.work.name, entries });
         return [`stuck: ${(error as Error).message}`];
       }
     });

@@ -4,7 +4,7 @@ import { judge, type Verdict } from '../ledger/verdict.js';
 import { untilEmpty } from '../workload.js';
 import { Cast } from './cast.js';
 import { historyOf } from './history.js';
-import { keepAll } from './keep.js';
+import { Keepsake } from './keep.js';
 import { Leaders } from './leaders.js';
 import { Nemesis } from './nemesis.js';
 import { longestPauses } from './pauses.js';
@@ -45,12 +45,14 @@ class Round {
   private readonly stage: Stage;
   private readonly timeline: Timeline;
   private cast!: Cast;
+  private kept: Keepsake | null = null;
 
   constructor(settings: Settings, seed: number, stage: Stage, timeline: Timeline) {
     this.settings = settings;
     this.seed = seed;
     this.stage = stage;
     this.timeline = timeline;
+    if (settings.keep !== null) this.keepsake();
   }
 
   async play(): Promise<Outcome> {
@@ -62,7 +64,7 @@ class Round {
     this.cast = await Cast.enter(nodes, settings.rate);
     try {
       const nemesis = new Nemesis(stage, timeline, new SimRandom(this.seed), settings.nemesis);
-      const stalls = await complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
+      const stalls = await this.complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
       const ended = await this.end();
       stalls.push(...ended.stalls);
       return this.outcome(stalls, ended.drainMs, leaders);
@@ -74,11 +76,9 @@ class Round {
 
   /** Publishers get their verdicts, queues run empty, consumers go. */
   private async end(): Promise<{ stalls: string[]; drainMs: number }> {
-    const { cast, timeline } = this;
-    timeline.note('all is healed; publishers end');
+    this.timeline.note('all is healed');
     const healedMs = Date.now();
-    const stalls = await cast.stop('publisher');
-    timeline.note('publishers have ended');
+    const stalls = await this.stop('publisher');
     const drain = async () => {
       const late = sleep((drainSeconds + 15) * 1000, 'late', { ref: false });
       const drained = untilEmpty(this.stage.cluster.nodes, queueNames, drainSeconds);
@@ -86,12 +86,19 @@ class Round {
       if ((await Promise.race([drained, late])) === 'late')
         throw new Error('a node does not say how many messages there are');
     };
-    stalls.push(...(await complaintsOf('not drained', drain)));
+    stalls.push(...(await this.complaintsOf('not drained', drain)));
     const drainMs = Date.now() - healedMs;
-    timeline.note('queues are empty; consumers end');
-    stalls.push(...(await cast.stop('consumer')));
+    stalls.push(...(await this.stop('consumer')));
     this.stage.look();
     return { stalls, drainMs };
+  }
+
+  private async stop(role: 'publisher' | 'consumer'): Promise<string[]> {
+    this.timeline.note(`${role}s end`);
+    const stuck = await this.cast.stop(role);
+    if (stuck.length > 0) await this.keepsake().keepAnswers(this.stage.cluster.nodes);
+    this.timeline.note(`${role}s have ended`);
+    return stuck;
   }
 
   private outcome(stalls: readonly string[], drainMs: number, leaders: Leaders): Outcome {
@@ -101,8 +108,8 @@ class Round {
       ledgers.map(({ entries }) => entries),
       terms,
     );
-    // Without the ledger of somebody who is stuck, much would seem to come from nowhere.
-    const isWhole = !stalls.some((text) => text.startsWith('stuck'));
+    // Without the ledger of somebody much would seem to come from nowhere.
+    const isWhole = !stalls.some((text) => text.startsWith('silent'));
     const back = cameBack(
       ledgers.map(({ entries }) => entries),
       this.timeline.quiet,
@@ -116,11 +123,30 @@ class Round {
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
       ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],
     ].join('\n');
-    const { keep } = this.settings;
-    if (faults.length === 0 && keep === null) return { faults, summary, report, confirmed: verdict.counts.confirmed };
-    const where = keepAll(keep, this.seed, this.stage.cluster.nodes, ledgers, report);
-    const kept = `${report}\nlogs of nodes and ledgers of clients are in ${where}`;
-    return { faults, summary, report: kept, confirmed: verdict.counts.confirmed };
+    const { confirmed } = verdict.counts;
+    if (faults.length > 0) this.keepsake();
+    const { kept } = this;
+    if (kept === null) return { faults, summary, report, confirmed };
+    const whole = `${report}\nlogs of nodes and ledgers of clients are in ${kept.directory}`;
+    kept.keepAll(this.stage.cluster.nodes, ledgers, whole);
+    return { faults, summary, report: whole, confirmed };
+  }
+
+  /** Made when there is something to keep. */
+  private keepsake(): Keepsake {
+    this.kept ??= new Keepsake(this.settings.keep, this.seed);
+    return this.kept;
+  }
+
+  /** In words, as a fault of this kind, when it throws; what the nodes say is kept then. */
+  private async complaintsOf(kind: string, what: () => Promise<void>): Promise<string[]> {
+    try {
+      await what();
+      return [];
+    } catch (error) {
+      await this.keepsake().keepAnswers(this.stage.cluster.nodes);
+      return [`${kind}: ${(error as Error).message}`];
+    }
   }
 
   private history(p: string, id: number): string {
@@ -142,15 +168,5 @@ class Round {
       `drained in ${(drainMs / 1000).toFixed(1)} s`,
       `longest pause between confirms of a queue: ${pauses.join(', ')}`,
     ].join('; ');
-  }
-}
-
-/** In words, as a fault of this kind, when it throws. */
-async function complaintsOf(kind: string, what: () => Promise<void>): Promise<string[]> {
-  try {
-    await what();
-    return [];
-  } catch (error) {
-    return [`${kind}: ${(error as Error).message}`];
   }
 }

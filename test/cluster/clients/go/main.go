@@ -62,9 +62,12 @@ func main() {
 func (c *client) listen() {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		if lines.Text() == "stop" {
+		switch lines.Text() {
+		case "stop":
 			close(c.stop)
-			return
+		case "leave":
+			c.ledger.close()
+			os.Exit(0)
 		}
 	}
 }
