@@ -1,15 +1,6 @@
 import { SimRandom } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
-import {
-  balancingMoves,
-  evacuation,
-  isLeaderless,
-  type Led,
-  ledQueue,
-  type Move,
-  needs,
-  newcomersFor,
-} from './balance.js';
+import { balancingMoves, evacuation, type Led, ledQueue, type Move, newcomersFor } from './balance.js';
 import type { MirrorRecord } from './record.js';
 
 const led = (queue: string, leader: string, ...candidates: string[]): Led<string> => ({ queue, leader, candidates });
@@ -108,19 +99,6 @@ describe('a queue', () => {
   it('may be led by members of the set that may lead', () => {
     expect(ledQueue('q', record, but('b'))).toEqual({ queue: 'q', leader: 'a', candidates: ['c'] });
     expect(ledQueue('q', { ...record, leader: null }, but())).toBeNull();
-  });
-
-  it('needs a node when those that are left in sync would be too few', () => {
-    expect(needs(record, 'a', but())).toBe(false);
-    expect(needs(record, 'a', but('b'))).toBe(true);
-    expect(needs(record, 'd', but('a', 'b'))).toBe(false);
-    expect(needs({ ...record, inSync: ['a', 'b'] }, 'b', but())).toBe(true);
-    expect(needs({ ...record, replicas: ['a'], inSync: ['a'], min: 1 }, 'a', but())).toBe(true);
-  });
-
-  it('has no leader when that is nobody, or gone', () => {
-    expect([but(), but('a'), but('b')].map((isLive) => isLeaderless(record, isLive))).toEqual([false, true, false]);
-    expect(isLeaderless({ ...record, leader: null }, but())).toBe(true);
   });
 
   it('gets its next copy where there are the fewest', () => {

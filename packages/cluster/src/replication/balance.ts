@@ -121,17 +121,6 @@ export function evacuation<Q>(
   });
 }
 
-/** Fewer live copies would be in sync than the queue needs if `member` were not there. */
-export function needs(record: MirrorRecord, member: DataId, isLive: (id: DataId) => boolean): boolean {
-  const { inSync, min } = record;
-  return inSync.includes(member) && inSync.filter((id) => id !== member && isLive(id)).length < min;
-}
-
-/** Nobody leads it who is there. */
-export function isLeaderless({ leader }: MirrorRecord, isLive: (id: DataId) => boolean): boolean {
-  return leader === null || !isLive(leader);
-}
-
 /** Nodes that may get a copy, the one with the fewest copies first. */
 export function newcomersFor(
   { replicas }: MirrorRecord,
