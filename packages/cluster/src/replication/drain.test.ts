@@ -17,7 +17,11 @@ function drainOf(node: OperatedNode, doors: string[] = []): Drain {
     end: async () => void nodes.resting.delete(node.self),
   } as unknown as Maintenance;
   const drain = new Drain(node, node.operations, maintenance, node.platform);
-  drain.doors = { suspend: async () => void doors.push('suspended'), resume: async () => void doors.push('resumed') };
+  drain.doors = {
+    shut: async () => void doors.push('shut'),
+    dismiss: () => void doors.push('dismissed'),
+    reopen: async () => void doors.push('open'),
+  };
   return drain;
 }
 
@@ -40,13 +44,13 @@ describe('a node that is drained', () => {
     expect(drain.view()).toEqual({ state: 'serving', moved: 0, left: [] });
     void drain.begin();
     await nodes.advance(2);
-    expect([drain.view().state, doors]).toEqual(['draining', []]);
+    expect([drain.view().state, doors]).toEqual(['draining', ['shut']]);
     await nodes.advance(3000);
     expect(leads()).toEqual({ a: 0, b: 10, c: 10 });
-    expect([drain.view(), doors]).toEqual([{ state: 'drained', moved: 20, left: [] }, ['suspended']]);
+    expect([drain.view(), doors]).toEqual([{ state: 'drained', moved: 20, left: [] }, ['shut', 'dismissed']]);
     expect(await nodes.outcome(nodes.node('b').operations.handOver('qabc0', 'a'))).toBe('chapar@a is in maintenance');
     await nodes.outcome(drain.revive());
-    expect([drain.view().state, doors]).toEqual(['serving', ['suspended', 'resumed']]);
+    expect([drain.view().state, doors]).toEqual(['serving', ['shut', 'dismissed', 'open']]);
   });
 
   it('says what could not be moved, and why', async () => {
@@ -75,7 +79,7 @@ describe('a node that is drained', () => {
     expect(drain.view()).toEqual({ state: 'drained', moved: 1, left: [] });
   });
 
-  it('that is called back keeps what it still has, and its doors stay open', async () => {
+  it('that is called back keeps what it still has, and lets clients in again', async () => {
     await declare(1, 'ab');
     const doors: string[] = [];
     const drain = drainOf(nodes.node('a'), doors);
@@ -85,14 +89,7 @@ describe('a node that is drained', () => {
     await nodes.outcome(drain.revive());
     nodes.gone.delete('b');
     await nodes.advance(30_000);
-    expect([drain.view().state, leads().a, doors]).toEqual(['serving', 1, ['resumed']]);
-  });
-
-  it('hands over all that it can when it stops', async () => {
-    await declare(5, 'abc');
-    expect(await nodes.outcome(drainOf(nodes.node('a')).handOverAll(5000))).toBe('done');
-    await nodes.advance(100);
-    expect(leads()).toEqual({ a: 0, b: 3, c: 2 });
+    expect([drain.view().state, leads().a, doors]).toEqual(['serving', 1, ['shut', 'open']]);
   });
 });
 

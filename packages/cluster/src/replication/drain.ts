@@ -14,9 +14,11 @@ const againMs = 500;
 
 /** What clients come in by. */
 export interface Doors {
-  /** Nobody new is let in, and those who are there are told to go elsewhere. */
-  suspend(): Promise<void>;
-  resume(): Promise<void>;
+  /** Nobody new is let in. */
+  shut(): Promise<void>;
+  /** Those who are there are told to go elsewhere. */
+  dismiss(): void;
+  reopen(): Promise<void>;
 }
 
 export interface DrainView {
@@ -72,6 +74,7 @@ export class Drain {
     this.reasons.clear();
     const round = ++this.round;
     this.log.info({}, 'this node is being drained');
+    await this.doors?.shut();
     void this.run(round).catch((error: unknown) => this.log.error({ error }, 'this node could not be drained'));
   }
 
@@ -81,14 +84,8 @@ export class Drain {
     await this.maintenance.end();
     this.round++;
     this.state = 'serving';
-    await this.doors?.resume();
+    await this.doors?.reopen();
     this.log.info({}, 'this node serves again');
-  }
-
-  /** Hands over what can be, at once, without a mark: for a node that stops. Resolves when that is done, or after `waitMs`. */
-  async handOverAll(waitMs: number): Promise<void> {
-    const late = new Promise<void>((done) => this.clock.after(waitMs, done));
-    await Promise.race([this.pass(() => true), late]);
   }
 
   private async run(round: number): Promise<void> {
@@ -100,8 +97,7 @@ export class Drain {
       if (this.led().length === 0 || this.clock.monotonicMs() >= untilMs) break;
       await new Promise<void>((done) => this.clock.after(againMs, done));
     }
-    await this.doors?.suspend();
-    if (!isOn()) return;
+    this.doors?.dismiss();
     this.state = 'drained';
     this.log.info({ moved: this.moved, left: this.led().length }, 'this node is drained');
   }
