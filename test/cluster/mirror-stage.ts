@@ -158,7 +158,7 @@ export class MirrorStage {
     }
     const next = new StagedReign(this, at, ++this.epoch, log);
     this.reign = next;
-    at.node.reigns.leads(next);
+    at.node.leads.leads(next);
     return next;
   }
 
@@ -167,7 +167,7 @@ export class MirrorStage {
     if (reign.isOver) return;
     reign.isDeposed = true;
     reign.isOver = reign.log.isOver = true;
-    reign.at.node.reigns.leadsNoMore(reign);
+    reign.at.node.leads.leadsNoMore(reign, false);
     reign.at.broker.topology.unlead(reign.queue);
   }
 

@@ -9,6 +9,7 @@ import {
   type MirroringWish,
   metadataKey,
   metadataKeyParts,
+  type Queue,
   type QueueProperties,
   type Residence,
   type SharedQueue,
@@ -16,7 +17,7 @@ import {
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
-import { Reigns } from './guest/reigns.js';
+import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
@@ -74,7 +75,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   private readonly homes: Homes;
   private broker: Broker | null = null;
   /** Of the mirrored queues that this node leads. */
-  readonly reigns: Reigns;
+  readonly leads: Leads;
   private loopback: Loopback | null = null;
   private readonly relations = new Map<string, Relation>();
   private timer: Timer | null = null;
@@ -83,7 +84,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
     this.options = options;
     this.membership = membership;
-    this.reigns = new Reigns(clock);
+    this.leads = new Leads(clock);
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
@@ -119,16 +120,23 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.broker = broker;
     this.homes.attach(broker);
     this.mirrors.attach(broker);
+    this.mirrors.onLeads = (led) => this.leads.leads(led);
+    this.mirrors.onLeadsNoMore = (led) => this.leads.leadsNoMore(led, !this.isThere(led.queue));
     const { dataId, boot, node } = this.membership;
     const own = { node, session: 0, dataId, boot };
     this.loopback = new Loopback({ turn: broker.turn, clock: this.options.clock }, this.link(own, this.homes.own()));
     this.loopback.open();
   }
 
+  /** Whether its record is. */
+  private isThere({ name, incarnation, properties }: Queue): boolean {
+    return this.broker!.topology.vhosts.get(properties.vhost)?.queues.get(name)?.incarnation === incarnation;
+  }
+
   private link(peer: Peer, home: RemoteHome): Link {
     const { turn, topology } = this.broker!;
     const { log, clock } = this.options;
-    return new Link({ turn, topology, mirror: this.membership.mirror, clock, log, reigns: this.reigns }, peer, home);
+    return new Link({ turn, topology, mirror: this.membership.mirror, clock, log, leads: this.leads }, peer, home);
   }
 
   /** The broker is open: peers are reached for. Resolves when this node can serve: it is linked to those that are there, or has tried. */

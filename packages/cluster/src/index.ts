@@ -6,7 +6,7 @@ export * from './etcd/sim-etcd.js';
 export * from './etcd/sim-etcd-client.js';
 export * from './etcd/sim-keys.js';
 export * from './gossip.js';
-export * from './guest/reigns.js';
+export * from './guest/leads.js';
 export * from './homes.js';
 export * from './membership/adopt.js';
 export { BulkInterruptedError } from './membership/bulk.js';

@@ -2,8 +2,8 @@ import type { Queue, Turn } from '@chapar/core';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
 import type { VerdictSink } from './intake.js';
+import type { Lead } from './leads.js';
 import { LineIntake } from './line-intake.js';
-import type { Reign } from './reigns.js';
 
 /** Told that more of what was settled on a line is for good. */
 export interface LineSink extends VerdictSink {
@@ -15,9 +15,10 @@ export interface LineSink extends VerdictSink {
 export class GuestLine {
   /** The peer's name for it. */
   readonly number: number;
-  readonly reign: Reign;
+  readonly lead: Lead;
   readonly intake: LineIntake;
   private readonly sink: LineSink;
+  private readonly onEnded: (line: GuestLine) => void;
   /** Settlements that came, by number. */
   private heardUpTo = 0;
   /** Those that were carried out and are not for good: up to which, and the mark that stands for them. */
@@ -27,25 +28,34 @@ export class GuestLine {
   private claiming = 0;
   private deferred: (() => void)[] = [];
 
-  constructor(turn: Turn, number: number, reign: Reign, origin: Origin, sink: LineSink) {
+  /** `onEnded`: nothing that is said on it counts any more. */
+  constructor(
+    turn: Turn,
+    number: number,
+    lead: Lead,
+    origin: Origin,
+    sink: LineSink,
+    onEnded: (line: GuestLine) => void,
+  ) {
+    this.onEnded = onEnded;
     this.number = number;
-    this.reign = reign;
+    this.lead = lead;
     this.sink = sink;
-    this.intake = new LineIntake(turn, number, reign.led, origin, sink);
-    reign.lines.add(this);
+    this.intake = new LineIntake(turn, number, lead.led, origin, sink);
+    lead.lines.add(this);
   }
 
   get led(): LedQueue {
-    return this.reign.led;
+    return this.lead.led;
   }
 
   get queue(): Queue {
-    return this.reign.led.queue;
+    return this.lead.led.queue;
   }
 
   /** Nothing that is said here counts any more. */
   get isOver(): boolean {
-    return this.reign.isOver || this.led.isOver || this.queue.deleted;
+    return this.lead.isOver || this.led.isOver || this.queue.deleted;
   }
 
   // ---- settlements -------------------------------------------------------------------------------------------------
@@ -97,7 +107,8 @@ export class GuestLine {
   }
 
   end(): void {
-    this.reign.lines.delete(this);
+    this.lead.lines.delete(this);
     this.deferred = [];
+    this.onEnded(this);
   }
 }

@@ -11,7 +11,7 @@ import type { Origin } from '../replication/origins.js';
 import type { Guest } from './guest.js';
 import { GuestConsumer } from './guest-consumer.js';
 import { GuestLine, type LineSink } from './guest-line.js';
-import type { Reigns } from './reigns.js';
+import type { Leads } from './leads.js';
 
 /** A consumer begins, or goes on. */
 export interface AttachBody {
@@ -32,13 +32,13 @@ export interface AttachBody {
 export interface GuestLinesParts {
   readonly turn: Turn;
   readonly out: Outgoing;
-  readonly reigns: Reigns;
+  readonly leads: Leads;
   /** The peer's process: its publishes are numbered for as long as that lives. */
   readonly origin: Origin;
   vhostOf(name: string): Parameters<MessageReader['read']>[1];
 }
 
-/** What a guest does with the mirrored queues that this node leads: each on a line of its own, which ends with the reign. */
+/** What a guest does with the mirrored queues that this node leads: each on a line of its own, which ends with the lead. */
 export class GuestLines {
   private readonly parts: GuestLinesParts;
   private readonly guest: Guest & LineSink;
@@ -66,16 +66,15 @@ export class GuestLines {
       line.intake.retell();
       if (line.goodUpTo > 0) this.guest.forGood(line);
     }
-    this.parts.reigns.linked(this.guest);
+    this.parts.leads.linked(this.guest);
   }
 
   unlinked(): void {
-    this.parts.reigns.unlinked(this.guest);
+    this.parts.leads.unlinked(this.guest);
   }
 
   end(): void {
     for (const line of this.lines.values()) line.end();
-    this.lines.clear();
   }
 
   // ---- who leads ---------------------------------------------------------------------------------------------------
@@ -89,11 +88,6 @@ export class GuestLines {
   }
 
   sayLeft({ incarnation, epoch }: Pick<LedQueue, 'incarnation' | 'epoch'>): void {
-    for (const [number, { led }] of this.lines) {
-      if (led.incarnation !== incarnation || led.epoch !== epoch) continue;
-      this.lines.get(number)!.end();
-      this.lines.delete(number);
-    }
     const { out } = this.parts;
     out.begin(FRAME_LEFT);
     out.text(incarnation);
@@ -104,7 +98,7 @@ export class GuestLines {
   said(cursor: FrameCursor): void {
     const incarnation = cursor.text();
     const epoch = cursor.varint();
-    const said = (): void => this.parts.reigns.said(this.guest, incarnation, epoch);
+    const said = (): void => this.parts.leads.said(this.guest, incarnation, epoch);
     for (const line of this.lines.values()) {
       if (line.led.incarnation !== incarnation || line.led.epoch !== epoch) continue;
       line.inOrder(said);
@@ -118,19 +112,16 @@ export class GuestLines {
     const number = cursor.varint();
     const epoch = cursor.varint();
     const incarnation = cursor.text();
-    const { turn, reigns, origin } = this.parts;
-    const reign = reigns.find(incarnation, epoch);
-    if (reign === null) {
+    const { turn, leads, origin } = this.parts;
+    const lead = leads.find(incarnation, epoch);
+    if (lead === null) {
       this.sayLeft({ incarnation, epoch });
       return;
     }
     if (this.lines.has(number)) return;
-    for (const [each, line] of this.lines) {
-      if (line.led.incarnation !== incarnation) continue;
-      line.end();
-      this.lines.delete(each);
-    }
-    this.lines.set(number, new GuestLine(turn, number, reign, origin, this.guest));
+    for (const line of this.lines.values()) if (line.led.incarnation === incarnation) line.end();
+    const ended = (line: GuestLine): void => void this.lines.delete(line.number);
+    this.lines.set(number, new GuestLine(turn, number, lead, origin, this.guest, ended));
   }
 
   // ---- publishes and settlements -----------------------------------------------------------------------------------
@@ -193,7 +184,7 @@ export class GuestLines {
   attach(body: AttachBody): void {
     const line = this.find(body.line!);
     if (line === null) return;
-    if (body.request === 0) line.reign.returns(body.order!, () => line.inOrder(() => this.goOn(line, body)));
+    if (body.request === 0) line.lead.returns(body.order!, () => line.inOrder(() => this.goOn(line, body)));
     else if (!line.queue.isHeld) this.begin(line, body);
     // Those that were there before come first.
     else void line.queue.begun().then(() => this.begin(line, body));
@@ -206,7 +197,7 @@ export class GuestLines {
     try {
       const existing = this.existing(line, body);
       const consumer = existing ?? this.newConsumer(line, body);
-      this.guest.attached(body.request, line.reign.order(body.order!));
+      this.guest.attached(body.request, line.lead.order(body.order!));
       if (existing === null) consumer.grant(credit);
       else consumer.reconcile(body.claims, credit);
     } catch (error) {
@@ -218,7 +209,7 @@ export class GuestLines {
   private goOn(line: GuestLine, body: AttachBody): void {
     const credit = body.credit ?? Number.POSITIVE_INFINITY;
     const claims = body.claims.filter((position) => position > 0);
-    line.reign.order(body.order!);
+    line.lead.order(body.order!);
     const existing = this.existing(line, body);
     if (existing !== null) {
       if (body.isStopped && !body.isHolder) existing.stop();

@@ -49,15 +49,15 @@ import type { GuestLine, LineSink } from './guest-line.js';
 import { type AttachBody, GuestLines, writeLost } from './guest-lines.js';
 import { Intake, type NumberedIntake } from './intake.js';
 import { LazyNews } from './lazy-news.js';
+import type { Leads } from './leads.js';
 import { answerTo, type Question } from './questions.js';
-import type { Reigns } from './reigns.js';
 
 export interface GuestParts {
   readonly turn: Turn;
   readonly topology: Topology;
   readonly clock: Clock;
   readonly out: Outgoing;
-  readonly reigns: Reigns;
+  readonly leads: Leads;
   /** The peer's process. */
   readonly origin: Origin;
 }
@@ -87,9 +87,9 @@ export class Guest implements LineSink {
     this.parts = parts;
     this.out = parts.out;
     this.deliveries = new DeliveryStream(parts.out);
-    const { turn, out, reigns, origin, topology } = parts;
+    const { turn, out, leads, origin, topology } = parts;
     const vhostOf = (name: string) => topology.vhosts.get(name) ?? null;
-    this.lines = new GuestLines({ turn, out, reigns, origin, vhostOf }, this, this.consumers);
+    this.lines = new GuestLines({ turn, out, leads, origin, vhostOf }, this, this.consumers);
     this.lazy = new LazyNews(parts.clock, (verdicts) => this.tellLazy(verdicts));
   }
 
@@ -472,7 +472,7 @@ export class Guest implements LineSink {
       // Whoever leads next is asked again.
       if (line?.isOver) return;
       const found = await answerTo(this.parts.topology, question);
-      // A deletion ends the reign, too.
+      // A deletion ends the lead, too.
       if (!line?.isOver || question.kind === 'delete') this.answer(request, { answer: found });
     };
     answer().catch((error: unknown) => {

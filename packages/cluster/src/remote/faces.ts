@@ -18,7 +18,7 @@ export interface FacesParts {
   onBehind(isBehind: boolean): void;
 }
 
-interface Lead {
+interface Leading {
   readonly home: RemoteHome;
   readonly epoch: Epoch;
 }
@@ -28,7 +28,7 @@ export class Faces implements FaceParts {
   private readonly parts: FacesParts;
   private readonly byIncarnation = new Map<Incarnation, MirroredQueue>();
   /** Also of queues whose record has not come yet. */
-  private readonly leads = new Map<Incarnation, Lead>();
+  private readonly leads = new Map<Incarnation, Leading>();
   private keptBytes = 0;
   private isBehind = false;
 

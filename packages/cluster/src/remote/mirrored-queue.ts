@@ -271,7 +271,8 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
 
   /** Who led is gone, or leads no more. */
   lost(line: FaceLine): void {
-    if (this.line !== line) return;
+    // Who had it deleted is answered still.
+    if (this.line !== line || this.deleted) return;
     this.leave();
     this.lostSinceMs = this.parts.nowMs();
   }

@@ -15,7 +15,7 @@ interface Returning {
 }
 
 /** This node's time as the leader of one mirrored queue. */
-export class Reign {
+export class Lead {
   readonly led: LedQueue;
   readonly lines = new Set<GuestLine>();
   isOver = false;
@@ -57,6 +57,7 @@ export class Reign {
     this.awaited = null;
     this.timer?.cancel();
     this.returning = [];
+    for (const line of this.lines) line.end();
     this.led.onForGood = null;
   }
 }
@@ -65,37 +66,38 @@ export class Reign {
  * The mirrored queues that this node leads, for the nodes that it is linked to and itself: each of them is told, and a queue begins when all have
  * said what they have of it.
  */
-export class Reigns {
+export class Leads {
   private readonly clock: Clock;
   private readonly linkedGuests = new Set<Guest>();
-  private readonly byIncarnation = new Map<Incarnation, Reign>();
+  private readonly byIncarnation = new Map<Incarnation, Lead>();
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
 
   /** Null: this node does not lead it in that epoch. */
-  find(incarnation: Incarnation, epoch: Epoch): Reign | null {
-    const reign = this.byIncarnation.get(incarnation);
-    return reign !== undefined && reign.led.epoch === epoch && !reign.led.isOver ? reign : null;
+  find(incarnation: Incarnation, epoch: Epoch): Lead | null {
+    const lead = this.byIncarnation.get(incarnation);
+    return lead !== undefined && lead.led.epoch === epoch && !lead.led.isOver ? lead : null;
   }
 
   // ---- queues ------------------------------------------------------------------------------------------------------
 
   /** This node leads it, and it is held. */
   leads(led: LedQueue): void {
-    this.leadsNoMore(this.byIncarnation.get(led.incarnation)?.led ?? null);
-    const reign = new Reign(led);
-    this.byIncarnation.set(led.incarnation, reign);
+    const before = this.byIncarnation.get(led.incarnation);
+    if (before !== undefined) this.leadsNoMore(before.led, false);
+    const lead = new Lead(led);
+    this.byIncarnation.set(led.incarnation, lead);
     led.onForGood = () => {
-      for (const line of reign.lines) line.progressed();
+      for (const line of lead.lines) line.progressed();
     };
     for (const guest of this.linkedGuests) {
-      reign.awaited!.add(guest);
+      lead.awaited!.add(guest);
       guest.sayLeads(led, false);
     }
-    reign.timer = this.clock.after(claimsMs, () => reign.begin());
-    this.beginWhenSaid(reign);
+    lead.timer = this.clock.after(claimsMs, () => lead.begin());
+    this.beginWhenSaid(lead);
   }
 
   /** Publishes were left out while it was fenced, and it leads on: all faces say again what they have. */
@@ -103,36 +105,37 @@ export class Reigns {
     for (const guest of this.linkedGuests) guest.sayLeads(led, true);
   }
 
-  leadsNoMore(led: LedQueue | null): void {
-    const reign = led === null ? undefined : this.byIncarnation.get(led.incarnation);
-    if (led === null || reign?.led !== led) return;
+  /** `isDeleted`: nobody leads it after this node, and who had it deleted is answered still. */
+  leadsNoMore(led: LedQueue, isDeleted: boolean): void {
+    const lead = this.byIncarnation.get(led.incarnation);
+    if (lead?.led !== led) return;
     this.byIncarnation.delete(led.incarnation);
-    reign.end();
-    for (const guest of this.linkedGuests) guest.sayLeft(led);
+    lead.end();
+    if (!isDeleted) for (const guest of this.linkedGuests) guest.sayLeft(led);
   }
 
   // ---- nodes -------------------------------------------------------------------------------------------------------
 
   linked(guest: Guest): void {
     this.linkedGuests.add(guest);
-    for (const reign of this.byIncarnation.values()) {
-      reign.awaited?.add(guest);
-      guest.sayLeads(reign.led, false);
+    for (const lead of this.byIncarnation.values()) {
+      lead.awaited?.add(guest);
+      guest.sayLeads(lead.led, false);
     }
   }
 
   unlinked(guest: Guest): void {
     if (!this.linkedGuests.delete(guest)) return;
-    for (const reign of this.byIncarnation.values()) if (reign.awaited?.delete(guest)) this.beginWhenSaid(reign);
+    for (const lead of this.byIncarnation.values()) if (lead.awaited?.delete(guest)) this.beginWhenSaid(lead);
   }
 
   /** It has said what it has. */
   said(guest: Guest, incarnation: Incarnation, epoch: Epoch): void {
-    const reign = this.find(incarnation, epoch);
-    if (reign?.awaited?.delete(guest)) this.beginWhenSaid(reign);
+    const lead = this.find(incarnation, epoch);
+    if (lead?.awaited?.delete(guest)) this.beginWhenSaid(lead);
   }
 
-  private beginWhenSaid(reign: Reign): void {
-    if (reign.awaited?.size === 0) reign.begin();
+  private beginWhenSaid(lead: Lead): void {
+    if (lead.awaited?.size === 0) lead.begin();
   }
 }
