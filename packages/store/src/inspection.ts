@@ -3,11 +3,19 @@ import { type JsonValue, type MetadataEntry, metadataKeyParts, type Position } f
 import { type Disk, type Platform, ReadOnlyDisk } from '@chapar/platform';
 import { readCheckpoint } from './checkpoint-file.js';
 import {
+  ENTRY_COMMIT,
+  ENTRY_CUT,
   ENTRY_DELIVERED,
+  ENTRY_EPOCH,
+  ENTRY_FORGET,
+  ENTRY_ORIGINS,
+  ENTRY_PASS,
   ENTRY_PEND,
   ENTRY_PUBLISH,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_REPLICA,
+  ENTRY_RESTATE,
   ENTRY_RETURNED,
   ENTRY_SETTLE,
   ENTRY_START,
@@ -41,6 +49,8 @@ export interface InspectedQueue {
   readonly pending: number;
   /** What the next entry gets. */
   readonly nextPosition: Position;
+  /** Of a copy of a mirrored queue's log: up to where this node knew what it holds to be committed. Null: it is no such copy. */
+  readonly committed: Position | null;
 }
 
 /** One file of the write-ahead log. */
@@ -91,6 +101,14 @@ const kinds: Readonly<Record<number, string>> = {
   [ENTRY_STOP]: 'stop',
   [ENTRY_PEND]: 'pend',
   [ENTRY_RETURNED]: 'returned',
+  [ENTRY_REPLICA]: 'copy',
+  [ENTRY_EPOCH]: 'epoch',
+  [ENTRY_CUT]: 'cut',
+  [ENTRY_PASS]: 'pass',
+  [ENTRY_COMMIT]: 'commit',
+  [ENTRY_RESTATE]: 'restate',
+  [ENTRY_ORIGINS]: 'origins',
+  [ENTRY_FORGET]: 'forget',
 };
 
 /**
@@ -181,6 +199,7 @@ async function readLogs(
     bytes: bytes.get(log) ?? 0,
     pending: log.marks?.pending.length ?? 0,
     nextPosition: log instanceof WalReplica ? log.end + 1 : (log as WalQueueLog).next,
+    committed: log instanceof WalReplica ? log.committed : null,
   }));
   return { queues, files };
 }
