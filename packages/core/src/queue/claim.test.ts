@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { LedScene } from '../../../../test/support/led-scene.js';
 import type { Arguments } from '../arguments.js';
 import type { QueueDelivery } from './delivery.js';
-import { unboundedMemory } from './memory.js';
+import { Memory, unboundedMemory } from './memory.js';
 import { Window } from './window.js';
 
 const bodies = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+
+const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null };
+const sink = { deliver: () => true, detached: () => undefined };
 
 /** A queue under its second leader, with these messages at 1 to 8 and none delivered yet. */
 function succeeded(args: Arguments = {}, tiny = true): LedScene {
@@ -111,10 +114,7 @@ for (const [kind, args, tiny] of [
     it('is not there any more once the queue was purged', async () => {
       const scene = succeeded(args, tiny);
       scene.queue.begin();
-      const consumer = scene.queue.holder(
-        { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {}, window: null },
-        { deliver: () => true, detached: () => undefined },
-      );
+      const consumer = scene.queue.holder(spec, sink);
       const kept = scene.claim(consumer, 1);
       await scene.end();
       const claim = scene.claim(consumer, 2, 3);
@@ -174,6 +174,23 @@ describe('a claim', () => {
       expect(shown(claim.deliveries)).toEqual(['2b']);
       expect(scene.got).toEqual(['a*', 'c*', 'd*', 'e*', 'f*', 'g*', 'h*']);
     }
+  });
+
+  it('takes one from between young ones that leave memory later', async () => {
+    const scene = new LedScene({}, new Memory(1_100, 2_000));
+    scene.queue.begin();
+    scene.publish(...bodies.slice(0, 4));
+    scene.log.commit();
+    const { pagedCount } = scene.queue;
+    const claim = scene.claim(scene.queue.holder(spec, sink), 4);
+    await scene.end();
+    expect([pagedCount, shown(claim.deliveries)]).toEqual([0, ['4d']]);
+    scene.publish(...bodies.slice(4));
+    scene.log.commit();
+    expect(scene.queue.pagedCount).toBeGreaterThan(1);
+    scene.consume();
+    await scene.end();
+    expect(scene.got).toEqual(['a', 'b', 'c', 'e', 'f', 'g', 'h']);
   });
 
   it('makes its consumer the one that is served where only one is', async () => {

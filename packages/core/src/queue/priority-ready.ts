@@ -221,7 +221,7 @@ export class PriorityReady implements ReadyMessages {
 
   shift(): Message {
     const level = this.first()!;
-    const message = level.returned.length > 0 ? level.returned.shift() : this.shiftFresh(level);
+    const message = level.isReturnedNext ? level.returned.shift() : this.shiftFresh(level);
     this.bytes -= message.bodyBytes;
     this.inMemory--;
     return message;
