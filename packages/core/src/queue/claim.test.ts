@@ -179,18 +179,18 @@ describe('a claim', () => {
   it('takes one from between young ones that leave memory later', async () => {
     const scene = new LedScene({}, new Memory(1_100, 2_000));
     scene.queue.begin();
-    scene.publish(...bodies.slice(0, 4));
+    scene.publish(...bodies.slice(0, 5));
     scene.log.commit();
     const { pagedCount } = scene.queue;
-    const claim = scene.claim(scene.queue.holder(spec, sink), 4);
+    const claim = scene.claim(scene.queue.holder(spec, sink), 5);
     await scene.end();
-    expect([pagedCount, shown(claim.deliveries)]).toEqual([0, ['4d']]);
-    scene.publish(...bodies.slice(4));
+    expect([pagedCount, shown(claim.deliveries)]).toEqual([0, ['5e']]);
+    scene.publish(...bodies.slice(5));
     scene.log.commit();
     expect(scene.queue.pagedCount).toBeGreaterThan(1);
     scene.consume();
     await scene.end();
-    expect(scene.got).toEqual(['a', 'b', 'c', 'e', 'f', 'g', 'h']);
+    expect(scene.got).toEqual(['a', 'b', 'c', 'd', 'f', 'g', 'h']);
   });
 
   it('makes its consumer the one that is served where only one is', async () => {
