@@ -55,7 +55,7 @@ export class Replica {
    * The record is as it was made, names this node, and was made since this node registered: then no process before this one can have led
    * by it, nor this one in an earlier session, and whoever made it has written the reign's epoch for us.
    */
-  private get isFirst(): boolean {
+  protected get isFirst(): boolean {
     const { record, revision } = this.view;
     const { self, session } = this.identity;
     const isNew = record.nonce === firstNonce && record.epoch === 1 && revision > session;
@@ -174,7 +174,7 @@ export class Replica {
     if (isMember && follower !== null && follower.epoch === epoch && follower.leader === leader) return;
     this.unfollow();
     if (leader === null || leader === this.self || !isMember) return;
-    this.follower = this.makeFollower(leader, epoch, ++this.links);
+    this.follower = this.makeFollower(leader, epoch, this.nextLink());
   }
 
   protected makeFollower(leader: DataId, epoch: number, link: number): Follower {
@@ -182,13 +182,20 @@ export class Replica {
   }
 
   private unfollow(): void {
+    this.links = Math.max(this.links, this.follower?.link ?? 0);
     this.follower?.stop();
     this.follower = null;
   }
 
+  /** Followers begin conversations of their own, too: no number is given twice, or a late answer would pass for one of another conversation. */
+  private nextLink(): number {
+    this.links = Math.max(this.links, this.follower?.link ?? 0) + 1;
+    return this.links;
+  }
+
   /** The conversation with the leader broke. */
   broken(): void {
-    this.follower?.broken(++this.links);
+    this.follower?.broken(this.nextLink());
   }
 
   /** The log is on the disk up to this operation. */
