@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SimRandom } from '../../../packages/platform/src/sim/random.js';
+import type { Entry } from '../ledger/entry.js';
 import { judge, type Verdict } from '../ledger/verdict.js';
 import { untilEmpty } from '../workload.js';
 import { Cast } from './cast.js';
-import { historyOf } from './history.js';
+import { historyOf, type Named } from './history.js';
 import { Keepsake } from './keep.js';
 import { Leaders } from './leaders.js';
 import { Nemesis } from './nemesis.js';
@@ -32,8 +33,11 @@ export async function playRound(settings: Settings, seed: number): Promise<Outco
     if (process.env['CHAPAR_JEPSEN_TALK'] !== undefined) console.log(line);
   });
   const stage = await Stage.start(settings.leaseSeconds, timeline);
+  const round = new Round(settings, seed, stage, timeline);
   try {
-    return await new Round(settings, seed, stage, timeline).play();
+    return await round.play();
+  } catch (error) {
+    throw new Error(`seed ${seed} could not be played; logs are in ${await round.giveUp()}`, { cause: error });
   } finally {
     await stage.close();
   }
@@ -44,7 +48,7 @@ class Round {
   private readonly seed: number;
   private readonly stage: Stage;
   private readonly timeline: Timeline;
-  private cast!: Cast;
+  private cast: Cast | null = null;
   private kept: Keepsake | null = null;
 
   constructor(settings: Settings, seed: number, stage: Stage, timeline: Timeline) {
@@ -61,24 +65,33 @@ class Round {
     await declareQueues(nodes, settings);
     await stage.recover();
     const leaders = new Leaders(stage.cluster.members, timeline);
-    this.cast = await Cast.enter(nodes, settings.rate);
+    const cast = await Cast.enter(nodes, settings.rate);
+    this.cast = cast;
     try {
       const nemesis = new Nemesis(stage, timeline, new SimRandom(this.seed), settings.nemesis);
       const stalls = await this.complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
-      const ended = await this.end();
+      const ended = await this.end(cast);
       stalls.push(...ended.stalls);
-      return this.outcome(stalls, ended.drainMs, leaders);
+      return this.outcome(cast.ledgersSoFar, stalls, ended.drainMs, leaders);
     } finally {
-      this.cast.leave();
+      cast.leave();
       await leaders.end();
     }
   }
 
+  /** Where everything is that there is. */
+  async giveUp(): Promise<string> {
+    const kept = this.keepsake();
+    await kept.keepAnswers(this.stage.cluster.nodes);
+    kept.keepAll(this.stage.cluster.nodes, this.cast?.ledgersSoFar ?? [], String(this.timeline));
+    return kept.directory;
+  }
+
   /** Publishers get their verdicts, queues run empty, consumers go. */
-  private async end(): Promise<{ stalls: string[]; drainMs: number }> {
+  private async end(cast: Cast): Promise<{ stalls: string[]; drainMs: number }> {
     this.timeline.note('all is healed');
     const healedMs = Date.now();
-    const stalls = await this.stop('publisher');
+    const stalls = await this.stop(cast, 'publisher');
     const drain = async () => {
       const late = sleep((drainSeconds + 15) * 1000, 'late', { ref: false });
       const drained = untilEmpty(this.stage.cluster.nodes, queueNames, drainSeconds);
@@ -88,37 +101,31 @@ class Round {
     };
     stalls.push(...(await this.complaintsOf('not drained', drain)));
     const drainMs = Date.now() - healedMs;
-    stalls.push(...(await this.stop('consumer')));
+    stalls.push(...(await this.stop(cast, 'consumer')));
     this.stage.look();
     return { stalls, drainMs };
   }
 
-  private async stop(role: 'publisher' | 'consumer'): Promise<string[]> {
+  private async stop(cast: Cast, role: 'publisher' | 'consumer'): Promise<string[]> {
     this.timeline.note(`${role}s end`);
-    const stuck = await this.cast.stop(role);
+    const stuck = await cast.stop(role);
     if (stuck.length > 0) await this.keepsake().keepAnswers(this.stage.cluster.nodes);
     this.timeline.note(`${role}s have ended`);
     return stuck;
   }
 
-  private outcome(stalls: readonly string[], drainMs: number, leaders: Leaders): Outcome {
-    const ledgers = this.cast.ledgersSoFar;
+  private outcome(ledgers: readonly Named[], stalls: readonly string[], drainMs: number, leaders: Leaders): Outcome {
+    const entries = ledgers.map((each) => each.entries);
     const terms = { priorities: { urgent: priorities } };
-    const verdict = judge(
-      ledgers.map(({ entries }) => entries),
-      terms,
-    );
+    const verdict = judge(entries, terms);
     // Without the ledger of somebody much would seem to come from nowhere.
     const isWhole = !stalls.some((text) => text.startsWith('silent'));
-    const back = cameBack(
-      ledgers.map(({ entries }) => entries),
-      this.timeline.quiet,
-    );
+    const back = cameBack(entries, this.timeline.quiet);
     const told = [...verdict.faults, ...back.slice(0, 5).map(({ text }) => text)];
     if (back.length > 5) told.push(`and ${back.length - 5} more: settled`);
     const faults = [...stalls, ...this.stage.faults, ...(isWhole ? told : [])];
-    const summary = this.summary(verdict, drainMs, leaders);
-    const histories = isWhole ? [...verdict.suspects, ...back.slice(0, 1)].map(({ p, id }) => this.history(p, id)) : [];
+    const summary = this.summary(entries, verdict, drainMs, leaders);
+    const histories = isWhole ? [...verdict.suspects, ...back.slice(0, 1)].map((each) => history(each, ledgers)) : [];
     const report = [
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
       ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],
@@ -149,12 +156,12 @@ class Round {
     }
   }
 
-  private history(p: string, id: number): string {
-    return [`${p} ${id}:`, ...historyOf(p, id, this.cast.ledgersSoFar).map((line) => `  ${line}`), ''].join('\n');
-  }
-
-  private summary({ counts }: Verdict, drainMs: number, leaders: Leaders): string {
-    const ledgers = this.cast.ledgersSoFar.map(({ entries }) => entries);
+  private summary(
+    ledgers: readonly (readonly Entry[])[],
+    { counts }: Verdict,
+    drainMs: number,
+    leaders: Leaders,
+  ): string {
     const reconnects = ledgers.map((entries) => Math.max(0, entries.filter(({ e }) => e === 'connected').length - 1));
     const pauses = [...longestPauses(ledgers, this.timeline.spans)]
       .sort(([one], [other]) => one.localeCompare(other))
@@ -169,4 +176,8 @@ class Round {
       `longest pause between confirms of a queue: ${pauses.join(', ')}`,
     ].join('; ');
   }
+}
+
+function history({ p, id }: { readonly p: string; readonly id: number }, ledgers: readonly Named[]): string {
+  return [`${p} ${id}:`, ...historyOf(p, id, ledgers).map((line) => `  ${line}`), ''].join('\n');
 }
