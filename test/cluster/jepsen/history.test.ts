@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest';
-import { historyOf } from './history.js';
+import type { Entry } from '../ledger/entry.js';
+import { historyOf, withoutVerdict } from './history.js';
+
+test('the first message that somebody waited for in vain, on the last of its connections', () => {
+  const published = (id: number, s: number): Entry => ({ t: 1, e: 'published', p: 'p', s, id, q: 'q' });
+  const confirmed = (id: number): Entry => ({ t: 2, e: 'confirmed', p: 'p', id });
+  const first = (...entries: Entry[]) => withoutVerdict([{ name: 'p', entries }]);
+  expect(first(published(1, 1), published(2, 1), published(3, 1), confirmed(1), confirmed(3))).toEqual([
+    { p: 'p', id: 2 },
+  ]);
+  expect(first(published(1, 1), published(2, 1), published(3, 2), confirmed(3))).toEqual([]);
+  expect(first(published(1, 1), published(2, 1), published(2, 2), confirmed(2))).toEqual([]);
+});
 
 test('all that was seen of a message, by whom and where, in the order of time', () => {
   const publisher = {

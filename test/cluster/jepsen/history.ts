@@ -6,6 +6,25 @@ export interface Named {
   readonly entries: readonly Entry[];
 }
 
+/**
+ * The first message of each publisher that got no verdict on the connection that it had in the end. There is one where somebody waited in
+ * vain.
+ */
+export function withoutVerdict(ledgers: readonly Named[]): { readonly p: string; readonly id: number }[] {
+  return ledgers.flatMap(({ entries }) => {
+    const open = new Map<number, { readonly p: string; readonly id: number; readonly s: number }>();
+    let last = 0;
+    for (const entry of entries) {
+      if (entry.e === 'published') {
+        open.set(entry.id, entry);
+        last = entry.s;
+      } else if (entry.e === 'confirmed' || entry.e === 'nacked') open.delete(entry.id);
+    }
+    const first = [...open.values()].find(({ s }) => s === last);
+    return first === undefined ? [] : [{ p: first.p, id: first.id }];
+  });
+}
+
 /** All that any client saw of one message, in the order of time, with where each of them was connected then. For people. */
 export function historyOf(p: string, id: number, ledgers: readonly Named[]): string[] {
   const seen: { readonly t: number; readonly text: string }[] = [];

@@ -4,7 +4,7 @@ import type { Entry } from '../ledger/entry.js';
 import { judge, type Verdict } from '../ledger/verdict.js';
 import { untilEmpty } from '../workload.js';
 import { Cast } from './cast.js';
-import { historyOf, type Named } from './history.js';
+import { historyOf, type Named, withoutVerdict } from './history.js';
 import { Keepsake } from './keep.js';
 import { Leaders } from './leaders.js';
 import { Nemesis } from './nemesis.js';
@@ -123,9 +123,11 @@ class Round {
     const back = cameBack(entries, this.timeline.quiet);
     const told = [...verdict.faults, ...back.slice(0, 5).map(({ text }) => text)];
     if (back.length > 5) told.push(`and ${back.length - 5} more: settled`);
-    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? told : [])];
+    const isDrained = !stalls.some((text) => text.startsWith('not drained'));
+    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? told.map(isDrained ? asItIs : perhapsLeft) : [])];
     const summary = this.summary(entries, verdict, drainMs, leaders);
-    const histories = isWhole ? [...verdict.suspects, ...back.slice(0, 1)].map((each) => history(each, ledgers)) : [];
+    const suspects = [...(isWhole ? [...verdict.suspects, ...back.slice(0, 1)] : []), ...withoutVerdict(ledgers)];
+    const histories = suspects.map((each) => history(each, ledgers));
     const report = [
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
       ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],
@@ -176,6 +178,13 @@ class Round {
       `longest pause between confirms of a queue: ${pauses.join(', ')}`,
     ].join('; ');
   }
+}
+
+const asItIs = (fault: string): string => fault;
+
+/** Who did not get all that is in the queues cannot tell what is lost from what is there. */
+function perhapsLeft(fault: string): string {
+  return fault.startsWith('lost') || fault.endsWith(': lost') ? `perhaps only left in its queue: ${fault}` : fault;
 }
 
 function history({ p, id }: { readonly p: string; readonly id: number }, ledgers: readonly Named[]): string {
