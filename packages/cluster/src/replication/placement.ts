@@ -59,7 +59,9 @@ export class Placement {
       return named.length === 0 ? [here] : this.byLoad(named, incarnation);
     }
     const others = this.byLoad(members.keys(), incarnation).filter((id) => id !== here);
-    return [here, ...others].slice(0, copies === 'all' ? members.size + 1 : Math.max(1, copies));
+    // Not on a node that is being drained, unless it is the only one.
+    const first = members.has(here) || others.length === 0 ? [here] : [];
+    return [...first, ...others].slice(0, copies === 'all' ? members.size + 1 : Math.max(1, copies));
   }
 
   private fewestLed(ids: readonly DataId[]): DataId {
