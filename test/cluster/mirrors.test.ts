@@ -54,13 +54,18 @@ const replicaOf = (at: SimBroker, incarnation: Incarnation) => disks.get(at.memb
 /** Publishes bodies as one origin; `confirmed` gets them as they are confirmed. */
 class Origin {
   readonly confirmed: string[] = [];
+  private readonly name: string;
   private sequence = 0;
+
+  constructor(name = 'origin') {
+    this.name = name;
+  }
 
   publish(led: LedQueue, ...bodies: string[]): void {
     for (const body of bodies) {
       const sequence = ++this.sequence;
-      expect(led.verdict('origin', sequence)).toBe('new');
-      led.from({ origin: 'origin', sequence, low: 0 });
+      expect(led.verdict(this.name, sequence)).toBe('new');
+      led.from({ origin: this.name, sequence, low: 0 });
       const slot = { committed: () => this.confirmed.push(body), refused: () => undefined } as unknown as ConfirmSlot;
       led.queue.enqueue(messageOf(Buffer.from(JSON.stringify(['q', body]))), slot);
     }
@@ -250,5 +255,50 @@ describe('a mirrored queue', () => {
     expect(origin.confirmed).toHaveLength(20);
     expect(led.isOver).toBe(false);
     for (const each of [b, c]) expect(bodiesAt(each, incarnation)).toEqual(bodiesAt(a, incarnation));
+  });
+
+  it('is passed on by a leader that is cut off from all others, but not from etcd', async () => {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const origin = new Origin();
+    origin.publish(a.node.mirrors.led(incarnation)!, 'before');
+    await members.advance(200);
+    for (const other of ['b', 'c']) {
+      peers.cut('a', other);
+      peers.cut(other, 'a');
+    }
+    await members.advance(8000);
+    expect(leaderOf([a, b, c], incarnation)).toBe(a);
+    expect(a.node.mirrors.led(incarnation)!.isShort).toBe(false);
+    await members.advance(12_000);
+    const leader = leaderOf([b, c], incarnation)!;
+    expect(a.node.mirrors.led(incarnation)).toBeNull();
+    origin.publish(leader.node.mirrors.led(incarnation)!, 'after');
+    await members.advance(100);
+    expect(origin.confirmed).toEqual(['before', 'after']);
+    peers.heal();
+    await members.advance(30_000);
+    expect(bodiesAt(a, incarnation)).toEqual(['before', 'after']);
+    expect(recordOf(leader, incarnation)).toMatchObject({ leader: leader.node.dataId });
+    expect(recordOf(leader, incarnation).inSync).toContain(a.node.dataId);
+  });
+
+  it('forgets whose publishes it has when their process is long gone', async () => {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const led = a.node.mirrors.led(incarnation)!;
+    const gone = '0b7ffa7d-6ab4-4fb5-8dd4-29c3fa1e2b2b';
+    const here = b.node.membership.joined.boot;
+    for (const origin of [gone, here]) new Origin(origin).publish(led, origin);
+    await members.advance(100_000);
+    expect([gone, here].map((origin) => led.verdict(origin, 1))).toEqual(['held', 'held']);
+    await members.advance(40_000);
+    expect([gone, here].map((origin) => led.verdict(origin, 1))).toEqual(['new', 'held']);
+    for (const each of [a, b, c])
+      expect(
+        replicaOf(each, incarnation)!
+          .allOriginRows()
+          .map(({ origin }) => origin),
+      ).toEqual([here]);
   });
 });

@@ -16,6 +16,8 @@ import { StoredLog } from './stored-log.js';
 
 /** Of messages in one answer; one is there at least. Bytes. */
 const answerBytesMax = 1024 * 1024;
+/** A leader that hears too few members passes the lead on after so long. Milliseconds. */
+const shortMs = 5000;
 
 /** What a copy needs of the node. */
 export interface CopyHost {
@@ -56,6 +58,8 @@ export class Copy {
   pullCount = 0;
   /** The next pull waits until the disk has this operation; null: for nothing. */
   private pullAfter: number | null = null;
+  /** Since when the reign hears too few, if it does. Milliseconds. */
+  private shortSinceMs = 0;
   /** What followers were told to be committed. */
   private readonly told = new Map<DataId, Position>();
   /** What it holds and what its leader says exclude each other, or its disk failed. */
@@ -117,7 +121,7 @@ export class Copy {
     this.settle();
     const { reign } = this;
     if (reign === null) return;
-    reign.isShort = reign.leader.isShort(nowMs);
+    this.count(reign, nowMs, surroundings);
     this.tryToOpen(reign);
     this.sayCommitted(reign.leader);
   }
@@ -226,6 +230,22 @@ export class Copy {
     // The entry that it begins with.
     this.host.touch(this);
     for (const held of [...this.host.heldFor(this.incarnation)]) this.pulled(held);
+  }
+
+  /** Whoever does not hear enough members, though they are well by all that is known, may be the one that is cut off. */
+  private count(reign: Reign, nowMs: number, { sessions, isLive }: Surroundings): void {
+    const { record } = this.replica!.view;
+    const isShort = reign.leader.isShort(nowMs);
+    if (isShort !== reign.isShort) this.shortSinceMs = nowMs;
+    reign.isShort = isShort;
+    if (!isShort || reign.isFenced || nowMs - this.shortSinceMs < shortMs) return;
+    this.shortSinceMs = nowMs;
+    const { incarnation, host } = this;
+    const others = record.inSync.filter((id) => id !== record.leader && sessions.has(id) && isLive(id));
+    const to = others.length < record.min ? null : host.successor(this);
+    const isPassedOn = to !== null && this.resign(to);
+    const what = isPassedOn ? `the lead is passed on to ${to}` : 'nothing new is taken';
+    host.log.warn({ incarnation }, `too few of the nodes with copies of a mirrored queue are heard: ${what}`);
   }
 
   private tryToOpen(reign: Reign): void {

@@ -20,6 +20,7 @@ import type { LeaderSettings } from './leader.js';
 import type { LedQueue } from './led-queue.js';
 import { mirrorPath, mirrorsPrefix, type QueueMirrorRecord } from './mirror-records.js';
 import { Neighbours } from './neighbours.js';
+import { OriginEnds } from './origin-ends.js';
 import { Placement } from './placement.js';
 import type { PullLane } from './pull-lane.js';
 import type { DataId } from './record.js';
@@ -31,6 +32,8 @@ import { followerPatience } from './standing.js';
 const tickMs = 200;
 /** Whoever waits at a leader says so that often. Milliseconds. */
 const stillMs = 1000;
+/** And so often it is looked whose publishes need not be known any more. Milliseconds. */
+const originsMs = 10_000;
 
 export const mirrorSettings: LeaderSettings = { patience: followerPatience, ledgerMax: 65_536, answerMax: 8192 };
 
@@ -73,6 +76,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   private stopWatches: (() => void)[] = [];
   private timer: Timer | null = null;
   private saidStillAtMs = 0;
+  private readonly originEnds = new OriginEnds();
+  private lookedAtOriginsMs = 0;
   private isClosed = false;
 
   constructor(parts: MirrorsParts) {
@@ -249,10 +254,18 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       this.later();
       this.tickAll();
       const nowMs = this.monotonicMs();
+      if (nowMs - this.lookedAtOriginsMs >= originsMs) {
+        this.lookedAtOriginsMs = nowMs;
+        this.originEnds.look(this.reigns(), new Set(this.neighbours.boots()), nowMs);
+      }
       if (nowMs - this.saidStillAtMs < stillMs) return;
       this.saidStillAtMs = nowMs;
       this.lanes.still();
     });
+  }
+
+  private *reigns(): Iterable<Reign> {
+    for (const { reign } of this.copies.values()) if (reign !== null) yield reign;
   }
 
   private neighboursChanged(): void {
@@ -309,12 +322,15 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     return this.lanes.heldFor(incarnation);
   }
 
-  /** A member of the set that is registered; best one that follows and has the most. */
+  /** A member of the set that is registered: best one that lives, is not being drained, follows, and has the most. */
   successor({ incarnation, reign, replica }: Copy): DataId | null {
     if (reign === null || replica === null) return null;
-    const { sessions } = this.neighbours;
+    const { sessions, resting } = this.neighbours;
     const may = replica.view.record.inSync.filter((id) => id !== this.self && sessions.has(id));
-    const rank = (id: DataId) => (this.lanes.hasPullOf(id, incarnation) ? 1 : 0) + (this.neighbours.isLive(id) ? 1 : 0);
+    const rank = (id: DataId) =>
+      (this.neighbours.isLive(id) ? 4 : 0) +
+      (resting.has(id) ? 0 : 2) +
+      (this.lanes.hasPullOf(id, incarnation) ? 1 : 0);
     const has = (id: DataId) => reign.leader.member(id).synced;
     return may.sort((a, b) => rank(b) - rank(a) || has(b) - has(a))[0] ?? null;
   }
