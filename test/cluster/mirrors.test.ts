@@ -301,4 +301,65 @@ describe('a mirrored queue', () => {
           .map(({ origin }) => origin),
       ).toEqual([here]);
   });
+
+  it('sends no message that was settled while it was read', async () => {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const led = a.node.mirrors.led(incarnation)!;
+    const { log, leader } = a.node.mirrors.of(incarnation)!.reign!;
+    peers.kill(c.transport, true);
+    c.kill();
+    // Until c is none of the set any more.
+    await members.advance(15_000);
+    new Origin().publish(led, ...Array.from({ length: 9 }, (_, i) => `${i + 2}`));
+    await members.advance(200);
+    expect(leader.committed).toBe(10);
+    const stored = replicaOf(a, incarnation)!;
+    stored.readsLate = true;
+    const again = await start(c.member);
+    await members.advance(1000);
+    expect(bodiesAt(again, incarnation)).toEqual([]);
+    log.settle(4, 7);
+    await members.advance(50);
+    stored.readsLate = false;
+    stored.readNow();
+    await members.advance(1000);
+    for (const each of [a, b, again]) expect(bodiesAt(each, incarnation)).toEqual(['2', '3', '8', '9', '10']);
+    // What was settled was never there: it did not come and go.
+    const { end, committed } = replicaOf(again, incarnation)!;
+    expect([end, committed]).toEqual([10, 10]);
+  });
+
+  it('is pulled by those who hear of its leader before that does itself', async () => {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    // Somebody else leads more.
+    await declare(a, 'p1');
+    await declare(c, 'p2');
+    b.member.client.path.watchLagMs = 800;
+    const { actor } = await a.client();
+    const args = { 'x-queue-type': 'quorum', 'x-queue-leader-locator': 'balanced' };
+    const wish = { name: 'q', durable: true, exclusive: false, autoDelete: false, arguments: args };
+    void actor.declareQueue(wish);
+    await members.advance(400);
+    const { incarnation } = a.broker.topology.vhosts.get('/')!.queues.get('q')!;
+    expect(recordOf(a, incarnation).leader).toBe(b.node.dataId);
+    expect(c.node.mirrors.of(incarnation)!.pullCount).toBe(1);
+    expect(b.node.mirrors.of(incarnation)).toBeUndefined();
+    await members.advance(600);
+    expect(b.node.mirrors.led(incarnation)?.epoch).toBe(1);
+    expect(recordOf(a, incarnation).nonce).toBe('new');
+  });
+
+  it('travels in answers of bounded size, over lanes that take little at a time', async () => {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnations = [await declare(a, 'q1'), await declare(a, 'q2'), await declare(a, 'q3')];
+    for (const other of ['b', 'c']) peers.lag('a', other, 20);
+    const bodies = Array.from({ length: 40 }, (_, i) => `${i}${'x'.repeat(150_000)}`);
+    for (const incarnation of incarnations) new Origin().publish(a.node.mirrors.led(incarnation)!, ...bodies);
+    await members.advance(3000);
+    for (const incarnation of incarnations)
+      for (const each of [a, b, c]) expect(bodiesAt(each, incarnation)).toEqual(bodies);
+    // 6 MB in parts of a megabyte.
+    expect(b.node.mirrors.of(incarnations[0]!)!.pullCount).toBeGreaterThan(5);
+  });
 });
