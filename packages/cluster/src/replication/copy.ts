@@ -249,7 +249,10 @@ export class Copy {
   }
 
   private tryToOpen(reign: Reign): void {
-    if (reign.mayOpen) this.host.openQueue(this, reign);
+    if (!reign.mayOpen) return;
+    // What was published while nobody led comes at once: at the last tick nobody may have answered yet.
+    reign.isShort = reign.leader.isShort(this.host.monotonicMs());
+    this.host.openQueue(this, reign);
   }
 
   /** A follower pulls. One that is ahead of what this node knows of the record waits until it knows. */
