@@ -14,8 +14,7 @@ class Cluster {
 
   static async of(...names: string[]): Promise<Cluster> {
     const cluster = new Cluster();
-    for (const name of names)
-      cluster.brokers.push(await SimBroker.start(cluster.members.machine(name), cluster.peers));
+    for (const name of names) cluster.brokers.push(await SimBroker.start(cluster.members.machine(name), cluster.peers));
     await cluster.advance(500);
     return cluster;
   }
@@ -90,12 +89,22 @@ describe('a mirrored queue whose leader dies', () => {
     await cluster.advance(50);
     expect(a.bodies).toEqual(['one']);
     // Nothing gets from the leader to anybody, nor to etcd, for longer than its lease.
-    for (const other of ['b', 'c']) for (const [x, y] of [['a', other], [other, 'a']] as const) cluster.peers.cut(x, y);
+    for (const other of ['b', 'c'])
+      for (const [x, y] of [
+        ['a', other],
+        [other, 'a'],
+      ] as const)
+        cluster.peers.cut(x, y);
     cluster.brokers[0]!.member.client.path.cut = true;
     await a.publish('', 'm', 'three');
     await cluster.advance(14_000);
     expect(cluster.leader).toBeGreaterThan(-1);
-    for (const other of ['b', 'c']) for (const [x, y] of [['a', other], [other, 'a']] as const) cluster.peers.mend(x, y);
+    for (const other of ['b', 'c'])
+      for (const [x, y] of [
+        ['a', other],
+        [other, 'a'],
+      ] as const)
+        cluster.peers.mend(x, y);
     cluster.brokers[0]!.member.client.path.cut = false;
     await cluster.advance(10_000);
     expect([a.confirms.size, a.refusals.length, a.ended]).toEqual([1, 0, []]);
@@ -157,7 +166,11 @@ async function storm(seed: number): Promise<void> {
     await cluster.advance(random.unit() * 8);
     look(0.4);
     if (random.chance(0.08)) {
-      const [one, other] = [['a', 'b'], ['a', 'c'], ['b', 'c']][random.integer(3)] as [string, string];
+      const [one, other] = [
+        ['a', 'b'],
+        ['a', 'c'],
+        ['b', 'c'],
+      ][random.integer(3)] as [string, string];
       cluster.peers.reset(one, other);
     }
     if (down === -1 && random.chance(0.06)) {
