@@ -51,7 +51,8 @@ interface Member {
   readonly joined: string;
 }
 
-function mirrorsOf(
+/** From what stands in etcd, keys without their prefixes. */
+export function mirrorsOf(
   queues: ReadonlyMap<string, { incarnation: string; mirrored?: boolean }>,
   mirrors: ReadonlyMap<string, MirrorRecord>,
   members: ReadonlyMap<string, Member>,
