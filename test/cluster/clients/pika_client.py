@@ -6,6 +6,7 @@ import threading
 import time
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 work = json.loads(sys.argv[1])
@@ -154,7 +155,8 @@ def main():
             note(e="connected", text=address)
             (publish if work["role"] == "publisher" else consume)(connection)
             pause = FIRST_PAUSE
-        except (AMQPError, OSError) as error:
+        # What goes wrong while it connects is none of the library's other errors.
+        except (AMQPError, AMQPConnectorException, OSError) as error:
             note(e="trouble", text=f"{address}: {type(error).__name__} {error}")
             stopping.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
