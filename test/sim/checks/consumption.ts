@@ -82,9 +82,10 @@ export class Consumption {
     return isExcused(this.troubles, handling, this.now());
   }
 
-  inOrder(consumer: ConsumerLife, { stream, ordinal, message }: Published): void {
+  inOrder(consumer: ConsumerLife, { stream: own, priority, ordinal, message }: Published): void {
     const ordinals = this.hands.get(consumer)?.ordinals;
     if (ordinals === undefined) return;
+    const stream = priority === 0 ? own : `${own} of priority ${priority}`;
     const last = ordinals.get(stream) ?? 0;
     if (ordinal <= last)
       this.violation(`${consumer.name} got ${message}, the ${ordinal}th of ${stream}, after the ${last}th`);

@@ -2,7 +2,7 @@ import type { Delivered } from '../cluster/traffic.js';
 import { Consumption } from './consumption.js';
 import { Copies, type Copy } from './copies.js';
 import type { ConsumerLife, Published, QueueLife } from './facts.js';
-import { isExcused } from './facts.js';
+import { isExcused, queueLife } from './facts.js';
 import type { Troubles } from './troubles.js';
 
 /**
@@ -33,12 +33,15 @@ export class Ledger {
 
   // -- queues --------------------------------------------------------------------------------------------------------
 
-  queueBorn(queue: Omit<QueueLife, 'bornMs' | 'endedMs' | 'active'>): QueueLife {
-    const life: QueueLife = { ...queue, bornMs: this.now(), endedMs: null, active: null };
+  queueBorn(facts: Parameters<typeof queueLife>[0]): QueueLife {
+    const life = queueLife(facts, this.now());
     this.queues.push(life);
     this.living.set(life.name, life);
     return life;
   }
+
+  /** It is being deleted, and declared anew by somebody: who uses it by name may find none. */
+  readonly churned = new Set<string>();
 
   /** It was deleted, purged or lost with its node: what was in it needs not be anywhere. */
   queueEnded(life: QueueLife): void {
@@ -89,8 +92,8 @@ export class Ledger {
   /** It came back as unroutable, though it names queues that are there. */
   returned({ message, targets, node, atMs }: Published): void {
     const { troubles } = this;
-    const known = targets.filter(({ endedMs, isDurable, home }) => {
-      if (endedMs !== null) return false;
+    const known = targets.filter(({ name, endedMs, isDurable, home }) => {
+      if (endedMs !== null || this.churned.has(name)) return false;
       // A queue in memory is announced by its home, and not known where that cannot be heard.
       return isDurable || !(troubles.between(node, home, atMs, this.now()) || troubles.hasDied(node, atMs - 15_000));
     });
@@ -118,12 +121,31 @@ export class Ledger {
     const mayDouble = life?.isFedByOutbox && this.troubles.haveParted;
     // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
     const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
+    this.checkAge(copy, attempts);
+    if (this.isOver && life !== null && life.diskMin !== null)
+      this.violation(`${consumer.name} got ${body} from ${queue}, long after all was drained`);
     if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length, isLate);
     if (!consumer.acknowledges) copy.settled = { by: consumer, sentMs, fromMs: ms, toMs: ms, outcome: 'accept' };
     else if (!isLate) copy.holder = { by: consumer, sentMs, fromMs: ms, toMs: null, outcome: null };
     this.consumption.delivered(consumer, deliveryTag, copy, sentMs);
     const [attempt] = attempts;
     if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
+  }
+
+  /** All is drained and settled for good: from now on nothing may come any more. */
+  isOver = false;
+
+  /** What came as a dead letter and was not rejected came because it was too old: it must be. */
+  private checkAge({ life, message }: Copy, attempts: readonly Published[]): void {
+    if (life === null || attempts.length > 1) return;
+    const { targets, atMs } = attempts[0]!;
+    for (const target of targets) {
+      if (target.deadLettersTo !== life.name || target.ttlMs === null || targets.length > 1) continue;
+      const ageMs = this.now() - atMs;
+      const source = this.copies.find(target, message);
+      if (source !== null || ageMs >= target.ttlMs * 0.99) continue;
+      this.violation(`${message} left ${target.name} after ${ageMs.toFixed(0)} ms, as too old`);
+    }
   }
 
   private checkOnce(consumer: ConsumerLife, copy: Copy, redelivered: boolean, attempts: number, isLate: boolean): void {
@@ -185,21 +207,29 @@ export class Ledger {
 
   private checkArrived(attempt: Published, life: QueueLife): void {
     if (life.isLossy || life.endedMs !== null) return;
-    const { troubles } = this;
-    if (troubles.wasWiped(life.home, attempt.atMs)) return;
-    if (!attempt.persistent && troubles.hasDied(life.home, attempt.atMs)) return;
+    if (attempt.atMs < life.purgedMs || this.mayBeLost(attempt, life)) return;
     const copy = this.copies.find(life, attempt.message);
-    if (copy === null || copy.settled === null) {
+    if (copy?.settled?.outcome === 'accept') return;
+    const isRejected = copy?.settled?.outcome === 'reject';
+    const isLeft = isRejected || life.isLeaky;
+    if (isLeft && life.deadLettersTo === null) return;
+    if (!isLeft) {
       const seen = copy === null ? 'never delivered' : 'never settled';
-      this.violation(`${attempt.message} was confirmed and is lost in ${life.name} of ${life.home}: ${seen}`);
+      this.violation(`${attempt.message} was confirmed and is lost in ${life.name} of ${life.home || 'all'}: ${seen}`);
       return;
     }
-    if (copy.settled.outcome !== 'reject' || life.deadLettersTo === null) return;
-    const letters = this.queue(life.deadLettersTo);
-    if (letters?.isLossy) return;
-    if (!attempt.persistent && letters !== null && troubles.hasDied(letters.home, attempt.atMs)) return;
-    if (letters !== null && this.copies.find(letters, attempt.message) === null) {
-      this.violation(`${attempt.message} was rejected from ${life.name} and is lost on its way to ${letters.name}`);
-    }
+    const letters = this.queue(life.deadLettersTo!);
+    if (letters === null || letters.isLossy || letters.isLeaky || this.mayBeLost(attempt, letters)) return;
+    if (attempt.atMs < letters.purgedMs || letters.bornMs > attempt.atMs) return;
+    if (this.copies.find(letters, attempt.message) !== null) return;
+    const how = isRejected ? 'was rejected from' : 'is no more in';
+    this.violation(`${attempt.message} ${how} ${life.name} and is lost on its way to ${letters.name}`);
+  }
+
+  /** The disks are gone that had it, or the process whose memory did. */
+  private mayBeLost({ atMs, persistent }: Published, { diskMin, home }: QueueLife): boolean {
+    const { troubles } = this;
+    if (diskMin !== null) return troubles.wipesSince(atMs) >= diskMin;
+    return troubles.wasWiped(home, atMs) || (!persistent && troubles.hasDied(home, atMs));
   }
 }

@@ -21,6 +21,8 @@ export class Troubles {
   private readonly open = new Map<string, Trouble>();
   private readonly deaths = new Map<string, number[]>();
   private readonly wipes = new Map<string, number[]>();
+  /** Links that broke, and when. */
+  private readonly breaks: { readonly a: string; readonly b: string; readonly ms: number }[] = [];
 
   constructor(now: () => number) {
     this.now = now;
@@ -44,10 +46,11 @@ export class Troubles {
     this.open.delete(what);
   }
 
-  /** Something that is over at once, and is felt a moment longer. */
-  pulse(...nodes: string[]): void {
-    const fromMs = this.now();
-    this.all.push({ nodes, fromMs, toMs: fromMs + pulseMs });
+  /** The link between two nodes breaks, which is over at once and felt a moment longer. */
+  broke(a: string, b: string): void {
+    const ms = this.now();
+    this.breaks.push({ a, b, ms });
+    this.all.push({ nodes: [], fromMs: ms, toMs: ms + pulseMs });
   }
 
   endAllBut(stays: (what: string) => boolean): void {
@@ -79,6 +82,30 @@ export class Troubles {
       if (second === undefined) return first === a || first === b;
       return (first === a && second === b) || (first === b && second === a);
     });
+  }
+
+  /** How many disks were lost since then. */
+  wipesSince(fromMs: number): number {
+    return [...this.wipes.values()].filter((times) => times.some((ms) => ms >= fromMs)).length;
+  }
+
+  /**
+   * Whether anything was wrong with a node, or between it and any other. A link of it that merely broke counts when somebody died or was out
+   * of reach at that time: who leads next does not wait for long for what the node's consumers hold.
+   */
+  around(node: string, sinceMs: number, untilMs: number): boolean {
+    const isNear = ({ nodes, fromMs, toMs }: Trouble) => nodes.includes(node) && toMs >= sinceMs && fromMs <= untilMs;
+    if (this.all.some(isNear)) return true;
+    const broken = this.breaks.filter(
+      ({ a, b, ms }) => (a === node || b === node) && ms >= sinceMs - pulseMs && ms <= untilMs,
+    );
+    return broken.some(({ ms }) => this.areLeadersMoving(ms));
+  }
+
+  private areLeadersMoving(ms: number): boolean {
+    const isNear = (fromMs: number, toMs: number) => fromMs - afterMs <= ms && ms <= toMs;
+    if (this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && isNear(fromMs, toMs))) return true;
+    return [...this.deaths.values()].some((times) => times.some((at) => isNear(at, at + afterMs)));
   }
 
   get hasAnybodyDied(): boolean {

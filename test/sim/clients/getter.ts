@@ -51,6 +51,11 @@ export class GetterClient extends SimClient {
     }
   }
 
+  /** It may be between two lives. */
+  protected override expects(key: string): boolean {
+    return key === 'queueNotFound' && this.world.ledger.churned.has(this.options.queue);
+  }
+
   protected override lost(): void {
     if (this.consumer !== null) this.world.ledger.detached(this.consumer);
     this.consumer = null;

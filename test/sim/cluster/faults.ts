@@ -104,7 +104,7 @@ export class Faults {
 
   reset(a: string, b: string): void {
     this.said(`reset ${a} - ${b}`);
-    this.cluster.troubles.pulse();
+    this.cluster.troubles.broke(a, b);
     this.cluster.peers.reset(a, b);
   }
 
