@@ -125,6 +125,25 @@ describe('a mirrored queue under one leader', () => {
     const { queue } = cluster.stage.reign!;
     expect([queue.readyCount, queue.unsettledCount]).toEqual([0, 0]);
   });
+
+  it('takes publishes again when a node that was cut off for long reaches the leader again', async () => {
+    const cluster = await Cluster.of();
+    const [, b] = await cluster.clients();
+    await cluster.lead(0);
+    await cluster.advance(50);
+    cluster.peers.cut('a', 'b');
+    cluster.peers.cut('b', 'a');
+    cluster.peers.reset('a', 'b');
+    await cluster.advance(100);
+    await b.publish('', 'm', 'lost');
+    await cluster.advance(20_000);
+    expect(b.refusals).toEqual([[1, 'node-down']]);
+    cluster.peers.heal();
+    await cluster.advance(5000);
+    await b.publish('', 'm', 'again');
+    await cluster.advance(50);
+    expect([b.confirms.has(2), cluster.stage.bodies]).toEqual([true, ['again']]);
+  });
 });
 
 describe('when another node leads', () => {

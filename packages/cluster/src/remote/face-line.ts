@@ -56,6 +56,7 @@ export class FaceLine {
   /** The link is there again: what was said may have been lost, and what the leader has of it, it has once. */
   resume(): void {
     const { face } = this;
+    face.relinked();
     if (!this.hasBegun) {
       this.begin();
       return;

@@ -288,6 +288,11 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
     this.requests.takeBack(home);
   }
 
+  /** The link to the leader is there again. */
+  relinked(): void {
+    this.isGivenUp = false;
+  }
+
   /** The link to the leader broke. */
   unlinked(): void {
     this.lostSinceMs = this.parts.nowMs();
