@@ -273,8 +273,9 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
   lost(line: FaceLine): void {
     // Who had it deleted is answered still.
     if (this.line !== line || this.deleted) return;
+    // Since then at the latest: publishes do not wait anew because the node was given up.
+    if (line.isLinked) this.lostSinceMs = this.parts.nowMs();
     this.leave();
-    this.lostSinceMs = this.parts.nowMs();
   }
 
   private leave(): void {
