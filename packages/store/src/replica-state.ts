@@ -101,12 +101,9 @@ export class ReplicaState {
 
   /** By position, those in the outbox first. */
   marksIn(first: Position, last: Position): ReplicaMark[] {
-    const { marks } = this;
-    if (marks.isEmpty) return [];
-    const isIn = ({ position }: { position: Position }) => position >= first && position <= last;
     return [
-      ...marks.pending.filter(isIn).map((pending) => ({ kind: 'pend' as const, ...pending })),
-      ...marks.returns.filter(isIn).map((returned) => ({ kind: 'returned' as const, ...returned })),
+      ...this.marks.pendingIn(first, last).map((pending) => ({ kind: 'pend' as const, ...pending })),
+      ...this.marks.returnsIn(first, last).map((returned) => ({ kind: 'returned' as const, ...returned })),
     ];
   }
 

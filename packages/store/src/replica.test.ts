@@ -323,6 +323,34 @@ describe('a replica', () => {
     });
   });
 
+  it('and a queue of the same incarnation go together', async () => {
+    publish('one');
+    logs.log(id).publish(makeMessage({ body: 'q' }));
+    await node.settle(logs.sync());
+    logs.remove(id);
+    await node.settle(logs.sync());
+    node.crash();
+    const { recovered, logs: found } = await node.start();
+    expect([recovered, found.replicas]).toEqual([[], []]);
+  });
+
+  it('makes a checkpoint one that brokers without replicas refuse; any other they can read', async () => {
+    await start({ wal: { stopCheckpointBytes: 1 } });
+    const version = async () => (await node.platform.disk.readFile('/data/wal/checkpoint'))[8];
+    logs.log('queue').publish(makeMessage({ body: 'q' }));
+    await node.stop();
+    expect(await version()).toBe(1);
+    await begin();
+    publish('one');
+    replica.commit(1);
+    await node.stop();
+    expect(await version()).toBe(2);
+    const { recovered, logs: found } = await node.start();
+    expect(recovered.map(({ count }) => count)).toEqual([1]);
+    expect(found.replica(id)).toMatchObject({ end: 1, committed: 1, liveCount: 1 });
+    expect(found.replica(id).originRows()).toEqual([{ origin, low: 0, held: [{ first: 1, last: 1 }] }]);
+  });
+
   it('is shown by an inspection', async () => {
     publish('one');
     publish('two', 2);

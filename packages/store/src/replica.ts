@@ -324,8 +324,8 @@ export class WalReplica extends NumberedLog implements StoredReplica {
       deliveredUpTo: committed,
       deliveredByLevel: [],
       mayExpire,
-      pending: marks.pending.filter(({ position }) => position <= committed),
-      returns: marks.returns.filter(({ position }) => position <= committed),
+      pending: marks.pendingIn(1, committed),
+      returns: marks.returnsIn(1, committed),
       visit: (visitor) =>
         live.visit((position, priority, bodyBytes) => {
           if (position <= committed) visitor(position, priority, bodyBytes);

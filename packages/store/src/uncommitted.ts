@@ -31,7 +31,7 @@ export class Uncommitted {
     while (this.head < this.positions.length && this.positions[this.head]! <= position)
       taken(this.provenances[this.head++]!);
     // Not one at a time: that would cost as much for each.
-    if (this.head < this.positions.length / 2) return;
+    if (this.head === 0 || this.head < this.positions.length / 2) return;
     this.positions = this.positions.slice(this.head);
     this.provenances = this.provenances.slice(this.head);
     this.head = 0;

@@ -47,14 +47,13 @@ export class WalLogs implements LogOpener {
     this.byNumber.set(log.number, log);
   }
 
-  /** Forgets an incarnation; null: there is none. */
-  remove(incarnation: Incarnation): NumberedLog | null {
-    const log = this.queues.get(incarnation) ?? this.replicas.get(incarnation);
-    if (log === undefined) return null;
+  /** Forgets what an incarnation has; returns it. */
+  remove(incarnation: Incarnation): NumberedLog[] {
+    const found = [this.queues.get(incarnation), this.replicas.get(incarnation)].filter((log) => log !== undefined);
     this.queues.delete(incarnation);
     this.replicas.delete(incarnation);
-    this.byNumber.delete(log.number);
-    return log;
+    for (const { number } of found) this.byNumber.delete(number);
+    return found;
   }
 
   ofNumber(number: number): NumberedLog | undefined {

@@ -163,14 +163,14 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
   }
 
   remove(incarnation: Incarnation): void {
-    const log = this.logs.remove(incarnation);
-    if (log === null) return;
-    log.silence();
-    log.live.clear();
-    log.detach();
-    if (log.openedIn === 0 || this.hasFailed) return;
-    this.groups.target().queueRemove(log.number);
-    this.groups.awaitMore();
+    for (const log of this.logs.remove(incarnation)) {
+      log.silence();
+      log.live.clear();
+      log.detach();
+      if (log.openedIn === 0 || this.hasFailed) continue;
+      this.groups.target().queueRemove(log.number);
+      this.groups.awaitMore();
+    }
   }
 
   delivered(incarnation: Incarnation, upTo: Position, byLevel: readonly Position[] = []): void {
