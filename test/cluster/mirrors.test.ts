@@ -302,6 +302,22 @@ describe('a mirrored queue', () => {
       ).toEqual([here]);
   });
 
+  it('goes on where nothing had happened when its links broke', async () => {
+    const [a] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const led = a.node.mirrors.led(incarnation)!;
+    const origin = new Origin();
+    origin.publish(led, 'before');
+    await members.advance(1000);
+    for (let round = 0; round < 3; round++) {
+      for (const other of ['b', 'c']) peers.reset('a', other);
+      await members.advance(1000);
+    }
+    origin.publish(led, 'after');
+    await members.advance(30);
+    expect(origin.confirmed).toEqual(['before', 'after']);
+  });
+
   it('sends no message that was settled while it was read', async () => {
     const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
     const incarnation = await declare(a, 'q');

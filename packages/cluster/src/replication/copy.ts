@@ -58,6 +58,8 @@ export class Copy {
   pullCount = 0;
   /** The next pull waits until the disk has this operation; null: for nothing. */
   private pullAfter: number | null = null;
+  /** The disk has the log up to this operation. */
+  private syncedUpTo: number;
   /** Since when the reign hears too few, if it does. Milliseconds. */
   private shortSinceMs = 0;
   /** What followers were told to be committed. */
@@ -71,6 +73,7 @@ export class Copy {
     this.stored = stored;
     this.incarnation = stored.incarnation;
     this.log = new StoredLog(stored);
+    this.syncedUpTo = stored.operations;
     stored.onSynced = (operation) => this.synced(operation);
     stored.onFailed = (error) => this.fail(error);
   }
@@ -138,6 +141,7 @@ export class Copy {
   }
 
   private synced(operation: number): void {
+    this.syncedUpTo = operation;
     this.replica?.synced(operation);
     if (this.pullAfter === null || operation < this.pullAfter) return;
     this.pullAfter = null;
@@ -195,10 +199,12 @@ export class Copy {
       this.fail(error as Error);
       return;
     }
+    // Nothing may have been written for it, and then the disk will not say anything.
+    if (stored.operations <= this.syncedUpTo) this.replica!.synced(this.syncedUpTo);
     // What is committed need not be on the disk for the next pull, and is with whatever comes next.
     const { welcome, changes } = answer;
     const isMore = welcome !== null || entries.length > 0 || changes.length > 0 || stored.end > end;
-    if (!isMore) {
+    if (!isMore || stored.operations <= this.syncedUpTo) {
       this.pull();
       return;
     }
