@@ -1,7 +1,7 @@
 import type { Answer, Follower, Leader, MirrorRecord, Proposal, Pull, Replica, ReplicaEntry } from '@chapar/cluster';
 import { followerPatience, replacement } from '@chapar/cluster';
 import type { Publishes, Verdicts } from './producer.js';
-import { SimReplicaLog } from './replica-log.js';
+import type { SimReplicaLog } from './replica-log.js';
 import type { World } from './world.js';
 
 const settings = {
@@ -28,7 +28,7 @@ interface Asking {
 export class SimNode {
   readonly name: string;
   id: string;
-  log = new SimReplicaLog();
+  log: SimReplicaLog;
   replica: Replica | null = null;
   session = 0;
   /** Counts processes: what was begun by one before does not come back. */
@@ -51,6 +51,7 @@ export class SimNode {
 
   constructor(world: World, name: string) {
     this.world = world;
+    this.log = world.rules.makeLog();
     this.name = name;
     this.id = `${name}0`;
   }
@@ -83,7 +84,7 @@ export class SimNode {
   }
 
   loseDisk(): void {
-    this.log = new SimReplicaLog();
+    this.log = this.world.rules.makeLog();
     if (this.world.rules.newDiskIsNewMember) this.id = `${this.name}${Number(this.id.slice(1)) + 1}`;
   }
 
