@@ -267,7 +267,9 @@ export class Copy {
     const { pull, lane } = held;
     if (leader === undefined || pull.epoch > leader.epoch) return;
     if (!leader.heard(pull, this.host.monotonicMs())) {
-      lane.forget(held);
+      const answer = leader.turnedAway(pull);
+      if (answer === null) lane.forget(held);
+      else lane.send(held, answer, []);
       return;
     }
     held.isHeard = true;

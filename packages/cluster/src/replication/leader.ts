@@ -112,6 +112,9 @@ export class Leader {
 
   /** The record changed, or what is under way. */
   recordChanged(): void {
+    // Whoever comes back to have a copy again has a new one: nothing that the one before had on its disk is there.
+    const { replicas } = this.view.record;
+    for (const id of this.members.keys()) if (!replicas.includes(id)) this.members.delete(id);
     this.count();
   }
 
@@ -152,9 +155,16 @@ export class Leader {
   /** Takes what the pull says; false: it is of another reign or of a conversation that is over. It may be answered later. */
   heard(pull: Pull, nowMs: number): boolean {
     if (pull.epoch !== this.epoch || pull.incarnation !== this.incarnation) return false;
+    if (!this.view.record.replicas.includes(pull.member)) return false;
     if (!this.member(pull.member).heard(pull, this.log.end, nowMs)) return false;
     this.count();
     return true;
+  }
+
+  /** To a pull that was not heard: whoever sent it has to greet again; null: it is of an earlier session, or of another reign. */
+  turnedAway(pull: Pull): Answer | null {
+    const isOurs = pull.epoch === this.epoch && pull.session === this.member(pull.member).session;
+    return isOurs ? { ...this.empty(pull), isLost: true } : null;
   }
 
   /** The follower's pull waits here, and its process is heard. */
