@@ -66,7 +66,7 @@ export interface StoredReplica extends QueuePages {
   readonly incarnation: Incarnation;
   /** The last position, be it a message or a hole; 0: empty. */
   readonly end: Position;
-  /** Ascending; those that matter above `committed`, and the one that `committed` was written in. */
+  /** Ascending; all of them, or the last of very many. */
   readonly starts: readonly EpochStart[];
   /** What is known to be committed. Survives a crash, perhaps as a lower one. */
   readonly committed: Position;

@@ -13,12 +13,15 @@ import { Marks } from './marks.js';
 import { Uncommitted } from './uncommitted.js';
 import type { VarintReader, VarintWriter } from './varint-form.js';
 
+/** Epochs that are remembered. One that lags by more agrees only on what it knows to be committed. */
+const startsMax = 1000;
+
 /** What the entries of a replica come to, whether they are made now or read from the files. */
 export class ReplicaState {
   /** The last position, be it a message or a hole; 0: empty. */
   end: Position = 0;
   committed: Position = 0;
-  /** Ascending; none before the one that `committed` was written in. */
+  /** Ascending. */
   starts: readonly EpochStart[] = [];
   readonly live: LiveEntries;
   readonly marks = new Marks();
@@ -94,9 +97,8 @@ export class ReplicaState {
   commit(position: Position): void {
     this.committed = Math.max(this.committed, position);
     this.uncommitted.take(this.committed, (provenance) => this.origins.add(provenance));
-    const { starts, committed } = this;
-    const index = starts.findLastIndex(({ first }) => first <= committed);
-    if (index > 0) this.starts = starts.slice(index);
+    // Those before what is committed, too: whoever lags is told of them, and would take the entries between for those of its own last epoch.
+    if (this.starts.length > startsMax) this.starts = this.starts.slice(-startsMax);
   }
 
   /** By position, those in the outbox first. */
