@@ -1,0 +1,191 @@
+import { type ConfirmChannel, connect } from 'amqplib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { skipUnless } from '../support/skip.js';
+import { chapar, NodeProcess } from './node-process.js';
+import { hasEtcd, type RealEtcd, startEtcd } from './real-etcd.js';
+
+const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
+
+let etcd: RealEtcd;
+let nodes: NodeProcess[] = [];
+beforeEach(async () => {
+  if (!noEtcd) etcd = await startEtcd();
+});
+afterEach(async () => {
+  if (noEtcd) return;
+  await Promise.all(nodes.map((node) => node.remove()));
+  nodes = [];
+  await etcd.stop();
+});
+
+async function cluster(names: string): Promise<NodeProcess[]> {
+  nodes = await Promise.all([...names].map((name) => NodeProcess.make(name, etcd.endpoint)));
+  await Promise.all(nodes.map((node) => node.start()));
+  return nodes;
+}
+
+interface QueueRow {
+  readonly name: string;
+  readonly leader: string;
+  readonly members: readonly string[];
+  readonly in_sync: readonly string[];
+  readonly messages: number;
+}
+
+const rows = async (of: NodeProcess): Promise<QueueRow[]> => (await of.get('/api/queues')).json as QueueRow[];
+const row = async (of: NodeProcess, name: string) => (await rows(of)).find((each) => each.name === name)!;
+
+async function leads(of: NodeProcess): Promise<number[]> {
+  const all = await rows(of);
+  return nodes.map((node) => all.filter(({ leader }) => leader === `${node.name}@test`).length);
+}
+
+async function until(what: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await what())) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const quorum = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
+
+/** Publishes one message after the other, each when the one before was confirmed. */
+class Publisher {
+  readonly confirmed: number[] = [];
+  /** The longest time for which a confirm was waited. Milliseconds. */
+  longestMs = 0;
+  private isStopped = false;
+  private readonly done: Promise<void>;
+
+  constructor(channel: ConfirmChannel, queue: string) {
+    this.done = this.run(channel, queue);
+  }
+
+  private async run(channel: ConfirmChannel, queue: string): Promise<void> {
+    for (let i = 0; !this.isStopped; i++) {
+      const fromMs = performance.now();
+      await new Promise<void>((resolve, reject) => {
+        const options = { persistent: true };
+        channel.sendToQueue(queue, Buffer.from(`${i}`), options, (error) =>
+          error === null ? resolve() : reject(error),
+        );
+      });
+      this.confirmed.push(i);
+      this.longestMs = Math.max(this.longestMs, performance.now() - fromMs);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.done;
+  }
+}
+
+describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
+  test('get and lose copies and change leaders under work, and nothing is lost', async () => {
+    const [a, b, c] = (await cluster('abc')) as [NodeProcess, NodeProcess, NodeProcess];
+    const connection = await connect(b.url);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue('q', quorum);
+    await until(async () => (await row(a, 'q')).in_sync.length === 3);
+    const publisher = new Publisher(channel, 'q');
+    const got: number[] = [];
+    const consuming = await (await connect(c.url)).createChannel();
+    await consuming.consume('q', (message) => {
+      got.push(Number(message!.content));
+      consuming.ack(message!);
+    });
+    await until(() => publisher.confirmed.length > 100);
+    for (const to of ['a', 'c', 'b', 'c', 'a']) {
+      const { code, out, err } = chapar('queue', 'transfer', 'q', `${to}@test`, '--data-dir', b.dataDir);
+      expect([code, out, err]).toEqual([0, `${to}@test leads 'q'\n`, '']);
+      const { length } = publisher.confirmed;
+      await until(() => publisher.confirmed.length > length + 50);
+    }
+    const removed = chapar('queue', 'remove-member', 'q', 'a@test', '--data-dir', b.dataDir);
+    expect([removed.code, removed.err]).toEqual([0, '']);
+    expect((await row(c, 'q')).members).not.toContain('a@test');
+    const added = chapar('queue', 'add-member', 'q', 'a@test', '--data-dir', c.dataDir);
+    expect([added.code, added.err]).toEqual([0, '']);
+    await until(async () => (await row(c, 'q')).in_sync.includes('a@test'));
+    await publisher.stop();
+    await until(() => got.length >= publisher.confirmed.length);
+    expect([...new Set(got)].sort((x, y) => x - y)).toEqual(publisher.confirmed);
+    const status = chapar('queue', 'status', 'q', '--data-dir', a.dataDir);
+    expect(status.out).toMatch(/^a@test +follower +yes +0 /m);
+    console.log(`confirmed ${publisher.confirmed.length}, longest ${publisher.longestMs.toFixed(0)} ms`);
+    await connection.close();
+  });
+
+  test('leave a node that is drained, which its clients leave too, and come back', async () => {
+    const [a, b] = (await cluster('abc')) as [NodeProcess, NodeProcess];
+    const connection = await connect(a.url);
+    const gone = new Promise<string>((resolve) => connection.on('error', (error: Error) => resolve(error.message)));
+    const channel = await connection.createConfirmChannel();
+    for (let i = 0; i < 12; i++) {
+      await channel.assertQueue(`q${i}`, quorum);
+      channel.sendToQueue(`q${i}`, Buffer.from('x'), { persistent: true });
+    }
+    await channel.assertQueue('alone', { durable: true });
+    await channel.waitForConfirms();
+    expect(await leads(b)).toEqual([12, 0, 0]);
+    const elsewhere = await (await connect(b.url)).createConfirmChannel();
+    const publisher = new Publisher(elsewhere, 'q0');
+    await until(() => publisher.confirmed.length > 50);
+
+    const drained = chapar('drain', '--data-dir', a.dataDir);
+    expect([drained.code, drained.err]).toEqual([0, '']);
+    expect(drained.out).toContain('a@test is drained: 12 queues got another leader');
+    expect(drained.out).toContain('! 1 queues are on this node alone and gone while it is (alone)');
+    expect(await gone).toContain('320');
+    await expect(connect(a.url)).rejects.toThrow();
+    expect((await leads(b))[0]).toBe(0);
+    expect((await a.get('/health/ready')).status).toBe(503);
+    expect(chapar('cluster', 'status', '--data-dir', b.dataDir).out).toMatch(/^a@test +maintenance/m);
+
+    const revived = chapar('revive', '--data-dir', a.dataDir);
+    expect([revived.code, revived.err]).toEqual([0, '']);
+    await (await connect(a.url)).close();
+    const rebalanced = chapar('rebalance', '--wait', '--data-dir', b.dataDir);
+    expect([rebalanced.code, rebalanced.err]).toEqual([0, '']);
+    expect(await leads(b)).toEqual([4, 4, 4]);
+    await publisher.stop();
+    console.log(`confirmed ${publisher.confirmed.length}, longest ${publisher.longestMs.toFixed(0)} ms`);
+    const messages = (await rows(b)).filter(({ name }) => name.startsWith('q')).map((each) => each.messages);
+    expect(messages.reduce((x, y) => x + y)).toBe(12 + publisher.confirmed.length);
+  });
+
+  test('serve on while every node is drained and started again, one after the other', async () => {
+    await cluster('abc');
+    const [a, b] = nodes as [NodeProcess, NodeProcess];
+    const connection = await connect(a.url);
+    const channel = await connection.createConfirmChannel();
+    for (let i = 0; i < 6; i++) await channel.assertQueue(`q${i}`, quorum);
+    await connection.close();
+    const confirmed: string[] = [];
+    for (const node of nodes) {
+      const drained = chapar('drain', '--data-dir', node.dataDir);
+      expect([drained.code, drained.err]).toEqual([0, '']);
+      expect(await node.end('SIGTERM')).toBe(0);
+      const other = nodes.find((each) => each !== node)!;
+      const publishing = await connect(other.url);
+      const confirms = await publishing.createConfirmChannel();
+      for (let i = 0; i < 6; i++) {
+        confirms.sendToQueue(`q${i}`, Buffer.from(`${node.name}${i}`), { persistent: true });
+        confirmed.push(`${node.name}${i}`);
+      }
+      await confirms.waitForConfirms();
+      await publishing.close();
+      await node.start();
+      await until(async () => (await rows(node)).every(({ in_sync: inSync }) => inSync.length === 3));
+    }
+    const reading = await (await connect(b.url)).createChannel();
+    const got: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      for (let message = await reading.get(`q${i}`); message !== false; message = await reading.get(`q${i}`))
+        got.push(message.content.toString());
+    }
+    expect(got.sort()).toEqual(confirmed.sort());
+  });
+});
