@@ -162,10 +162,7 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
   async get(holder: Consumer | null, isGone: () => boolean = () => false): Promise<Got | null> {
     if (isGone()) return null;
     const own = holder as RemoteConsumer | null;
-    if (own !== null && !this.consumers.has(own.id)) {
-      this.consumers.set(own.id, own);
-      this.line?.home.consumers.set(own.id, own);
-    }
+    if (own !== null) this.remember(own);
     const write = (out: Outgoing, id: number): void => {
       out.begin(FRAME_GET);
       out.need(this.revision);
@@ -173,12 +170,23 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
       out.varint(own?.id ?? 0);
       out.json({ ...referenceTo(this), revision: this.revision, line: this.line!.number });
     };
-    const got = (await this.request(write, own)) as Got | null;
-    if (got?.delivery != null && (own!.isDetached || isGone())) {
-      own!.settle(got.delivery, 'release');
-      return null;
+    let got: Got | null = null;
+    try {
+      got = (await this.request(write, own)) as Got | null;
+    } finally {
+      if (own?.holdsNothing === true) this.forget(own);
     }
-    return got;
+    if (got?.delivery == null) return got;
+    // Another answer, which brought nothing, may have let it go.
+    this.remember(own!);
+    if (!own!.isDetached && !isGone()) return got;
+    own!.settle(got.delivery, 'release');
+    return null;
+  }
+
+  private remember(consumer: RemoteConsumer): void {
+    this.consumers.set(consumer.id, consumer);
+    this.line?.home.consumers.set(consumer.id, consumer);
   }
 
   private get revision(): number {

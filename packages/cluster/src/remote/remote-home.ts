@@ -185,12 +185,18 @@ export class RemoteHome implements ConsumerHost {
       out.varint(holder?.id ?? 0);
       out.json(reference);
     };
-    const got = (await this.request(queue, ask, holder)) as Got | null;
-    if (got?.delivery != null && (holder!.isDetached || isGone())) {
-      holder!.settle(got.delivery, 'release');
-      return null;
+    let got: Got | null = null;
+    try {
+      got = (await this.request(queue, ask, holder)) as Got | null;
+    } finally {
+      if (holder?.holdsNothing === true) this.forget(holder);
     }
-    return got;
+    if (got?.delivery == null) return got;
+    // Another answer, which brought nothing, may have let it go.
+    this.consumers.set(holder!.id, holder!);
+    if (!holder!.isDetached && !isGone()) return got;
+    holder!.settle(got.delivery, 'release');
+    return null;
   }
 
   // ---- consumers -------------------------------------------------------------------------------------------------
