@@ -1,5 +1,12 @@
 import { crc32c } from '@chapar/bytes';
-import type { Message, PendingDrop, Position, Provenance, ReturnCount } from '@chapar/core';
+import {
+  copyBytes,
+  type Message,
+  type PendingDrop,
+  type Position,
+  type Provenance,
+  type ReturnCount,
+} from '@chapar/core';
 import { sealEntry } from './entry.js';
 import type { Generation } from './generation.js';
 import { GROUP_HEADER_BYTES, type LogPlace, writeGroupHeader, writeU32 } from './group.js';
@@ -122,13 +129,13 @@ export class Gathering {
     const at = this.reserve(isReferenced ? entryBytes - form.length + formHeadBytes(form) : entryBytes);
     const { slab } = this;
     const written = writeFormEntry(slab, at, entryBytes, queueNumber, position, provenance, form);
-    const left = form.subarray(written);
     if (!isReferenced) {
-      left.copy(slab, at + entryBytes - left.length);
+      copyBytes(form, written, form.length, slab, at + entryBytes - form.length + written);
       sealEntry(slab, at, at + entryBytes, this.generation.salt);
       return entryBytes;
     }
     this.closePart();
+    const left = form.subarray(written);
     this.parts.push(left);
     this.bytes += left.length;
     const crc = crc32c(slab, at + 4, at + entryBytes - left.length, this.generation.salt);

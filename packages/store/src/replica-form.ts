@@ -1,4 +1,4 @@
-import type { Message, Position, Provenance } from '@chapar/core';
+import { copyBytes, type Message, type Position, type Provenance } from '@chapar/core';
 import { beginEntry, ENTRY_PUBLISH } from './entry.js';
 import { readU64, writeU32, writeU64 } from './group.js';
 import {
@@ -34,7 +34,7 @@ export const FORM_ROOM_BYTES = FORM_AT;
 export function writeForm(buf: Buffer, at: number, message: Message): number {
   const bodyAt = writePublishHead(buf, at, 0, 0, 0, message);
   writeBody(buf, bodyAt, message);
-  buf.copyWithin(at + FORM_AT, at + FLAGS_AT, at + FLAGS_AT + 3);
+  copyBytes(buf, at + FLAGS_AT, at + FLAGS_AT + 3, buf, at + FORM_AT);
   return bodyAt + message.bodyBytes;
 }
 
@@ -74,7 +74,7 @@ export interface FormHead {
 
 /** Bytes of the entry that `writeFormEntry` writes. */
 export function formEntryBytes(form: Buffer, provenance: Provenance | null): number {
-  const provenanceBytes = provenance === null ? 0 : ORIGIN_AT + originBytes(provenance.origin);
+  const provenanceBytes = provenance === null ? 0 : ORIGIN_AT + nameOf(provenance.origin).length;
   return PROPERTIES_BYTES_AT - 3 + form.length + provenanceBytes;
 }
 
@@ -83,10 +83,17 @@ export function formHeadBytes(form: Buffer): number {
   return FORM_FIXED_BYTES + timesBytes(form[0]!);
 }
 
-function originBytes(origin: string): number {
-  const bytes = Buffer.byteLength(origin);
-  if (bytes > 255) throw new RangeError(`the name of an origin takes ${bytes} bytes`);
-  return bytes;
+/** The name of the origin that was asked for last: most messages in a row come from one. */
+let lastOrigin = '';
+let lastName = Buffer.alloc(0);
+
+function nameOf(origin: string): Buffer {
+  if (origin === lastOrigin) return lastName;
+  const name = Buffer.from(origin);
+  if (name.length > 255) throw new RangeError(`the name of an origin takes ${name.length} bytes`);
+  lastOrigin = origin;
+  lastName = name;
+  return name;
 }
 
 /** Writes the publish entry of a message in its form, up to where what is left of the form goes; returns the bytes of the form that are in it. */
@@ -101,16 +108,18 @@ export function writeFormEntry(
 ): number {
   beginEntry(buf, at, entryBytes, ENTRY_PUBLISH);
   const headBytes = formHeadBytes(form);
-  form.copy(buf, at + FLAGS_AT, 0, 3);
+  copyBytes(form, 0, 3, buf, at + FLAGS_AT);
   writeU32(buf, at + QUEUE_AT, queueNumber);
   writeU64(buf, at + POSITION_AT, position);
-  form.copy(buf, at + PROPERTIES_BYTES_AT, 3, headBytes);
+  copyBytes(form, 3, headBytes, buf, at + PROPERTIES_BYTES_AT);
   if (provenance === null) return headBytes;
   buf[at + FLAGS_AT]! |= FLAG_PROVENANCE;
   const from = at + PROPERTIES_BYTES_AT + headBytes - 3;
   writeU64(buf, from, provenance.sequence);
   writeU64(buf, from + 8, provenance.low);
-  buf[from + ORIGIN_BYTES_AT] = buf.write(provenance.origin, from + ORIGIN_AT, 'utf8');
+  const name = nameOf(provenance.origin);
+  buf[from + ORIGIN_BYTES_AT] = name.length;
+  copyBytes(name, 0, name.length, buf, from + ORIGIN_AT);
   return headBytes;
 }
 

@@ -227,6 +227,8 @@ describe('messages of a replica', () => {
     unknown[0] = 0x40;
     for (const wrong of [unknown, bytes.subarray(0, 20), bytes.subarray(0, 3), new Uint8Array(0)])
       expect(() => replica.append({ position: 2, provenance: null, bytes: wrong })).toThrow(RangeError);
+    const provenance = { origin: 'o'.repeat(256), sequence: 1, low: 0 };
+    expect(() => replica.append({ position: 2, provenance, bytes })).toThrow(RangeError);
     expect(replica).toMatchObject({ operations: 1, end: 1 });
   });
 

@@ -21,7 +21,7 @@ import { type LogWriter, NumberedLog } from './numbered-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
 import { epochEntry, forgetEntry, originsEntry, positionEntry, replicaEntry, restateEntry } from './replica-entries.js';
-import { formOfEntry, publishProvenance, readFormHead } from './replica-form.js';
+import { formEntryBytes, formOfEntry, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 
 /** What a replica asks of the write-ahead log that it is a part of. */
@@ -136,6 +136,8 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   append({ position, provenance, bytes }: ReplicaEntry): void {
     const form = Buffer.from(bytes);
     const head = readFormHead(form);
+    // Throws for what cannot be written before anything is.
+    formEntryBytes(form, provenance);
     if (position <= this.told.end) this.replaced(position);
     const group = this.group(true);
     if (group !== null) {
