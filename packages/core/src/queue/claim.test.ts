@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { messageOf, queueAddress } from '../../../../test/support/core-kit.js';
 import { LedScene } from '../../../../test/support/led-scene.js';
 import type { Arguments } from '../arguments.js';
 import type { QueueDelivery } from './delivery.js';
@@ -191,6 +192,20 @@ describe('a claim', () => {
     scene.consume();
     await scene.end();
     expect(scene.got).toEqual(['a', 'b', 'c', 'd', 'f', 'g', 'h']);
+  });
+
+  it('of the oldest leaves the next one to expire in its time', async () => {
+    const scene = new LedScene();
+    scene.queue.begin();
+    scene.publish('a');
+    scene.queue.enqueue(messageOf(queueAddress('q'), 'b', { expirationMs: 50 }), null);
+    scene.log.commit();
+    await scene.end();
+    const claim = scene.claim(scene.queue.holder(spec, sink), 1);
+    await scene.clock.advance(49);
+    expect([shown(claim.deliveries), scene.queue.readyCount]).toEqual([['1a'], 1]);
+    await scene.clock.advance(1);
+    expect(scene.queue.readyCount).toBe(0);
   });
 
   it('makes its consumer the one that is served where only one is', async () => {

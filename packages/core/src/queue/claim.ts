@@ -4,6 +4,7 @@ import type { QueueDelivery } from './delivery.js';
 import type { Handout } from './handout.js';
 import type { Paging } from './paging.js';
 import type { ReadyMessages } from './ready-messages.js';
+import type { Timing } from './timing.js';
 
 /** Read at once. Bytes. */
 const readBytes = 1024 * 1024;
@@ -13,6 +14,7 @@ export interface ClaimParts {
   readonly ready: ReadyMessages;
   readonly paging: Paging;
   readonly handout: Handout;
+  readonly timing: Timing;
 }
 
 /**
@@ -59,7 +61,7 @@ export class Claim {
   }
 
   private decide(): void {
-    const { owner, ready, paging, handout } = this.parts;
+    const { owner, ready, paging, handout, timing } = this.parts;
     if (owner.deleted) return;
     const taken: LoggedMessage[] = [];
     if (!this.consumer.isDetached) {
@@ -74,6 +76,8 @@ export class Claim {
     }
     const deliveries = taken.map(({ position, message }) => handout.hold(this.consumer, position, message, false));
     paging.fill();
+    // The oldest may be another one.
+    timing.expiry?.headChanged();
     this.done(deliveries);
   }
 }

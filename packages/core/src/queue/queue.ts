@@ -323,8 +323,8 @@ export class Queue implements SharedQueue {
     done: (deliveries: readonly QueueDelivery[]) => void,
   ): void {
     if (this.isHeld && positions.length > 0) this.roster.single?.prefer(consumer);
-    const { ready, paging, handout } = this;
-    new Claim({ owner: this, ready, paging, handout }, consumer, positions, done).begin();
+    const { ready, paging, handout, timing } = this;
+    new Claim({ owner: this, ready, paging, handout, timing }, consumer, positions, done).begin();
   }
 
   /** Never in the turn order. */
