@@ -89,11 +89,10 @@ export class ReplicaModel {
     const all = new Origins();
     all.merge(this.origins.table());
     for (const provenance of this.tail.values()) all.add(provenance);
-    const matters = this.starts.findLastIndex(({ first }) => first <= this.committed);
     return {
       end: this.end,
       committed: this.committed,
-      starts: this.starts.slice(Math.max(matters, 0)),
+      starts: [...this.starts],
       live: [...this.live].sort(([a], [b]) => a - b).map(([at, { provenance, body }]) => ({ at, provenance, body })),
       pending: [...this.pending.values()].sort((a, b) => a.position - b.position),
       returns: [...this.returns].sort(([a], [b]) => a - b),
