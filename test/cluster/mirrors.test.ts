@@ -1,5 +1,5 @@
 import { type LedQueue, type MirrorRecord, mirrorPath, SimPeers } from '@chapar/cluster';
-import type { ConfirmSlot, Incarnation, QueueConsumer, QueueDelivery } from '@chapar/core';
+import type { ConfirmSlot, Incarnation, JsonValue, QueueConsumer, QueueDelivery } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryReplicas, messageOf } from '../support/memory-replicas.js';
 import { FaceStub } from '../support/mirroring-residence.js';
@@ -316,6 +316,39 @@ describe('a mirrored queue', () => {
     origin.publish(led, 'after');
     await members.advance(30);
     expect(origin.confirmed).toEqual(['before', 'after']);
+  });
+
+  it('counts a copy that was taken away and given back as a new one', async () => {
+    const [a, , c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const { dataId } = c.node;
+    new Origin().publish(a.node.mirrors.led(incarnation)!, 'one', 'two');
+    await members.advance(100);
+    // Several conversations, as after links that broke.
+    for (let round = 0; round < 4; round++) {
+      peers.reset('a', 'c');
+      await members.advance(500);
+    }
+    const write = (change: (record: MirrorRecord) => MirrorRecord) => {
+      const value = change(recordOf(a, incarnation)) as JsonValue;
+      return a.settle(a.node.metadata.change([], [{ key: `mirrors/${incarnation}`, value }]));
+    };
+    const without = (ids: readonly string[]) => ids.filter((id) => id !== dataId);
+    await write((record) => ({
+      ...record,
+      replicas: without(record.replicas),
+      inSync: without(record.inSync),
+      nonce: 'x',
+    }));
+    await members.advance(100);
+    expect(disks.get(c.member)!.removed).toEqual([incarnation]);
+    await write((record) => ({ ...record, replicas: [...record.replicas, dataId], nonce: 'y' }));
+    await members.advance(1);
+    const { leader } = a.node.mirrors.of(incarnation)!.reign!;
+    expect(leader.member(dataId).synced).toBe(0);
+    await members.advance(1000);
+    expect(bodiesAt(c, incarnation)).toEqual(['one', 'two']);
+    expect(recordOf(a, incarnation).inSync).toContain(dataId);
   });
 
   it('sends no message that was settled while it was read', async () => {
