@@ -207,11 +207,11 @@ export const mutants: readonly Mutant[] = [
     rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })),
     seeds: 600,
   },
-  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused), seeds: 1200 },
+  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused), seeds: 2400 },
   {
     name: 'a restarted leader begins by the record as it was made',
     rules: withReplica(BeginsAgainAsNamed),
-    seeds: 600,
+    seeds: 5400,
   },
   { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart), seeds: 50 },
   {
