@@ -1,5 +1,5 @@
-import { type LedQueue, SimPeers } from '@chapar/cluster';
-import type { ConfirmSlot, Incarnation, LogRead } from '@chapar/core';
+import { type LedQueue, type MirrorRecord, SimPeers } from '@chapar/cluster';
+import type { ConfirmSlot, Incarnation, JsonValue, LogRead } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { messageOf } from '../support/memory-replicas.js';
 import { FaceStub } from '../support/mirroring-residence.js';
@@ -122,5 +122,33 @@ describe('copies of a mirrored queue on disks', () => {
     expect(bodies).toHaveLength(3000 - 140);
     expect(await bodiesAt(again, incarnation)).toEqual(bodies);
     expect(again.node.mirrors.recordOf(incarnation)!.inSync).toContain(again.node.dataId);
+  });
+
+  it('are taken away and given back, and restarted over', async () => {
+    const brokers = await cluster();
+    const [a, , c] = brokers as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    publish(a.node.mirrors.led(incarnation)!, numbers(1, 30));
+    await members.advance(100);
+    const { dataId } = c.node;
+    const write = (change: (record: MirrorRecord) => MirrorRecord) => {
+      const value = change(a.node.mirrors.recordOf(incarnation)!) as JsonValue;
+      return a.settle(a.node.metadata.change([], [{ key: `mirrors/${incarnation}`, value }]));
+    };
+    const without = (ids: readonly string[]) => ids.filter((id) => id !== dataId);
+    await write(({ replicas, inSync, ...rest }) => {
+      return { ...rest, replicas: without(replicas), inSync: without(inSync), nonce: 'x' };
+    });
+    await members.advance(100);
+    expect(c.node.mirrors.of(incarnation)).toBeUndefined();
+    await write((record) => ({ ...record, replicas: [...record.replicas, dataId], nonce: 'y' }));
+    await members.advance(2000);
+    expect(await bodiesAt(c, incarnation)).toEqual(numbers(1, 30));
+    expect(a.node.mirrors.recordOf(incarnation)!.inSync).toContain(dataId);
+    c.kill();
+    peers.kill(c.transport, true);
+    const again = await start(c.member);
+    await members.advance(5000);
+    expect(await bodiesAt(again, incarnation)).toEqual(numbers(1, 30));
   });
 });
