@@ -58,7 +58,12 @@ export class GuestConsumer implements DeliverySink {
   }
 
   get isOver(): boolean {
-    return this.isStopped && this.held.size === 0;
+    return this.isStopped && this.held.size === 0 && !this.isClaiming;
+  }
+
+  /** The messages that it claims are looked for. */
+  get isClaiming(): boolean {
+    return this.claimingCredit !== null;
   }
 
   /** The consumer that gets for the peer. */

@@ -239,7 +239,7 @@ export class GuestLines {
   private existing(line: GuestLine, { consumer: id }: AttachBody): GuestConsumer | null {
     const consumer = this.consumers.get(id);
     if (consumer === undefined) return null;
-    if (consumer.queue === line.queue) return consumer;
+    if (consumer.queue === line.queue && !consumer.isClaiming) return consumer;
     this.consumers.delete(id);
     consumer.leave();
     return null;
