@@ -47,6 +47,7 @@ async function declare(at: SimBroker, name: string, args = {}): Promise<Incarnat
 
 const recordOf = (at: SimBroker, incarnation: Incarnation) =>
   at.node.membership.mirror.get(mirrorPath(incarnation))?.value as unknown as QueueMirrorRecord;
+const replicaOf = (at: SimBroker, incarnation: Incarnation) => disks.get(at.member)!.held.get(incarnation);
 const idsOf = (...brokers: SimBroker[]): DataId[] => brokers.map(({ node }) => node.dataId);
 const leads = (brokers: readonly SimBroker[]) => brokers.map(({ node }) => [...node.mirrors.allLed()].length);
 
@@ -87,6 +88,22 @@ describe('copies on real nodes', () => {
     }
     expect(b.node.mirrors.led(q)).not.toBeNull();
     await a.settle(handing);
+  });
+
+  it('that come back in the reign in which they were removed count for nothing that they had', async () => {
+    const [a, b, c] = (await cluster('abc')) as [SimBroker, SimBroker, SimBroker];
+    const q = await declare(a, 'q');
+    await members.advance(2000);
+    const { operations } = a.node.steward;
+    await a.settle(operations.remove(q, c.node.dataId));
+    // It comes back before it has heard that it was removed.
+    const { leader } = a.node.mirrors.of(q)!.reign!;
+    expect([leader.members.has(c.node.dataId), [...leader.removed]]).toEqual([false, idsOf(c)]);
+    await a.settle(operations.add(q, c.node.dataId));
+    await members.advance(3000);
+    expect(recordOf(b, q)).toMatchObject({ leader: a.node.dataId, epoch: 3 });
+    expect(new Set(recordOf(b, q).inSync)).toEqual(new Set(idsOf(a, b, c)));
+    expect(a.node.mirrors.of(q)!.reign!.leader.member(c.node.dataId).synced).toBe(replicaOf(c, q)!.end);
   });
 
   it('tell how far behind they are', async () => {

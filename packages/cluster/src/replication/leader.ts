@@ -43,6 +43,8 @@ export class Leader {
   /** What administrators want of the record. */
   readonly wishes = new Wishes();
   readonly ends = new Ends();
+  /** Who had a copy in this reign and was to have none any more. */
+  readonly removed = new Set<DataId>();
   /** Whose publishes the log holds, committed or not. */
   readonly origins = new Origins();
   /** Called when `committed` or `changesCommitted` moved. */
@@ -50,6 +52,7 @@ export class Leader {
   protected readonly log: ReplicaLog;
   protected readonly view: RecordView;
   private readonly settings: LeaderSettings;
+  private replicas: readonly DataId[];
   private readonly positionMarks = new SyncMarks();
   private readonly changeMarks = new SyncMarks();
   /** There may be holes up to here. */
@@ -61,6 +64,7 @@ export class Leader {
     this.view = view;
     this.log = log;
     this.settings = settings;
+    this.replicas = view.record.replicas;
     this.incarnation = view.record.incarnation;
     this.epoch = view.record.epoch;
     this.ledger = new Ledger(settings.ledgerMax);
@@ -114,7 +118,9 @@ export class Leader {
   recordChanged(): void {
     // Whoever comes back to have a copy again has a new one: nothing that the one before had on its disk is there.
     const { replicas } = this.view.record;
+    for (const id of this.replicas) if (!replicas.includes(id)) this.removed.add(id);
     for (const id of this.members.keys()) if (!replicas.includes(id)) this.members.delete(id);
+    this.replicas = replicas;
     this.count();
   }
 

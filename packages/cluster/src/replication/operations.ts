@@ -226,8 +226,8 @@ export class Operations {
     if (order.what === 'hand over')
       return handover(order.member, () => this.mayTakeOver(leader, order.member, sinceMs));
     const minFor = (copies: number) => minOf(this.recordOf(incarnation).wish, copies);
-    if (order.what === 'exchange') return exchange(order.member, order.by, minFor);
-    const wished = order.what === 'add' ? addition(order.member, minFor) : removal(order.member, minFor);
+    if (order.what === 'exchange') return anew(exchange(order.member, order.by, minFor), leader);
+    const wished = order.what === 'add' ? anew(addition(order.member, minFor), leader) : removal(order.member, minFor);
     return order.isByHand ? byHand(wished) : wished;
   }
 
@@ -242,6 +242,19 @@ export class Operations {
     if (nowMs - heardAtMs > muteMsMax || !leader.member(id).isCaughtUp()) return false;
     return (synced >= leader.end && changesSynced >= leader.ledger.number) || nowMs - sinceMs >= restMsMax;
   }
+}
+
+/**
+ * Who comes back in the reign in which it was removed may not have heard of that yet: it would say what it has, be taken into the set for
+ * it, and then let go of it. So it comes back with an epoch of its own, and whoever follows in that one has heard of all before.
+ */
+function anew(wished: WishedFor, { removed }: Leader): WishedFor {
+  return (record, nonce) => {
+    const next = wished(record, nonce);
+    if (typeof next === 'string') return next;
+    const isBack = next.replicas.some((id) => removed.has(id) && !record.replicas.includes(id));
+    return isBack ? { ...next, epoch: next.epoch + 1 } : next;
+  };
 }
 
 /** Whoever adds or removes a copy wants as many from now on, whatever was wished before. */
