@@ -148,7 +148,8 @@ export class GuestConsumer implements DeliverySink {
     }
     if (this.isStopped) return;
     this.consumer.resume();
-    this.consumer.setCredit(credit);
+    if (this.claimingCredit !== null) this.claimingCredit = credit;
+    else this.consumer.setCredit(credit);
   }
 
   /** The link is not there: nothing more is sent into the void. */

@@ -26,7 +26,10 @@ export class GuestLine {
   goodUpTo = 0;
   /** The messages of so many consumers are looked for: verdicts on them wait. */
   private claiming = 0;
+  /** So many consumers attach when all nodes have said what they have: verdicts on what these claim wait as well. */
+  private returning = 0;
   private deferred: (() => void)[] = [];
+  private untilClaimed: (() => void)[] = [];
 
   /** `onEnded`: nothing that is said on it counts any more. */
   constructor(
@@ -90,8 +93,14 @@ export class GuestLine {
 
   /** Now, or behind what waits for claims. */
   inOrder(work: () => void): void {
-    if (this.claiming === 0) work();
+    if (this.claiming + this.returning === 0) work();
     else this.deferred.push(work);
+  }
+
+  /** Now, or when everything that was claimed so far is found. */
+  whenClaimed(work: () => void): void {
+    if (this.claiming === 0) work();
+    else this.untilClaimed.push(work);
   }
 
   claims(): void {
@@ -100,7 +109,24 @@ export class GuestLine {
 
   claimed(): void {
     this.claiming--;
-    while (this.claiming === 0 && this.deferred.length > 0) {
+    if (this.claiming > 0) return;
+    const { untilClaimed } = this;
+    this.untilClaimed = [];
+    this.goOn();
+    for (const work of untilClaimed) work();
+  }
+
+  returns(): void {
+    this.returning++;
+  }
+
+  returned(): void {
+    this.returning--;
+    this.goOn();
+  }
+
+  private goOn(): void {
+    while (this.claiming + this.returning === 0 && this.deferred.length > 0) {
       const work = this.deferred.shift()!;
       if (!this.isOver) work();
     }
@@ -108,7 +134,7 @@ export class GuestLine {
 
   end(): void {
     this.lead.lines.delete(this);
-    this.deferred = [];
+    this.deferred = this.untilClaimed = [];
     this.onEnded(this);
   }
 }

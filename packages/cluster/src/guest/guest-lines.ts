@@ -101,7 +101,7 @@ export class GuestLines {
     const said = (): void => this.parts.leads.said(this.guest, incarnation, epoch);
     for (const line of this.lines.values()) {
       if (line.led.incarnation !== incarnation || line.led.epoch !== epoch) continue;
-      line.inOrder(said);
+      line.whenClaimed(said);
       return;
     }
     said();
@@ -184,10 +184,22 @@ export class GuestLines {
   attach(body: AttachBody): void {
     const line = this.find(body.line!);
     if (line === null) return;
-    if (body.request === 0) line.lead.returns(body.order!, () => line.inOrder(() => this.goOn(line, body)));
+    if (body.request === 0) this.comeBack(line, body);
     else if (!line.queue.isHeld) this.begin(line, body);
     // Those that were there before come first.
     else void line.queue.begun().then(() => this.begin(line, body));
+  }
+
+  private comeBack(line: GuestLine, body: AttachBody): void {
+    if (!line.lead.isOrdered) {
+      line.inOrder(() => this.goOn(line, body));
+      return;
+    }
+    line.returns();
+    line.lead.returns(body.order!, () => {
+      if (!line.isOver) this.goOn(line, body);
+      line.returned();
+    });
   }
 
   /** One that nobody has heard of yet, or whose answer may have been lost. */

@@ -37,10 +37,13 @@ export class Lead {
   }
 
   /** A queue that serves one consumer at a time goes on with the one that it served: they attach in the order in which they first did. */
+  get isOrdered(): boolean {
+    return this.led.queue.isHeld && this.led.queue.roster.single !== null;
+  }
+
+  /** When all have said what they have, in this order. */
   returns(order: number, attach: () => void): void {
-    const isOrdered = this.led.queue.isHeld && this.led.queue.roster.single !== null;
-    if (isOrdered) this.returning.push({ order, attach });
-    else attach();
+    this.returning.push({ order, attach });
   }
 
   begin(): void {

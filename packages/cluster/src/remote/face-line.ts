@@ -62,9 +62,12 @@ export class FaceLine {
       return;
     }
     this.introduce();
+    // The leader may still be looking for what these are about.
+    const claims = face.settlements.claims();
     this.settle(face.settlements.again());
     this.settle(face.settlements.take());
-    for (const consumer of face.consumers.values()) if (!consumer.isAsking) this.attach(consumer, []);
+    for (const consumer of face.consumers.values())
+      if (!consumer.isAsking) this.attach(consumer, claims.get(consumer) ?? []);
     this.publishAgain();
   }
 

@@ -72,7 +72,7 @@ export class KeptSettlements {
   /** Whose they are, and which messages each of them has to be found with. */
   claims(): Map<RemoteConsumer, Position[]> {
     const claims = new Map<RemoteConsumer, Position[]>();
-    for (const { consumer, first, count } of this.gathered) {
+    for (const { consumer, first, count } of [...this.said, ...this.gathered]) {
       const positions = claims.get(consumer) ?? [];
       claims.set(consumer, positions);
       for (let position = first; position < first + count; position++) positions.push(position);
