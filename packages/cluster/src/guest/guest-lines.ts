@@ -44,6 +44,8 @@ export class GuestLines {
   private readonly guest: Guest & LineSink;
   private readonly consumers: Map<number, GuestConsumer>;
   private readonly lines = new Map<number, GuestLine>();
+  /** Consumers that have come back and are not there yet, because their line looks for what others claim. */
+  private readonly coming = new Map<number, GuestLine>();
   /** More is for good on these than the peer was told. */
   private readonly untold = new Set<GuestLine>();
 
@@ -120,7 +122,10 @@ export class GuestLines {
     }
     if (this.lines.has(number)) return;
     for (const line of this.lines.values()) if (line.led.incarnation === incarnation) line.end();
-    const ended = (line: GuestLine): void => void this.lines.delete(line.number);
+    const ended = (line: GuestLine): void => {
+      this.lines.delete(line.number);
+      for (const [consumer, on] of this.coming) if (on === line) this.coming.delete(consumer);
+    };
     this.lines.set(number, new GuestLine(turn, number, lead, origin, this.guest, ended));
   }
 
@@ -191,15 +196,27 @@ export class GuestLines {
   }
 
   private comeBack(line: GuestLine, body: AttachBody): void {
+    const goOn = (): void => {
+      if (this.coming.get(body.consumer) === line) this.coming.delete(body.consumer);
+      if (!line.isOver) this.goOn(line, body);
+    };
+    this.coming.set(body.consumer, line);
     if (!line.lead.isOrdered) {
-      line.inOrder(() => this.goOn(line, body));
+      line.inOrder(goOn);
       return;
     }
     line.returns();
     line.lead.returns(body.order!, () => {
-      if (!line.isOver) this.goOn(line, body);
+      goOn();
       line.returned();
     });
+  }
+
+  /** Does what is said of a consumer, behind its coming back. */
+  behind(consumer: number, work: () => void): void {
+    const line = this.coming.get(consumer);
+    if (line === undefined) work();
+    else line.inOrder(work);
   }
 
   /** One that nobody has heard of yet, or whose answer may have been lost. */

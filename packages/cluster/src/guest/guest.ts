@@ -160,9 +160,10 @@ export class Guest implements LineSink {
         this.settle(cursor);
         return true;
       case FRAME_CREDIT: {
-        const consumer = this.consumers.get(cursor.varint());
+        const consumer = cursor.varint();
         const credit = cursor.varint();
-        consumer?.grant(credit === 0 ? Number.POSITIVE_INFINITY : credit - 1);
+        const granted = credit === 0 ? Number.POSITIVE_INFINITY : credit - 1;
+        this.lines.behind(consumer, () => this.consumers.get(consumer)?.grant(granted));
         return true;
       }
       case FRAME_PASSED:
@@ -174,9 +175,12 @@ export class Guest implements LineSink {
       case FRAME_ATTACH:
         this.attach(cursor.json() as AttachBody);
         return true;
-      case FRAME_STOP:
-        this.stop(cursor.varint(), cursor.varint());
+      case FRAME_STOP: {
+        const consumer = cursor.varint();
+        const request = cursor.varint();
+        this.lines.behind(consumer, () => this.stop(consumer, request));
         return true;
+      }
       case FRAME_ASK:
         this.ask(cursor);
         return true;
@@ -409,9 +413,13 @@ export class Guest implements LineSink {
       if (got?.delivery != null) holder!.got(got.delivery);
       this.writeGot(request, got);
     };
-    answer().catch((error: unknown) => {
-      if (!line?.isOver) this.writeGotError(request, error);
-    });
+    const begin = (): void => {
+      answer().catch((error: unknown) => {
+        if (!line?.isOver) this.writeGotError(request, error);
+      });
+    };
+    if (line === undefined) begin();
+    else line.inOrder(begin);
   }
 
   /** Undefined: the queue is not mirrored. Null: what is asked is not for this node any more. */
