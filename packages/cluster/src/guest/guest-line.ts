@@ -109,10 +109,11 @@ export class GuestLine {
 
   claimed(): void {
     this.claiming--;
+    // Which may claim more.
+    this.goOn();
     if (this.claiming > 0) return;
     const { untilClaimed } = this;
     this.untilClaimed = [];
-    this.goOn();
     for (const work of untilClaimed) work();
   }
 
