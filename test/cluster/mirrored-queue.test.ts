@@ -171,6 +171,29 @@ describe('when another node leads', () => {
     expect([a.got.length + b.got.length + c.got.length, queue.unsettledCount, queue.readyCount]).toEqual([10, 4, 0]);
   });
 
+  it('hears again of verdicts that were lost with the one before', async () => {
+    const cluster = await Cluster.of({}, 3);
+    const [a, , c] = await cluster.clients();
+    await cluster.lead(0);
+    for (const body of numbers(12)) await a.publish('', 'm', body);
+    const consumer = await c.consume('m', 12);
+    await cluster.advance(50);
+    // No disk but the leader's hears of them.
+    cluster.stage.commitMs = 1e6;
+    for (const at of [0, 2, 4, 6, 8, 10]) consumer.settle(c.got[at]!.delivery!, 'accept');
+    await cluster.advance(50);
+    consumer.grant(10);
+    await cluster.advance(50);
+    expect(cluster.stage.reign!.log.live.size).toBe(6);
+    const before = cluster.stage.reign!;
+    const { log: restored } = cluster.stage.lead(cluster.brokers[1]!);
+    expect(restored.live.size).toBeGreaterThan(6);
+    cluster.stage.end(before);
+    await cluster.advance(700);
+    const { queue, log } = cluster.stage.reign!;
+    expect([log.live.size, queue.unsettledCount, queue.readyCount, c.got.length]).toEqual([6, 6, 0, 12]);
+  });
+
   it('publishes without a verdict come to it, in order and once', async () => {
     const cluster = await Cluster.of();
     const [a, b, c] = await cluster.clients();
