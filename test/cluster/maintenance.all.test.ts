@@ -1,4 +1,4 @@
-import { type ConfirmChannel, connect } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { skipUnless } from '../support/skip.js';
 import { chapar } from './chapar-command.js';
@@ -9,11 +9,14 @@ const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, 
 
 let etcd: RealEtcd;
 let nodes: NodeProcess[] = [];
+let connections: ChannelModel[] = [];
 beforeEach(async () => {
   if (!noEtcd) etcd = await startEtcd();
 });
 afterEach(async () => {
   if (noEtcd) return;
+  await Promise.all(connections.map((each) => each.close().catch(() => undefined)));
+  connections = [];
   await Promise.all(nodes.map((node) => node.remove()));
   nodes = [];
   await etcd.stop();
@@ -23,6 +26,14 @@ async function cluster(names: string): Promise<NodeProcess[]> {
   nodes = await Promise.all([...names].map((name) => NodeProcess.make(name, etcd.endpoint)));
   await Promise.all(nodes.map((node) => node.start()));
   return nodes;
+}
+
+/** A client of a node; it goes with the test. */
+async function client(of: NodeProcess): Promise<ChannelModel> {
+  const connection = await connect(of.url);
+  connection.on('error', () => undefined);
+  connections.push(connection);
+  return connection;
 }
 
 interface QueueRow {
@@ -93,13 +104,13 @@ function note({ confirmed, longestMs }: Publisher): void {
 describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
   test('get and lose copies and change leaders under work, and nothing is lost', async () => {
     const [a, b, c] = (await cluster('abc')) as [NodeProcess, NodeProcess, NodeProcess];
-    const connection = await connect(b.url);
+    const connection = await client(b);
     const channel = await connection.createConfirmChannel();
     await channel.assertQueue('q', quorum);
     await until(async () => (await row(a, 'q')).in_sync.length === 3);
     const publisher = new Publisher(channel, 'q');
     const got: number[] = [];
-    const consuming = await (await connect(c.url)).createChannel();
+    const consuming = await (await client(c)).createChannel();
     await consuming.consume('q', (message) => {
       got.push(Number(message!.content));
       consuming.ack(message!);
@@ -128,8 +139,8 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
 
   test('leave a node that is drained, which its clients leave too, and come back', async () => {
     const [a, b] = (await cluster('abc')) as [NodeProcess, NodeProcess];
-    const connection = await connect(a.url);
-    const gone = new Promise<string>((resolve) => connection.on('error', (error: Error) => resolve(error.message)));
+    const connection = await client(a);
+    const gone = new Promise<string>((resolve) => connection.on('close', (error: Error) => resolve(error.message)));
     const channel = await connection.createConfirmChannel();
     for (let i = 0; i < 12; i++) {
       await channel.assertQueue(`q${i}`, quorum);
@@ -138,7 +149,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
     await channel.assertQueue('alone', { durable: true });
     await channel.waitForConfirms();
     expect(await leads(b)).toEqual([12, 0, 0]);
-    const elsewhere = await (await connect(b.url)).createConfirmChannel();
+    const elsewhere = await (await client(b)).createConfirmChannel();
     const publisher = new Publisher(elsewhere, 'q0');
     await until(() => publisher.confirmed.length > 50);
 
@@ -154,7 +165,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
 
     const revived = await chapar('revive', '--data-dir', a.dataDir);
     expect(revived).toMatchObject({ code: 0 });
-    await (await connect(a.url)).close();
+    await (await client(a)).close();
     const rebalanced = await chapar('rebalance', '--wait', '--data-dir', b.dataDir);
     expect(rebalanced).toMatchObject({ code: 0 });
     expect(await leads(b)).toEqual([4, 4, 4]);
@@ -167,7 +178,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
   test('serve on while every node is drained and started again, one after the other', async () => {
     await cluster('abc');
     const [a, b] = nodes as [NodeProcess, NodeProcess];
-    const connection = await connect(a.url);
+    const connection = await client(a);
     const channel = await connection.createConfirmChannel();
     for (let i = 0; i < 6; i++) await channel.assertQueue(`q${i}`, quorum);
     await connection.close();
@@ -177,7 +188,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
       expect(drained).toMatchObject({ code: 0 });
       expect(await node.end('SIGTERM')).toBe(0);
       const other = nodes.find((each) => each !== node)!;
-      const publishing = await connect(other.url);
+      const publishing = await client(other);
       const confirms = await publishing.createConfirmChannel();
       for (let i = 0; i < 6; i++) {
         confirms.sendToQueue(`q${i}`, Buffer.from(`${node.name}${i}`), { persistent: true });
@@ -188,7 +199,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
       await node.start();
       await until(async () => (await rows(node)).every(({ in_sync: inSync }) => inSync.length === 3));
     }
-    const reading = await (await connect(b.url)).createChannel();
+    const reading = await (await client(b)).createChannel();
     const got: string[] = [];
     for (let i = 0; i < 6; i++) {
       for (let message = await reading.get(`q${i}`); message !== false; message = await reading.get(`q${i}`))
