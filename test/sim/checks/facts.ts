@@ -138,6 +138,8 @@ export function isExcused(troubles: Troubles, { by, fromMs, toMs }: Handling, no
   if (diskMin !== null) {
     // Whoever leads, or dies of those that lead, is nothing to a consumer whose own node is well and well connected.
     if (troubles.hasDied(by.node, sinceMs, untilMs) || troubles.wipesSince(fromMs) >= diskMin) return true;
+    // While too few copies are there, what is settled waits at the consumer's node to be for good, and ends with it.
+    if (troubles.hasDied(by.node, sinceMs) && troubles.isAnybodyMissing(sinceMs, untilMs)) return true;
     return troubles.around(by.node, sinceMs, untilMs);
   }
   const home = by.life?.home ?? by.node;

@@ -155,8 +155,10 @@ export class Ledger {
     if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
     if (attempts > 1 || isLate) return;
     if (settled !== null) {
-      if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
-      else if (!isExcused(this.troubles, settled, ms)) {
+      // Its node was stopped, led until then, and does not know yet that somebody else does.
+      const isStale = copy.life?.diskMin != null && this.troubles.around(consumer.node, ms, ms);
+      if (!redelivered && !isStale) this.violation(`${got} again, not flagged, after it was settled`);
+      else if (!isStale && !isExcused(this.troubles, settled, ms)) {
         this.violation(`${got} again, though ${settled.by.name} settled it (${settled.outcome})`);
       }
     }

@@ -21,6 +21,8 @@ export class Troubles {
   private readonly open = new Map<string, Trouble>();
   private readonly deaths = new Map<string, number[]>();
   private readonly wipes = new Map<string, number[]>();
+  /** When somebody had leads handed over. */
+  private readonly handOvers: number[] = [];
   /** Links that broke, and when. */
   private readonly breaks: { readonly a: string; readonly b: string; readonly ms: number }[] = [];
 
@@ -51,6 +53,11 @@ export class Troubles {
     const ms = this.now();
     this.breaks.push({ a, b, ms });
     this.all.push({ nodes: [], fromMs: ms, toMs: ms + pulseMs });
+  }
+
+  /** Who leads what changes now by somebody's wish, which alone is felt by nobody. */
+  handedOver(): void {
+    this.handOvers.push(this.now());
   }
 
   endAllBut(stays: (what: string) => boolean): void {
@@ -102,10 +109,16 @@ export class Troubles {
     return broken.some(({ ms }) => this.areLeadersMoving(ms));
   }
 
+  /** Whether any node was gone, stopped or cut off in that time. */
+  isAnybodyMissing(sinceMs: number, untilMs: number): boolean {
+    return this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && toMs >= sinceMs && fromMs <= untilMs);
+  }
+
   private areLeadersMoving(ms: number): boolean {
     const isNear = (fromMs: number, toMs: number) => fromMs - afterMs <= ms && ms <= toMs;
     if (this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && isNear(fromMs, toMs))) return true;
-    return [...this.deaths.values()].some((times) => times.some((at) => isNear(at, at + afterMs)));
+    const times = [...this.deaths.values(), this.handOvers].flat();
+    return times.some((at) => isNear(at, at + afterMs));
   }
 
   get hasAnybodyDied(): boolean {

@@ -85,6 +85,7 @@ export class SimCluster implements ClientWorld, MemberOwner {
   manages(name: string, what: (steward: Steward) => Promise<unknown>): void {
     const steward = this.member(name).node?.cluster?.steward;
     if (steward === undefined) return;
+    this.troubles.handedOver();
     what(steward).catch((error: unknown) => this.note(name, `could not: ${String(error)}`));
   }
 
