@@ -1,6 +1,7 @@
 import type { Queue } from '@chapar/core';
 import { disagreements } from './checks/agreement.js';
 import { differences, hasMirrors } from './checks/folds.js';
+import { isForGood } from './checks/keeping.js';
 import { leaks } from './checks/leaks.js';
 import { BinderClient } from './clients/binder.js';
 import { ChurnerClient } from './clients/churner.js';
@@ -239,7 +240,8 @@ class Play implements Stage {
   private async rest(): Promise<void> {
     const { cluster, story } = this;
     if (!hasMirrors(cluster)) return;
-    const isWhole = () => differences(cluster).length === 0;
+    const areForGood = () => [...cluster.members.values()].every(({ node }) => node !== null && isForGood(node));
+    const isWhole = () => differences(cluster).length === 0 && areForGood();
     this.must(await cluster.until(isWhole, wholeMsMax, 100), 'copies are not whole, long after all was healed');
     cluster.ledger.isOver = true;
     const node = story.nodes[cluster.random.integer(story.nodes.length)]!;

@@ -1,5 +1,7 @@
-import { type Homes, MirroredQueue, type Reign } from '@chapar/cluster';
+import { type Homes, type LedQueue, MirroredQueue } from '@chapar/cluster';
 import type { RunningNode } from '../cluster/running-node.js';
+
+type List = readonly unknown[];
 
 /** Deep inside of what is kept for mirrored queues; nobody else has a use for it. */
 interface Waiting {
@@ -28,6 +30,13 @@ export function keptFor({ name, cluster, broker }: RunningNode): string[] {
   return [...found, ...ofHomes(name, cluster as unknown as { homes: Homes }, faces.length), ...ofLeads(name, cluster)];
 }
 
+/** Everything that consumers settled is so on all disks that count, and everybody who said it knows that. */
+export function isForGood({ cluster, broker }: RunningNode): boolean {
+  const queues = broker.topology.vhosts.get('/')?.queues.values() ?? [];
+  for (const queue of queues) if (queue instanceof MirroredQueue && !queue.settlements.isEmpty) return false;
+  return [...(cluster?.mirrors.allLed() ?? [])].every((led) => led.forGood >= led.mark());
+}
+
 function ofHomes(name: string, { homes }: { readonly homes: Homes }, faces: number): string[] {
   const found: string[] = [];
   const known = [...homes.faces].length;
@@ -44,9 +53,10 @@ function ofHomes(name: string, { homes }: { readonly homes: Homes }, faces: numb
 function ofLeads(name: string, { mirrors }: NonNullable<RunningNode['cluster']>): string[] {
   const found: string[] = [];
   for (const led of mirrors.allLed()) {
-    const reign = led as Reign;
-    const { waiting } = reign as unknown as { readonly waiting: readonly unknown[] };
-    const log = reign.log as unknown as { readonly waiting: readonly unknown[]; readonly batches: readonly unknown[] };
+    const { waiting, log } = led as LedQueue & {
+      readonly waiting: List;
+      readonly log: { waiting: List; batches: List };
+    };
     const at = `${name}, which leads ${led.queue.name}, has`;
     if (waiting.length > 0) found.push(`${at} ${waiting.length} who wait for a commit`);
     if (log.waiting.length > 0) found.push(`${at} ${log.waiting.length} who wait for settlements`);

@@ -135,6 +135,12 @@ export class Ledger {
   /** All is drained and settled for good: from now on nothing may come any more. */
   isOver = false;
 
+  /**
+   * How much clocks of nodes may differ. Messages of a mirrored queue grow old by its leader's clock: who leads next may be of another opinion.
+   * Milliseconds.
+   */
+  clockSkewMs = 4_000;
+
   /** What came as a dead letter and was not rejected came because it was too old: it must be. */
   private checkAge({ life, message }: Copy, attempts: readonly Published[]): void {
     if (life === null || attempts.length > 1) return;
@@ -143,7 +149,7 @@ export class Ledger {
       if (target.deadLettersTo !== life.name || target.ttlMs === null || targets.length > 1) continue;
       const ageMs = this.now() - atMs;
       const source = this.copies.find(target, message);
-      if (source !== null || ageMs >= target.ttlMs * 0.99) continue;
+      if (source !== null || ageMs >= target.ttlMs * 0.99 - (target.diskMin === null ? 0 : this.clockSkewMs)) continue;
       this.violation(`${message} left ${target.name} after ${ageMs.toFixed(0)} ms, as too old`);
     }
   }
