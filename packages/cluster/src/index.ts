@@ -65,6 +65,7 @@ export * from './replication/ranges.js';
 export * from './replication/rebalancing.js';
 export * from './replication/record.js';
 export * from './replication/record-view.js';
+export * from './replication/reign.js';
 export * from './replication/replenishing.js';
 export * from './replication/replenishment.js';
 export * from './replication/replica.js';
