@@ -1,7 +1,7 @@
 import { type DataId, mirrorPath, type QueueMirrorRecord, SimPeers } from '@chapar/cluster';
 import type { Incarnation } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MemoryReplicas } from '../support/memory-replicas.js';
+import { MemoryReplicas, messageOf } from '../support/memory-replicas.js';
 import { FaceStub } from '../support/mirroring-residence.js';
 import { SimBroker } from './sim-broker.js';
 import { type SimMember, SimMembers } from './sim-members.js';
@@ -104,6 +104,34 @@ describe('copies on real nodes', () => {
     expect(recordOf(b, q)).toMatchObject({ leader: a.node.dataId, epoch: 3 });
     expect(new Set(recordOf(b, q).inSync)).toEqual(new Set(idsOf(a, b, c)));
     expect(a.node.mirrors.of(q)!.reign!.leader.member(c.node.dataId).synced).toBe(replicaOf(c, q)!.end);
+  });
+
+  it('are not taken into the set again before they have heard that they were removed', async () => {
+    const [a, , c] = (await cluster('abc')) as [SimBroker, SimBroker, SimBroker];
+    const q = await declare(a, 'q');
+    await members.advance(2000);
+    const { operations } = a.node.steward;
+    // It follows its leader, and hears nothing of etcd.
+    c.member.client.path.cut = true;
+    await a.settle(operations.remove(q, c.node.dataId));
+    await a.settle(operations.add(q, c.node.dataId));
+    // Its conversation breaks, and it greets its leader anew with all that it still has.
+    const copy = c.node.mirrors.of(q)!;
+    copy.laneClosed(a.node.dataId);
+    copy.laneOpened(a.node.dataId);
+    for (let i = 1; i <= 30; i++) {
+      const led = a.node.mirrors.led(q);
+      if (led?.verdict('origin', i) === 'new') {
+        led.from({ origin: 'origin', sequence: i, low: 0 });
+        led.queue.enqueue(messageOf(Buffer.from(JSON.stringify(['q', `m${i}`]))), null);
+      }
+      await members.advance(100);
+    }
+    expect(recordOf(a, q).inSync).not.toContain(c.node.dataId);
+    c.member.client.path.cut = false;
+    await members.advance(6000);
+    expect(recordOf(a, q).inSync).toContain(c.node.dataId);
+    expect(replicaOf(c, q)!.end).toBe(replicaOf(a, q)!.end);
   });
 
   it('tell how far behind they are', async () => {
