@@ -58,6 +58,8 @@ export class Copy {
   pullCount = 0;
   /** The next pull waits until the disk has this operation; null: for nothing. */
   private pullAfter: number | null = null;
+  /** The leader is told when the disk has this operation, by a pull in place of the one that waits there; null: nothing is to be told. */
+  private tellAfter: number | null = null;
   /** The disk has the log up to this operation. */
   private syncedUpTo: number;
   /** Since when the reign hears too few, if it does. Milliseconds. */
@@ -136,16 +138,17 @@ export class Copy {
     const follower = this.replica?.follower ?? null;
     if (follower === this.following) return;
     this.following = follower;
-    this.pullAfter = null;
+    this.pullAfter = this.tellAfter = null;
     this.pull();
   }
 
   private synced(operation: number): void {
     this.syncedUpTo = operation;
     this.replica?.synced(operation);
-    if (this.pullAfter === null || operation < this.pullAfter) return;
-    this.pullAfter = null;
-    this.pull();
+    const { pullAfter, tellAfter } = this;
+    const isAwaited = pullAfter !== null && operation >= pullAfter;
+    const isTold = pullAfter === null && tellAfter !== null && operation >= tellAfter;
+    if (isAwaited || isTold) this.pull();
   }
 
   private fail(error: Error): void {
@@ -177,7 +180,7 @@ export class Copy {
 
   laneClosed(id: DataId): void {
     if (this.following?.leader !== id) return;
-    this.pullAfter = null;
+    this.pullAfter = this.tellAfter = null;
     this.replica?.broken();
   }
 
@@ -186,6 +189,8 @@ export class Copy {
     const lane = follower === null ? null : this.host.laneTo(follower.leader);
     const pull = lane === null ? null : follower!.pull();
     if (pull === null) return;
+    this.pullAfter = null;
+    if (this.tellAfter !== null && this.tellAfter <= this.syncedUpTo) this.tellAfter = null;
     this.pullCount++;
     lane!.pull(this.number, pull);
   }
@@ -203,13 +208,18 @@ export class Copy {
     if (stored.operations <= this.syncedUpTo) this.replica!.synced(this.syncedUpTo);
     // What is committed need not be on the disk for the next pull, and is with whatever comes next.
     const { welcome, changes } = answer;
-    const isMore = welcome !== null || entries.length > 0 || changes.length > 0 || stored.end > end;
-    if (!isMore || stored.operations <= this.syncedUpTo) {
+    const isMore = welcome !== null || entries.length > 0 || stored.end > end;
+    if ((!isMore && changes.length === 0) || stored.operations <= this.syncedUpTo) {
       this.pull();
       return;
     }
-    this.pullAfter = stored.operations;
     this.host.touch(this);
+    // The disk takes its time with what was only settled, and publishes shall not wait for that.
+    if (isMore) this.pullAfter = stored.operations;
+    else {
+      this.tellAfter = stored.operations;
+      this.pull();
+    }
   }
 
   // -- leading -----------------------------------------------------------------------------------------------------
