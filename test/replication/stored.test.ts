@@ -88,7 +88,6 @@ function toldOf(state: LogState) {
   const log = new SimReplicaLog();
   log.state = state;
   const { end, committed, history } = log;
-  history.trim(committed);
   const live = [...log.liveIn(1, end)];
   const marks = log.marksIn(1, end).map((mark) => JSON.stringify(Object.entries(mark).sort()));
   const [origins, all] = [sorted(log.originRows()), sorted(log.allOriginRows())];

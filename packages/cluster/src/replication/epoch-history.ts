@@ -38,11 +38,6 @@ export class EpochHistory {
     while (this.begun.length > 0 && this.begun.at(-1)!.first > end) this.begun.pop();
   }
 
-  /** Forgets what lies before the epoch that `committed` was written in: there is nothing to agree on any more. */
-  trim(committed: Position): void {
-    while (this.begun.length > 1 && this.begun[1]!.first <= committed) this.begun.shift();
-  }
-
   /** The last position of an epoch in a log that ends at `end`; null when the epoch is none of this log's. */
   endOf(epoch: Epoch, end: Position): Position | null {
     const index = this.begun.findIndex((start) => start.epoch === epoch);
