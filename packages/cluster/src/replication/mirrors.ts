@@ -213,6 +213,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   private add(incarnation: Incarnation): Copy {
     const copy = new Copy(this, ++this.numberMax, this.broker!.topology.parts.logs.replica(incarnation));
     this.copies.set(incarnation, copy);
+    this.lanes.added(incarnation);
     this.byNumber.set(copy.number, copy);
     return copy;
   }
@@ -230,6 +231,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     this.copies.delete(copy.incarnation);
     this.byNumber.delete(copy.number);
     this.touched.delete(copy);
+    this.lanes.removed(copy.incarnation);
     this.broker!.topology.parts.logs.remove(copy.incarnation);
   }
 

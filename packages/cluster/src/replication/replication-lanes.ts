@@ -8,6 +8,9 @@ import { PullLane, type PullLaneOwner } from './pull-lane.js';
 import type { DataId } from './record.js';
 import type { Parcel } from './replication-form.js';
 
+/** So many copies that were dropped are remembered. */
+const goneMax = 1024;
+
 /** Where lanes find the copies that they speak for. */
 export interface Copies {
   [Symbol.iterator](): Iterator<Copy>;
@@ -23,6 +26,8 @@ export class ReplicationLanes implements PullLaneOwner, AnswerLaneOwner {
   private readonly pulling = new Map<DataId, PullLane>();
   private readonly answering = new Map<DataId, AnswerLane>();
   private readonly held = new Map<Incarnation, Set<HeldPull>>();
+  /** The last copies that were dropped here: whoever has not heard of it yet pulls in vain. */
+  private readonly gone = new Set<Incarnation>();
 
   constructor(parts: { readonly turn: Turn; readonly clock: Clock; readonly log: Log }, copies: Copies) {
     this.parts = parts;
@@ -59,6 +64,21 @@ export class ReplicationLanes implements PullLaneOwner, AnswerLaneOwner {
     return false;
   }
 
+  /** There is a copy of it here. */
+  added(incarnation: Incarnation): void {
+    this.gone.delete(incarnation);
+  }
+
+  /** There is none any more: nobody who waits for news of it gets any. */
+  removed(incarnation: Incarnation): void {
+    this.gone.add(incarnation);
+    for (const oldest of this.gone) {
+      if (this.gone.size <= goneMax) break;
+      this.gone.delete(oldest);
+    }
+    for (const held of [...this.heldFor(incarnation)]) held.lane.forget(held);
+  }
+
   heldFor(incarnation: Incarnation): Iterable<HeldPull> {
     return this.held.get(incarnation) ?? [];
   }
@@ -92,6 +112,10 @@ export class ReplicationLanes implements PullLaneOwner, AnswerLaneOwner {
 
   pulled(held: HeldPull): void {
     const { incarnation } = held.pull;
+    if (this.gone.has(incarnation)) {
+      held.lane.forget(held);
+      return;
+    }
     let waiting = this.held.get(incarnation);
     if (waiting === undefined) this.held.set(incarnation, (waiting = new Set()));
     waiting.add(held);
