@@ -140,6 +140,8 @@ export function isExcused(troubles: Troubles, { by, fromMs, toMs }: Handling, no
     if (troubles.hasDied(by.node, sinceMs, untilMs) || troubles.wipesSince(fromMs) >= diskMin) return true;
     // While too few copies are there, what is settled waits at the consumer's node to be for good, and ends with it.
     if (troubles.hasDied(by.node, sinceMs) && troubles.isAnybodyMissing(sinceMs, untilMs)) return true;
+    // What is settled by being sent is known to the leader alone until others have it.
+    if (!by.acknowledges && troubles.areLeadersMoving(fromMs)) return true;
     return troubles.around(by.node, sinceMs, untilMs);
   }
   const home = by.life?.home ?? by.node;

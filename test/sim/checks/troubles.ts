@@ -114,7 +114,8 @@ export class Troubles {
     return this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && toMs >= sinceMs && fromMs <= untilMs);
   }
 
-  private areLeadersMoving(ms: number): boolean {
+  /** Whether others lead than before, or may, at about that time. */
+  areLeadersMoving(ms: number): boolean {
     const isNear = (fromMs: number, toMs: number) => fromMs - afterMs <= ms && ms <= toMs;
     if (this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && isNear(fromMs, toMs))) return true;
     const times = [...this.deaths.values(), this.handOvers].flat();
@@ -125,9 +126,9 @@ export class Troubles {
     return this.deaths.size > 0;
   }
 
-  /** Somebody died, or may have been taken for dead. */
+  /** Somebody died, or may have been taken for dead, or others lead what he led. */
   get haveParted(): boolean {
-    return this.hasAnybodyDied || this.all.some(({ nodes }) => nodes.length > 0);
+    return this.hasAnybodyDied || this.handOvers.length > 0 || this.all.some(({ nodes }) => nodes.length > 0);
   }
 
   /** Nothing at all is wrong, nor was lately. */
