@@ -1,7 +1,7 @@
 import type { Delivered } from '../cluster/traffic.js';
 import { Consumption } from './consumption.js';
 import { Copies, type Copy } from './copies.js';
-import type { ConsumerLife, Published, QueueLife } from './facts.js';
+import type { ConsumerLife, Handling, Published, QueueLife } from './facts.js';
 import { isExcused, queueLife } from './facts.js';
 import type { Troubles } from './troubles.js';
 
@@ -217,7 +217,10 @@ export class Ledger {
     if (life.isLossy || life.endedMs !== null) return;
     if (attempt.atMs < life.purgedMs || this.mayBeLost(attempt, life)) return;
     const copy = this.copies.find(life, attempt.message);
-    if (copy?.settled?.outcome === 'accept') return;
+    if (copy?.settled?.outcome === 'accept') {
+      this.checkNotBoth(attempt, life, copy.settled);
+      return;
+    }
     const isRejected = copy?.settled?.outcome === 'reject';
     const isLeft = isRejected || life.isLeaky;
     if (isLeft && life.deadLettersTo === null) return;
@@ -232,6 +235,18 @@ export class Ledger {
     if (this.copies.find(letters, attempt.message) !== null) return;
     const how = isRejected ? 'was rejected from' : 'is no more in';
     this.violation(`${attempt.message} ${how} ${life.name} and is lost on its way to ${letters.name}`);
+  }
+
+  /** What set out as a dead letter is in its queue no more, whoever leads. */
+  private checkNotBoth({ message }: Published, life: QueueLife, { by, fromMs, toMs }: Handling): void {
+    const letters = life.deadLettersTo === null || life.diskMin === null ? null : this.queue(life.deadLettersTo);
+    const attempts = this.attempts.get(message) ?? [];
+    const isElsewhere = attempts.some(({ targets }) => targets.length > 1 || targets.includes(letters!));
+    if (letters === null || attempts.length > 1 || isElsewhere) return;
+    if (this.copies.find(letters, message) === null) return;
+    // The node of its consumer led once, was stopped, and delivered it when it went on.
+    if (this.troubles.around(by.node, fromMs, toMs ?? fromMs)) return;
+    this.violation(`${message} was accepted from ${life.name}, and is among ${letters.name} too`);
   }
 
   /** The disks are gone that had it, or the process whose memory did. */

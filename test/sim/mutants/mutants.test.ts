@@ -4,6 +4,7 @@ import { allScenarios } from '../scenarios.js';
 import { mutantsBetweenNodes } from './between-nodes.js';
 import type { Mutant } from './mutant.js';
 import { mutantsOfMetadata } from './of-metadata.js';
+import { mutantsOfMirrors } from './of-mirrors.js';
 import { mutantsOfTheStore } from './of-the-store.js';
 
 /** Each fault is planted, and the simulator must find it: what it does not find, it would not find in the product either. */
@@ -11,6 +12,7 @@ describe.each([
   ['between nodes', mutantsBetweenNodes],
   ['of metadata', mutantsOfMetadata],
   ['of the store', mutantsOfTheStore],
+  ['of mirrored queues', mutantsOfMirrors],
 ])('faults %s', (_, mutants) => {
   it.each(mutants.map((mutant): [string, Mutant] => [mutant.name, mutant]))(
     'are found: %s',
