@@ -238,14 +238,14 @@ export class Ledger {
   }
 
   /** What set out as a dead letter is in its queue no more, whoever leads. */
-  private checkNotBoth({ message }: Published, life: QueueLife, { by, fromMs, toMs }: Handling): void {
+  private checkNotBoth({ message }: Published, life: QueueLife, settled: Handling): void {
     const letters = life.deadLettersTo === null || life.diskMin === null ? null : this.queue(life.deadLettersTo);
     const attempts = this.attempts.get(message) ?? [];
     const isElsewhere = attempts.some(({ targets }) => targets.length > 1 || targets.includes(letters!));
     if (letters === null || attempts.length > 1 || isElsewhere) return;
     if (this.copies.find(letters, message) === null) return;
-    // The node of its consumer led once, was stopped, and delivered it when it went on.
-    if (this.troubles.around(by.node, fromMs, toMs ?? fromMs)) return;
+    // The verdict was lost with its consumer's node; or that led once, was stopped, and delivered the message when it went on.
+    if (isExcused(this.troubles, settled, this.now())) return;
     this.violation(`${message} was accepted from ${life.name}, and is among ${letters.name} too`);
   }
 

@@ -5,7 +5,8 @@ export class Draw {
   readonly random: SimRandom;
   readonly nodes: readonly string[];
   readonly queues: string[] = [];
-  /** Disks that were lost: there has to be one left. */
+  /** One disk may be lost, and with it all that is on two at most. */
+  isDiskAtRisk = false;
   wipedCount = 0;
 
   constructor(random: SimRandom, nodes: readonly string[]) {

@@ -6,7 +6,7 @@ export function mirroredQueues(draw: Draw): string[] {
   const { random } = draw;
   const add = (name: string, more: readonly string[] = []) => {
     draw.queues.push(name);
-    const copies = random.chance(0.2) && draw.nodes.length > 2 ? 'mirrored by 2' : 'mirrored';
+    const copies = random.chance(0.2) && !draw.isDiskAtRisk ? 'mirrored by 2' : 'mirrored';
     lines.push(`queue ${name} on ${draw.node()} ${copies} ${more.join(' ')}`);
   };
   add('orders', [draw.chance(0.3, `max ${5 + random.integer(30)}`)]);

@@ -35,6 +35,7 @@ export interface Profile {
 export function randomStory({ nodes, faults, lastsMs, betweenMs, isMirrored }: Profile, seed: number): string {
   const random = new SimRandom(seed).fork('story');
   const draw = new Draw(random, nodes);
+  draw.isDiskAtRisk = faults.includes('wipes');
   const workload = isMirrored
     ? [...mirroredQueues(draw), ...mirroredClients(draw)]
     : [...topology(draw), ...clients(draw)];
