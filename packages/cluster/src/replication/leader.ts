@@ -328,9 +328,10 @@ export class Leader {
     return null;
   }
 
-  /** Whoever joins has all that is committed, and knows where this reign begins. */
+  /** Whoever joins has all that is committed and all that is settled for good, and knows where this reign begins. */
   protected isWelcome(member: Standing, nowMs: number): boolean {
     const has = Math.max(this.committed, this.firstPosition);
+    if (member.changesSynced < this.changesCommitted) return false;
     return member.synced >= has && member.mayJoin(nowMs, this.settings.patience);
   }
 }
