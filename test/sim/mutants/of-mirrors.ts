@@ -1,7 +1,6 @@
 import { Follower, Leader, MirroredLog, Replica, type Surroundings } from '@chapar/cluster';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
-import { GuestLines } from '../../../packages/cluster/src/guest/guest-lines.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
 import { KeptSettlements } from '../../../packages/cluster/src/remote/kept-settlements.js';
 import { Reign } from '../../../packages/cluster/src/replication/reign.js';
@@ -45,8 +44,8 @@ export const mutantsOfMirrors: readonly Mutant[] = [
   },
   {
     name: 'a follower never cuts what its leader has not',
-    scenario: 'mirrored-forks',
-    seedsMax: 20,
+    scenario: 'mirrored-inherits',
+    seedsMax: 10,
     plant: () =>
       replace(
         Follower.prototype,
@@ -88,8 +87,8 @@ export const mutantsOfMirrors: readonly Mutant[] = [
   },
   {
     name: 'a follower acknowledges what is not on its disk yet',
-    scenario: 'mirrored-no-power',
-    seedsMax: 10,
+    scenario: 'mirrored-unsynced',
+    seedsMax: 5,
     plant: () =>
       replaceGetter(Follower.prototype, 'acknowledged', (original, follower) => {
         return original() === 0 ? 0 : (follower as unknown as Logged).log.end;
@@ -118,8 +117,8 @@ export const mutantsOfMirrors: readonly Mutant[] = [
   },
   {
     name: 'the next leader takes publishes that it holds',
-    scenario: 'mirrored-moves',
-    seedsMax: 10,
+    scenario: 'mirrored-random-links',
+    seedsMax: 5,
     plant: () => replace(Reign.prototype, 'verdict', () => () => 'new'),
   },
   {
@@ -152,8 +151,8 @@ export const mutantsOfMirrors: readonly Mutant[] = [
   },
   {
     name: 'a dead letter departs before the next leader would know that it did',
-    scenario: 'mirrored-letters',
-    seedsMax: 20,
+    scenario: 'mirrored-random-moves',
+    seedsMax: 25,
     plant: () =>
       replace(MirroredLog.prototype, 'whenSafe', () => (done: never) => queueMicrotask(done as unknown as () => void)),
   },
@@ -189,20 +188,6 @@ export const mutantsOfMirrors: readonly Mutant[] = [
         undo();
       };
     },
-  },
-  {
-    name: 'credit for a consumer that comes back is lost while others are looked after',
-    scenario: 'mirrored-claims',
-    seedsMax: 20,
-    plant: () =>
-      replace(
-        GuestLines.prototype,
-        'behind',
-        () =>
-          function (this: never, ...args: never[]) {
-            (args[1] as unknown as () => void)();
-          },
-      ),
   },
   {
     name: 'pulls of copies that are gone are kept',
