@@ -160,11 +160,12 @@ export class Ledger {
     const ms = this.now();
     if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
     if (attempts > 1 || isLate) return;
+    // Its node led until it was stopped or cut off, and does not know yet that another one does.
+    const isStale = copy.life?.diskMin != null && this.troubles.around(consumer.node, ms, ms);
+    if (isStale) return;
     if (settled !== null) {
-      // Its node was stopped, led until then, and does not know yet that somebody else does.
-      const isStale = copy.life?.diskMin != null && this.troubles.around(consumer.node, ms, ms);
-      if (!redelivered && !isStale) this.violation(`${got} again, not flagged, after it was settled`);
-      else if (!isStale && !isExcused(this.troubles, settled, ms)) {
+      if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
+      else if (!isExcused(this.troubles, settled, ms)) {
         this.violation(`${got} again, though ${settled.by.name} settled it (${settled.outcome})`);
       }
     }
