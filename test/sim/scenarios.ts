@@ -9,6 +9,7 @@ export interface Scenario {
   readonly name: string;
   /** The story as text; one by chance is another one for each seed. */
   text(seed: number): string;
+  readonly isMirrored?: boolean;
 }
 
 const directory = fileURLToPath(new URL('./scenarios/', import.meta.url));
@@ -93,7 +94,7 @@ export const profiles: readonly (Profile & { readonly name: string })[] = [
 ];
 
 export const randomScenarios: readonly Scenario[] = profiles.map((each) => {
-  return { name: each.name, text: (seed: number) => randomStory(each, seed) };
+  return { name: each.name, isMirrored: each.isMirrored, text: (seed: number) => randomStory(each, seed) };
 });
 
 export const allScenarios: readonly Scenario[] = [...writtenScenarios, ...randomScenarios];
