@@ -24,6 +24,7 @@ test('what was settled before all was well, and comes again, is found', () => {
 test('nothing was well in between, or not for long enough', () => {
   expect(count([got(1000, 'a'), acked(1100, 'a')], [got(4000, 'b')])).toBe(0);
   expect(count([got(1000, 'a'), acked(1100, 'a')], [got(5500, 'b')])).toBe(0);
+  expect(count([got(1000, 'a'), acked(4900, 'a')], [got(9000, 'b')])).toBe(0);
   expect(count([got(6000, 'a'), acked(6100, 'a')], [got(9000, 'b')])).toBe(0);
   expect(count([got(21_000, 'a'), acked(21_100, 'a')], [got(90_000, 'b')])).toBe(0);
 });

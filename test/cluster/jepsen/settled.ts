@@ -7,7 +7,7 @@ export interface CameBack {
   readonly text: string;
 }
 
-/** Clients write down what they saw when they come to it. Milliseconds. */
+/** Clients write down what they saw when they come to it, and disks have what was settled a little later. Milliseconds. */
 const slackMs = 1000;
 
 interface Held {
@@ -27,7 +27,7 @@ export function cameBack(ledgers: readonly (readonly Entry[])[], quiet: readonly
     for (const [i, { delivered, ackedMs }] of all.entries()) {
       const next = all[i + 1];
       if (next === undefined || ackedMs === null) continue;
-      const goodMs = quiet.find((ms) => ms > ackedMs);
+      const goodMs = quiet.find((ms) => ms > ackedMs + slackMs);
       if (goodMs === undefined || next.delivered.t < goodMs + slackMs) continue;
       if (endOf(delivered, ledgers) < goodMs + slackMs) continue;
       const { p, id, c, q } = delivered;
