@@ -101,6 +101,8 @@ export class Copy {
   seen(record: MirrorRecord, revision: Revision): void {
     this.replica?.seen(record, revision);
     this.settle();
+    // Some may have known of it before.
+    for (const held of [...this.host.heldFor(this.incarnation)]) if (!held.isHeard) this.pulled(held);
   }
 
   refused(proposal: Proposal, by: Replica): void {
@@ -275,7 +277,7 @@ export class Copy {
   pulled(held: HeldPull): void {
     const leader = this.reign?.leader;
     const { pull, lane } = held;
-    if (leader === undefined || pull.epoch > leader.epoch) return;
+    if (leader === undefined || pull.epoch > leader.epoch || !leader.knows(pull.member)) return;
     if (!leader.heard(pull, this.host.monotonicMs())) {
       const answer = leader.turnedAway(pull);
       if (answer === null) lane.forget(held);

@@ -158,10 +158,15 @@ export class Leader {
     return this.heard(pull, nowMs) ? this.answer(pull) : null;
   }
 
+  /** It is to have a copy, by what is known of the record. */
+  knows(member: DataId): boolean {
+    return this.view.record.replicas.includes(member);
+  }
+
   /** Takes what the pull says; false: it is of another reign or of a conversation that is over. It may be answered later. */
   heard(pull: Pull, nowMs: number): boolean {
     if (pull.epoch !== this.epoch || pull.incarnation !== this.incarnation) return false;
-    if (!this.view.record.replicas.includes(pull.member)) return false;
+    if (!this.knows(pull.member)) return false;
     if (!this.member(pull.member).heard(pull, this.log.end, nowMs)) return false;
     this.count();
     return true;
