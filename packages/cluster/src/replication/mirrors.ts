@@ -79,6 +79,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   private readonly originEnds = new OriginEnds();
   private lookedAtOriginsMs = 0;
   private isClosed = false;
+  /** By this node's own clock its lease may have ended. */
+  private isUnsure = false;
 
   constructor(parts: MirrorsParts) {
     const { membership, clock, log, isRefused, settings = mirrorSettings } = parts;
@@ -122,6 +124,15 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       for (const copy of this.copies.values()) this.begin(copy);
       this.tickAll();
     });
+  }
+
+  /** Nobody was heard who keeps this node's lease, or somebody was again: others may lead what this node leads, and serve other consumers. */
+  setUnsure(isUnsure: boolean): void {
+    this.isUnsure = isUnsure;
+    for (const { queue } of this.allLed()) {
+      if (isUnsure) queue.roster.suspend();
+      else queue.roster.resume();
+    }
   }
 
   /** The session is over: what was led in it others may lead. */
@@ -371,7 +382,9 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     const face = vhost?.queues.get(known!.record.name);
     // Its own record may come a moment later.
     if (vhost === undefined || face?.incarnation !== copy.incarnation) return;
-    reign.open(this.broker!.topology.lead(vhost, face.properties, reign.log, copy.stored.state()));
+    const queue = this.broker!.topology.lead(vhost, face.properties, reign.log, copy.stored.state());
+    if (this.isUnsure) queue.roster.suspend();
+    reign.open(queue);
     this.log.debug({ queue: face.name, epoch: reign.epoch }, 'this node leads a mirrored queue');
     this.onLeads?.(reign);
   }

@@ -25,6 +25,30 @@ describe('a mirrored queue', () => {
     expect(scene.got.at(-1)).toBe('c*');
   });
 
+  it.each([{ 'x-single-active-consumer': true }, {}])(
+    'serves nobody where one alone may be served while another node may lead it: %o',
+    async (args) => {
+      const scene = new Scene(args);
+      scene.queue.begin();
+      scene.consume({ exclusive: !('x-single-active-consumer' in args) });
+      scene.queue.roster.suspend();
+      scene.publish('a', 'b');
+      scene.log.commit();
+      await scene.end();
+      expect([scene.got, scene.queue.readyCount]).toEqual([[], 2]);
+      scene.queue.roster.resume();
+      await scene.end();
+      expect(scene.got).toEqual(['a', 'b']);
+      const shared = new Scene();
+      shared.queue.begin();
+      shared.consume();
+      shared.queue.roster.suspend();
+      shared.publish('c');
+      shared.log.commit();
+      expect(shared.got).toEqual(['c']);
+    },
+  );
+
   it('settles what a consumer without acknowledgements gets when it is committed', async () => {
     const scene = new Scene();
     scene.queue.begin();
