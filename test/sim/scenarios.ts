@@ -19,7 +19,7 @@ export const writtenScenarios: readonly Scenario[] = readdirSync(directory)
   .filter((file) => file.endsWith('.txt'))
   .map((file) => {
     const text = readFileSync(directory + file, 'utf8');
-    return { name: file.replace('.txt', ''), text: () => text };
+    return { name: file.replace('.txt', ''), isMirrored: file.startsWith('mirrored'), text: () => text };
   });
 
 const alone = ['A'];

@@ -1,4 +1,4 @@
-import { Follower, Leader, MirroredLog, Replica, type Surroundings } from '@chapar/cluster';
+import { Copy, Follower, Leader, MirroredLog, Replica, type Surroundings } from '@chapar/cluster';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
@@ -57,20 +57,6 @@ export const mutantsOfMirrors: readonly Mutant[] = [
       ),
   },
   {
-    name: 'a follower cuts to what it knows to be committed',
-    scenario: 'mirrored-random-disks',
-    seedsMax: 60,
-    plant: () =>
-      replace(
-        Follower.prototype,
-        'cutPoint',
-        () =>
-          function (this: never) {
-            return (this as unknown as Logged).log.committed;
-          },
-      ),
-  },
-  {
     name: 'a follower that was away is not told what was settled and forgotten meanwhile',
     scenario: 'mirrored-away',
     seedsMax: 3,
@@ -89,10 +75,28 @@ export const mutantsOfMirrors: readonly Mutant[] = [
     name: 'a follower acknowledges what is not on its disk yet',
     scenario: 'mirrored-unsynced',
     seedsMax: 5,
-    plant: () =>
-      replaceGetter(Follower.prototype, 'acknowledged', (original, follower) => {
+    plant: () => {
+      const undoAcknowledged = replaceGetter(Follower.prototype, 'acknowledged', (original, follower) => {
         return original() === 0 ? 0 : (follower as unknown as Logged).log.end;
-      }),
+      });
+      // And says so at once, not with the next pull that the disk allows.
+      const undoAnswered = replace(
+        Copy.prototype,
+        'answered',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            original.apply(this, args);
+            const copy = this as unknown as { pullAfter: number | null; pull(): void };
+            if (copy.pullAfter === null) return;
+            copy.pullAfter = null;
+            copy.pull();
+          },
+      );
+      return () => {
+        undoAnswered();
+        undoAcknowledged();
+      };
+    },
   },
   {
     name: 'the set is made as small as one',
@@ -150,13 +154,6 @@ export const mutantsOfMirrors: readonly Mutant[] = [
       ),
   },
   {
-    name: 'a dead letter departs before the next leader would know that it did',
-    scenario: 'mirrored-random-moves',
-    seedsMax: 25,
-    plant: () =>
-      replace(MirroredLog.prototype, 'whenSafe', () => (done: never) => queueMicrotask(done as unknown as () => void)),
-  },
-  {
     name: 'a queue is opened before what its leader inherited is committed',
     scenario: 'mirrored-inherits',
     seedsMax: 10,
@@ -194,6 +191,31 @@ export const mutantsOfMirrors: readonly Mutant[] = [
     scenario: 'mirrored-rebuilt',
     seedsMax: 5,
     plant: () => replace(ReplicationLanes.prototype, 'removed', () => () => undefined),
+  },
+];
+
+/** Those that take many seeds. */
+export const rareMutantsOfMirrors: readonly Mutant[] = [
+  {
+    name: 'a follower cuts to what it knows to be committed',
+    scenario: 'mirrored-random-disks',
+    seedsMax: 60,
+    plant: () =>
+      replace(
+        Follower.prototype,
+        'cutPoint',
+        () =>
+          function (this: never) {
+            return (this as unknown as Logged).log.committed;
+          },
+      ),
+  },
+  {
+    name: 'a dead letter departs before the next leader would know that it did',
+    scenario: 'mirrored-random-moves',
+    seedsMax: 25,
+    plant: () =>
+      replace(MirroredLog.prototype, 'whenSafe', () => (done: never) => queueMicrotask(done as unknown as () => void)),
   },
 ];
 
