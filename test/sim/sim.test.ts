@@ -4,7 +4,7 @@ import { play } from './play.js';
 import { randomScenarios, storyOf, writtenScenarios } from './scenarios.js';
 
 /** Of each; `npm run test:all` plays more, and `npm run sim` as many as one likes. */
-const seedsOf = { story: 2, profile: 25, mirroredStory: 1, mirroredProfile: 5 };
+const seedsOf = { story: 2, profile: 15, mirroredStory: 1, mirroredProfile: 3 };
 
 describe('stories in simulated clusters', () => {
   for (const scenario of writtenScenarios) {
@@ -19,8 +19,9 @@ describe('stories by chance', () => {
     it(scenario.name, () => expectNoViolation(scenario, { from: 1, count }), 120_000);
   }
 
+  const repeated = randomScenarios.filter(({ name }) => /random-(all|alone|kills)$/.test(name));
   it('are the same when played again', async () => {
-    for (const scenario of randomScenarios) {
+    for (const scenario of repeated) {
       const [first, second] = [await play(storyOf(scenario, 7), 7, 50), await play(storyOf(scenario, 7), 7, 0)];
       expect(second.hash, scenario.name).toBe(first.hash);
     }

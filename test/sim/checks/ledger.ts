@@ -105,7 +105,6 @@ export class Ledger {
 
   delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag, sentMs }: Delivered): void {
     const attempts = this.attempts.get(body);
-    const { life } = consumer;
     if (attempts === undefined) {
       this.violation(`${consumer.name} got '${body}' from ${queue}, which nobody published`);
       return;
@@ -115,6 +114,7 @@ export class Ledger {
       return;
     }
     const ms = this.now();
+    const life = this.lifeOf(queue, attempts) ?? consumer.life;
     const copy = this.copies.of(life, body);
     if (!redelivered) copy.unflagged++;
     // An outbox that is interrupted by a crash, or by the end of a session, begins again.
@@ -130,6 +130,12 @@ export class Ledger {
     this.consumption.delivered(consumer, deliveryTag, copy, sentMs);
     const [attempt] = attempts;
     if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
+  }
+
+  /** Who asked to consume from one queue may have come to the next one of its name. */
+  private lifeOf(queue: string, attempts: readonly Published[]): QueueLife | null {
+    if (!this.churned.has(queue) || attempts.length > 1) return null;
+    return attempts[0]!.targets.find(({ name }) => name === queue) ?? null;
   }
 
   /** All is drained and settled for good: from now on nothing may come any more. */
