@@ -84,7 +84,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
     this.options = options;
     this.membership = membership;
-    this.leads = new Leads(clock);
+    this.leads = new Leads(clock, () => this.isAnyoneComing());
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
@@ -239,6 +239,14 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   refused(): void {
     this.mirrors.tickAll();
+  }
+
+  /** A node that is registered, and not known to be dead, is not linked yet. */
+  private isAnyoneComing(): boolean {
+    const { sessions, isLive } = this.mirrors.neighbours;
+    const linked = new Set<string>([this.dataId]);
+    for (const { peer, link } of this.relations.values()) if (link.isUp) linked.add(peer.dataId);
+    return [...sessions.keys()].some((id) => !linked.has(id) && isLive(id));
   }
 
   private relationTo({ node, session }: Peer): Relation | null {

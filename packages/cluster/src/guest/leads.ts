@@ -71,11 +71,14 @@ export class Lead {
  */
 export class Leads {
   private readonly clock: Clock;
+  private readonly isAnyoneComing: () => boolean;
   private readonly linkedGuests = new Set<Guest>();
   private readonly byIncarnation = new Map<Incarnation, Lead>();
 
-  constructor(clock: Clock) {
+  /** `isAnyoneComing`: a node that is there is not linked yet, as when this one has just begun. */
+  constructor(clock: Clock, isAnyoneComing: () => boolean) {
     this.clock = clock;
+    this.isAnyoneComing = isAnyoneComing;
   }
 
   /** Null: this node does not lead it in that epoch. */
@@ -139,6 +142,6 @@ export class Leads {
   }
 
   private beginWhenSaid(lead: Lead): void {
-    if (lead.awaited?.size === 0) lead.begin();
+    if (lead.awaited?.size === 0 && !this.isAnyoneComing()) lead.begin();
   }
 }
