@@ -1,6 +1,6 @@
 import type { Queue } from '@chapar/core';
 import { disagreements } from './checks/agreement.js';
-import { differences, hasMirrors } from './checks/folds.js';
+import { differences, hasMirrors, leaderOf, mirrorRecords } from './checks/folds.js';
 import { isForGood } from './checks/keeping.js';
 import { leaks } from './checks/leaks.js';
 import { BinderClient } from './clients/binder.js';
@@ -284,7 +284,9 @@ class Play implements Stage {
       this.add(new ConsumerClient(options, cluster, drainName, hosts, this.random(drainName)));
     }
     const left = () => this.localQueues().filter((queue) => countOf(queue) > 0);
-    if (await cluster.until(() => left().length === 0, drainMsMax)) return;
+    // What nobody leads yet is nowhere, and not empty.
+    const areLed = () => mirrorRecords(cluster).every(({ name }) => leaderOf(cluster, name) !== null);
+    if (await cluster.until(() => areLed() && left().length === 0, drainMsMax)) return;
     const shown = left().map((queue) => `${queue.name}: ${countOf(queue)} (${queue.unsettledCount} held)`);
     this.must(false, `queues were not drained: ${shown.join(', ')}`);
   }
