@@ -116,7 +116,9 @@ describe.each(['some', 'nothing', 'everything'] as const)(
         const files = await whole.platform.disk.list('/data/wal');
         expect(files[0]).toBe('checkpoint');
         expect(files).not.toContain('wal-00000003.log');
-        for (let stopAt = 1; stopAt <= total; stopAt++) {
+        // Nothing but the mode itself differs from change to change where all of it stays, or none.
+        const step = keep === 'some' || seeds > 1 ? 1 : 2;
+        for (let stopAt = 1; stopAt <= total; stopAt += step) {
           const world = new World(seed, keep, stopAt);
           await script(world, await world.open(), new SimRandom(seed), 60);
           // Once more on the way up, or a little later, when it has begun to work.

@@ -71,9 +71,9 @@ describe('a mirrored queue against a plain model, from leader to leader', () => 
             for (const count of ['leads', 'cut', 'claimed'] as const) seen[count] += model[count];
           },
         ),
-        { numRuns: 700, seed: 3 },
+        { numRuns: 400, seed: 3 },
       );
-      expect([seen.leads > 700, seen.cut > 400, seen.claimed > 250]).toEqual([true, true, true]);
+      expect([seen.leads > 400, seen.cut > 200, seen.claimed > 140]).toEqual([true, true, true]);
     }, 60_000);
   }
 });
