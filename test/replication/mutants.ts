@@ -211,7 +211,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a restarted leader begins by the record as it was made',
     rules: withReplica(BeginsAgainAsNamed),
-    seeds: 5400,
+    seeds: 20_000,
   },
   { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart), seeds: 50 },
   {

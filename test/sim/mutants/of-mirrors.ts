@@ -1,4 +1,4 @@
-import { Copy, Follower, Leader, MirroredLog, Replica, type Surroundings } from '@chapar/cluster';
+import { Copy, Follower, Leader, Replica, type Surroundings } from '@chapar/cluster';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
@@ -199,7 +199,7 @@ export const rareMutantsOfMirrors: readonly Mutant[] = [
   {
     name: 'a follower cuts to what it knows to be committed',
     scenario: 'mirrored-random-disks',
-    seedsMax: 60,
+    seedsMax: 200,
     plant: () =>
       replace(
         Follower.prototype,
@@ -209,13 +209,6 @@ export const rareMutantsOfMirrors: readonly Mutant[] = [
             return (this as unknown as Logged).log.committed;
           },
       ),
-  },
-  {
-    name: 'a dead letter departs before the next leader would know that it did',
-    scenario: 'mirrored-random-moves',
-    seedsMax: 25,
-    plant: () =>
-      replace(MirroredLog.prototype, 'whenSafe', () => (done: never) => queueMicrotask(done as unknown as () => void)),
   },
 ];
 
