@@ -61,7 +61,7 @@ export class Cluster {
   async stop() {
     for (const { running, pid } of this.nodes) {
       // One that stands still would not hear that it is to end.
-      if (running.child.exitCode === null) process.kill(pid, 'SIGCONT');
+      if (running.child.exitCode === null && running.child.signalCode === null) process.kill(pid, 'SIGCONT');
     }
     await Promise.all(this.nodes.map(({ running }) => stop(running, STOP_SECONDS_MAX)));
     if (this.etcd) await stop(this.etcd, 10);

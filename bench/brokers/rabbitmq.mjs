@@ -18,13 +18,13 @@ function packageVersion() {
   return execFileSync('dpkg-query', ['--show', 'rabbitmq-server'], { encoding: 'utf8' }).trim().split('\t')[1];
 }
 
-function environment(directory, ports) {
+function environment(directory, ports, home = directory) {
   const at = (name) => join(directory, name);
   return {
     PATH: process.env.PATH,
     LANG: 'C.UTF-8',
-    HOME: directory, // the Erlang cookie
-    RABBITMQ_NODENAME: `bench${ports.amqp}@localhost`,
+    HOME: home, // the Erlang cookie
+    RABBITMQ_NODENAME: nodeName(ports),
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(ports.amqp),
     RABBITMQ_DIST_PORT: String(ports.dist),
@@ -41,7 +41,7 @@ function environment(directory, ports) {
   };
 }
 
-function writeConfiguration(directory, ports, plugins) {
+function writeConfiguration(directory, ports, plugins, nodes = []) {
   mkdirSync(join(directory, 'log'));
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '');
   writeFileSync(join(directory, 'advanced.config'), '[].\n');
@@ -50,8 +50,12 @@ function writeConfiguration(directory, ports, plugins) {
   if (plugins.includes(MANAGEMENT)) {
     settings.push(`management.tcp.port = ${ports.management}`, 'management.tcp.ip = 127.0.0.1');
   }
+  if (nodes.length > 0) settings.push('cluster_formation.peer_discovery_backend = classic_config');
+  for (const [i, node] of nodes.entries()) settings.push(`cluster_formation.classic_config.nodes.${i + 1} = ${node}`);
   writeFileSync(join(directory, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
 }
+
+const nodeName = ({ amqp }) => `bench${amqp}@localhost`;
 
 export class RabbitMQ {
   name = 'RabbitMQ';
@@ -111,4 +115,54 @@ export class RabbitMQ {
   }
 
   dispose() {}
+}
+
+/** Several of them in one cluster, on free ports of the loopback. */
+export class RabbitMQCluster {
+  name = 'RabbitMQ';
+  /** `{ port, pid, running }` each. */
+  nodes = [];
+
+  constructor(size) {
+    this.size = size;
+  }
+
+  describe() {
+    return `RabbitMQ ${packageVersion()} (Debian package, ${this.size} nodes, no plugins, default settings)`;
+  }
+
+  get pids() {
+    return this.nodes.map(({ pid }) => pid);
+  }
+
+  async start() {
+    this.directory = mkdtempSync(join(tmpdir(), 'rabbitmq-bench-'));
+    const [epmd, ...free] = await freePorts(1 + 2 * this.size);
+    const ports = Array.from({ length: this.size }, (_, i) => ({ amqp: free[2 * i], dist: free[2 * i + 1], epmd }));
+    const logFile = join(this.directory, 'epmd.log');
+    const env = { PATH: process.env.PATH, HOME: this.directory };
+    this.epmd = start('epmd', ['-address', '127.0.0.1', '-port', String(epmd)], { cwd: this.directory, env, logFile });
+    await untilListening(this.epmd, epmd, 10);
+    // One after the other: the first one makes the cluster.
+    for (const each of ports) await this.startNode(each, ports.map(nodeName));
+  }
+
+  async startNode(ports, names) {
+    const directory = join(this.directory, String(ports.amqp));
+    mkdirSync(directory);
+    writeConfiguration(directory, ports, [], names);
+    const env = environment(directory, ports, this.directory);
+    const running = start(SERVER, [], { cwd: directory, env, logFile: join(directory, 'server.log') });
+    this.nodes.push({ port: ports.amqp, running, pid: 0 });
+    await untilListening(running, ports.amqp, START_SECONDS_MAX);
+    this.nodes.at(-1).pid = listenerPid(ports.amqp);
+  }
+
+  async stop() {
+    for (const { running } of this.nodes.toReversed()) await stop(running, STOP_SECONDS_MAX);
+    if (this.epmd) await stop(this.epmd, 5);
+    if (this.directory) rmSync(this.directory, { recursive: true, force: true });
+    this.nodes = [];
+    this.epmd = this.directory = undefined;
+  }
 }

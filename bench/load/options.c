@@ -17,6 +17,7 @@ static const char USAGE[] =
     "  --prefetch N                  manual acknowledgement with this prefetch (0 = auto-ack)\n"
     "  --ack-every N                 acknowledge every N:th delivery, with multiple (1 = each)\n"
     "  --persistent --durable        delivery mode 2; durable exchange and queues\n"
+    "  --quorum                      queues of the type quorum, which are durable\n"
     "  --rate N                      messages per second of all producers together (0 = flat out)\n"
     "  --spin                        with --rate: poll instead of sleeping, exact to the microsecond, costs a core\n"
     "  --seconds S --warmup S        measured window, and what runs before it (5 1)\n"
@@ -77,7 +78,7 @@ static void add_ports(struct options *options, const char *list) {
 
 enum choice {
   HOST = 256, PORT, HOME_PORT, CONSUMER_PORT, PORTS, DECLARE, CONNECTIONS, BIND, USER, PASSWORD, VHOST, SIZE, PRODUCERS, CONSUMERS, QUEUES, EXCHANGE, CONFIRM, PREFETCH, ACK_EVERY,
-  PERSISTENT, DURABLE, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY, BACKLOG, KEEP,
+  PERSISTENT, DURABLE, QUORUM, RATE, SPIN, SECONDS, WARMUP, BACKLOG_ONLY, BACKLOG, KEEP,
   CONNECTIONS_IDLE, BROKER_PID, JSON, SINK, SINK_RELAY, HELP
 };
 
@@ -87,7 +88,7 @@ static const struct option LONG_OPTIONS[] = {
     {"user", 1, 0, USER}, {"password", 1, 0, PASSWORD},
     {"vhost", 1, 0, VHOST}, {"size", 1, 0, SIZE}, {"producers", 1, 0, PRODUCERS}, {"consumers", 1, 0, CONSUMERS},
     {"queues", 1, 0, QUEUES}, {"exchange", 1, 0, EXCHANGE}, {"confirm", 1, 0, CONFIRM}, {"prefetch", 1, 0, PREFETCH},
-    {"ack-every", 1, 0, ACK_EVERY}, {"persistent", 0, 0, PERSISTENT}, {"durable", 0, 0, DURABLE},
+    {"ack-every", 1, 0, ACK_EVERY}, {"persistent", 0, 0, PERSISTENT}, {"durable", 0, 0, DURABLE}, {"quorum", 0, 0, QUORUM},
     {"rate", 1, 0, RATE}, {"spin", 0, 0, SPIN}, {"seconds", 1, 0, SECONDS}, {"warmup", 1, 0, WARMUP},
     {"backlog-only", 0, 0, BACKLOG_ONLY}, {"backlog", 1, 0, BACKLOG}, {"keep", 1, 0, KEEP},
     {"connections-idle", 1, 0, CONNECTIONS_IDLE}, {"broker-pid", 1, 0, BROKER_PID}, {"json", 0, 0, JSON},
@@ -116,6 +117,7 @@ static void apply(struct options *options, int choice, const char *name, const c
     case ACK_EVERY: options->ack_every = (uint32_t)number(name, text, 1, 65535); break;
     case PERSISTENT: options->persistent = true; break;
     case DURABLE: options->durable = true; break;
+    case QUORUM: options->quorum = options->durable = true; break;
     case RATE: options->rate_per_second = number(name, text, 0, 1e8); break;
     case SPIN: options->spin = true; break;
     case SECONDS: options->seconds = number(name, text, 0.1, 3600); break;

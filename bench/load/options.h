@@ -29,6 +29,8 @@ struct options {
   uint32_t ack_every;
   bool persistent;
   bool durable;
+  /* Queues with copies on several nodes, `x-queue-type: quorum`. */
+  bool quorum;
   double rate_per_second; /* of all producers together; 0 = flat out */
   bool spin;              /* never sleeps while it has a schedule */
   double seconds;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *exchange_type(enum exchange_kind kind) {
@@ -21,15 +22,27 @@ static void declare_exchange(struct topology *t, const struct options *options) 
   connection_wait(&t->control, EXCHANGE_DECLARE_OK, 10);
 }
 
+static void put_queue_arguments(struct bytes *out, const struct options *options) {
+  if (!options->quorum) {
+    put_u32(out, 0);
+    return;
+  }
+  const char *type = "quorum";
+  put_u32(out, (uint32_t)(1 + strlen("x-queue-type") + 1 + 4 + strlen(type)));
+  put_shortstr(out, "x-queue-type");
+  put_u8(out, 'S');
+  put_longstr(out, type, strlen(type));
+}
+
 static void declare_queue(struct topology *t, const struct options *options, const char *name) {
   struct bytes *out = &t->control.out;
   size_t start = method_begin(out, 1, QUEUE_DECLARE);
   put_u16(out, 0);
   put_shortstr(out, name);
   /* Auto-delete, so that a generator that is killed leaves nothing behind once its consumers are gone. */
-  bool auto_delete = options->consumers > 0 && !options->fills;
+  bool auto_delete = options->consumers > 0 && !options->fills && !options->quorum;
   put_u8(out, (uint8_t)((options->durable ? 2 : 0) | (auto_delete ? 8 : 0)));
-  put_u32(out, 0);
+  put_queue_arguments(out, options);
   frame_end(out, start);
   connection_wait(&t->control, QUEUE_DECLARE_OK, 10);
 }

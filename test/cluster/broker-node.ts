@@ -10,6 +10,8 @@ export interface BrokerNodeOptions {
   readonly place: Place;
   readonly options: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** A command around that of its place, such as one that gives it a disk of its own. */
+  readonly wrapper?: readonly string[];
   /** Starts alone, without peers and etcd. */
   readonly isAlone?: boolean;
 }
@@ -78,7 +80,7 @@ export class BrokerNode {
     this.life = new BrokerProcess({
       dataDir: this.dataDir,
       amqp: at(ports.amqp),
-      wrapper: place.wrapper,
+      wrapper: [...(this.options.wrapper ?? []), ...place.wrapper],
       environment: { CHAPAR_AUTH__LOOPBACK_USERS: '', ...this.options.environment, ...more.environment },
       options: [
         ...['--node-name', this.name, '--listen', `management=${at(ports.management)}`],

@@ -28,11 +28,21 @@ export interface Work {
   /** Every so many is mandatory and goes to nobody; 0: none. */
   readonly unroutableEvery?: number;
   readonly prefetch?: number;
+  /**
+   * A consumer settles for so many seconds, and then for as many it does not; 0: it always does. All of them by the same clock, so that
+   * messages gather in the queues.
+   */
+  readonly restSeconds?: number;
+  /** A publisher publishes again, by the same number and on its next connection, what its last one gave no verdict on. */
+  readonly again?: boolean;
+  /** A message's priority is its number modulo this; 0: it has none. */
+  readonly priorities?: number;
 }
 
 const defaults = {
   ...{ user: 'guest', password: 'guest', heartbeat: 3 },
-  ...{ rate: 300, window: 100, bytes: 200, unroutableEvery: 0, prefetch: 40 },
+  ...{ rate: 300, window: 100, bytes: 200, unroutableEvery: 0, prefetch: 40, restSeconds: 0 },
+  ...{ again: false, priorities: 0 },
 };
 
 export type Language = 'node' | 'python' | 'go';
@@ -105,18 +115,22 @@ export class ClientProgram {
     }
   }
 
-  /** Asks it to end, and reads its ledger. Throws when it does not end well and in time. */
+  /** Asks it to end, and reads its ledger. Throws when it does not end well and in time; it may be told to leave then. */
   async stop(seconds = 30): Promise<Entry[]> {
     this.child.stdin!.on('error', () => {});
     this.child.stdin!.write('stop\n');
     const code = await Promise.race([this.ended, sleep(seconds * 1000, 'late' as const, { ref: false })]);
     if (code === 'late') {
-      this.kill();
-      await this.ended;
       throw new Error(`${this.work.name} did not end within ${seconds} s: ${this.said()}`);
     }
     if (code !== 0) throw new Error(`${this.work.name} ended with ${code}: ${this.said()}`);
     return readLedger(this.ledger);
+  }
+
+  /** It ends at once, whatever it waits for, and its ledger is read. Throws when it does not even do that. */
+  leave(): Promise<Entry[]> {
+    this.child.stdin!.write('leave\n');
+    return this.stop(5);
   }
 
   kill(): void {

@@ -14,6 +14,8 @@ export interface RealClusterOptions {
   readonly secret?: string | null;
   /** Settings of the node at this place. */
   readonly environmentAt?: (place: Place) => Readonly<Record<string, string>>;
+  /** A command around the node at this place. */
+  readonly wrapperAt?: (place: Place) => readonly string[];
   readonly prefix?: string;
 }
 
@@ -108,6 +110,7 @@ export class RealCluster {
       name,
       place,
       isAlone,
+      wrapper: options.wrapperAt?.(place) ?? [],
       options: isAlone ? [] : ['--etcd', this.endpoints, '--etcd-prefix', prefix],
       environment: {
         ...(isAlone ? {} : { CHAPAR_CLUSTER__LEASE_SECONDS: String(this.leaseSeconds) }),
@@ -137,7 +140,8 @@ export class RealCluster {
     const missing = async () => {
       const answers = await Promise.all(this.nodes.map((node) => node.api<ClusterAnswer>('GET', 'cluster')));
       return answers.flatMap(({ node, nodes }) => {
-        const { links = [] } = nodes.find(({ name }) => name === node) ?? {};
+        // One that lost its disk is there twice.
+        const links = nodes.filter(({ name }) => name === node).flatMap(({ links = [] }) => links);
         const up = links.filter(({ up }) => up).map(({ to }) => to);
         const others = this.nodes.filter(({ name }) => name !== node && !up.includes(name));
         return others.map(

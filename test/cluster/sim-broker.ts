@@ -10,6 +10,7 @@ import {
   type Delivery,
   type DeliverySink,
   DIALECT_AMQP091,
+  type LogStore,
   Message,
   type NodeLimits,
   Publisher,
@@ -32,6 +33,13 @@ const limits: NodeLimits = {
 
 export const peerPort = 25672;
 
+/** What a test puts in the place of something. */
+export interface SimBrokerParts {
+  readonly logs?: (under: LogStore) => LogStore;
+  /** Called before the broker opens. */
+  readonly prepare?: (node: ClusterNode) => void;
+}
+
 /** A broker of a simulated cluster, as far as its core. */
 export class SimBroker {
   readonly member: SimMember;
@@ -49,7 +57,7 @@ export class SimBroker {
   }
 
   /** Agrees with etcd, registers, opens the broker and reaches for the others. */
-  static async start(member: SimMember, peers: SimPeers): Promise<SimBroker> {
+  static async start(member: SimMember, peers: SimPeers, parts: SimBrokerParts = {}): Promise<SimBroker> {
     const opening = (async () => {
       const { platform, name } = member;
       const { clock, random, log } = platform;
@@ -72,7 +80,7 @@ export class SimBroker {
       const broker = new Broker({
         platform,
         metadata: node.metadata,
-        logs: member.store.logs,
+        logs: parts.logs?.(member.store.logs) ?? member.store.logs,
         users,
         authenticator: users,
         authorizer: null,
@@ -88,6 +96,7 @@ export class SimBroker {
       });
       broker.dialects.add(amqp091Dialect);
       node.attach(broker);
+      parts.prepare?.(node);
       await broker.open();
       await node.begin();
       await broker.permissions.set('/', 'guest', { configure: '.*', write: '.*', read: '.*' });

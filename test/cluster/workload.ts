@@ -94,7 +94,11 @@ export async function connectToAny(nodes: readonly BrokerNode[]): Promise<Channe
 }
 
 /** Nothing waits in them for a whole second. */
-async function untilEmpty(nodes: readonly BrokerNode[], queues: readonly string[], seconds: number): Promise<void> {
+export async function untilEmpty(
+  nodes: readonly BrokerNode[],
+  queues: readonly string[],
+  seconds: number,
+): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   const connection = await connectToAny(nodes);
   const channel = await connection.createChannel();

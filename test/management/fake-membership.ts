@@ -1,12 +1,14 @@
 import type { JsonValue } from '@chapar/core';
 import {
   type ClusterView,
+  type CopiesView,
   type LinkView,
   type Losses,
   type Membership,
   type MemberView,
   RefusedError,
 } from '@chapar/management';
+import { FakeMirrored } from './fake-mirrored.js';
 
 type Answerer = (body: JsonValue) => JsonValue | Promise<JsonValue>;
 
@@ -19,6 +21,12 @@ export class FakeCluster {
   /** `a>b`: the link from a to b, which is up unless it stands here. */
   readonly links = new Map<string, LinkView>();
   readonly asked: string[] = [];
+  /** Of mirrored queues, by incarnation; who of the members is there follows from `gone`. */
+  readonly copies = new Map<string, CopiesView>();
+  /** In maintenance. */
+  readonly resting = new Set<string>();
+  /** What was done with copies, and where it was asked for. */
+  readonly done: string[] = [];
 
   join(name: string): FakeMembership {
     const member = new FakeMembership(this, name);
@@ -42,11 +50,13 @@ export class FakeMembership implements Membership {
   readonly lost: { vhost: string; name: string }[] = [];
   forgotten: string[] = [];
   readonly name: string;
+  readonly mirrored: FakeMirrored;
   private readonly cluster: FakeCluster;
 
   constructor(cluster: FakeCluster, name: string) {
     this.cluster = cluster;
     this.name = name;
+    this.mirrored = new FakeMirrored(cluster, name);
   }
 
   view(): ClusterView {
@@ -65,6 +75,7 @@ export class FakeMembership implements Membership {
       dataId: `data-${name}`,
       isHere,
       isLive,
+      isResting: this.cluster.resting.has(name),
       sinceMs: 1_700_000_000_000,
       address,
       version: '0.1.0',

@@ -1,4 +1,4 @@
-import { RemoteHome } from '@chapar/cluster';
+import { Faces, RemoteHome } from '@chapar/cluster';
 import { fieldTable } from '../../packages/amqp091/src/codec/index.js';
 import { type ErrorCases, saying } from './error-case.js';
 
@@ -21,12 +21,28 @@ export const channelErrorCases = {
     method: [60, 20],
     prepare: ({ broker, platform }) => {
       const { turn, topology } = broker;
-      const parts = { turn, clock: platform.clock, revisionOf: () => 1, vhost: () => null, onBehind: () => undefined };
-      const home = new RemoteHome({ ...parts, nextNumber: () => 1 }, 'its data id', 'other');
+      const nothing = () => undefined;
+      const parts = { turn, clock: platform.clock, revisionOf: () => 1, vhost: () => null, onBehind: nothing };
+      const leads = { onLeads: nothing, onLeft: nothing, onLost: nothing, isOwn: false };
+      const home = new RemoteHome({ ...parts, ...leads, nextNumber: () => 1 }, 'its data id', 'other');
       const properties = { name: 'away', vhost: '/', durable: true, autoDelete: false, owner: null, arguments: {} };
       topology.addShared(topology.vhosts.get('/')!, home.queue({ ...properties, incarnation: 'away #1' }));
     },
     provoke: saying({ name: 'basic.consume', queue: 'away' }),
+  },
+  queueLeaderless: {
+    text: "mirrored queue 'led' in vhost '/' has no leader that can be reached (the last one: unknown)",
+    method: [60, 20],
+    prepare: async (node) => {
+      const { broker, platform } = node;
+      const { topology } = broker;
+      const parts = { clock: platform.clock, nextNumber: () => 1, revisionOf: () => 1, onBehind: () => undefined };
+      const properties = { name: 'led', vhost: '/', durable: true, autoDelete: false, owner: null, arguments: {} };
+      const face = new Faces(parts).face({ ...properties, incarnation: 'led #1' });
+      topology.addShared(topology.vhosts.get('/')!, face);
+      await node.advance(6000);
+    },
+    provoke: saying({ name: 'basic.consume', queue: 'led' }),
   },
   accessRefused: {
     text: "configure access to queue 'mine' in vhost '/' refused for user 'reader'",

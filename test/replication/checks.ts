@@ -20,7 +20,7 @@ export class Checks {
   private readonly returns = new Map<string, number>();
   /** What stood where in which epoch. */
   private readonly written = new Map<string, string>();
-  counts = { confirmed: 0, reigns: 0, settled: 0, cuts: 0, images: 0, fills: 0, joins: 0 };
+  counts = { confirmed: 0, reigns: 0, resignations: 0, named: 0, settled: 0, cuts: 0, images: 0, fills: 0, joins: 0 };
 
   appended(epoch: number, position: number, name: string): void {
     const key = `${epoch}:${position}`;

@@ -1,6 +1,7 @@
 import {
   type Answer,
   Follower,
+  firstNonce,
   Leader,
   type MirrorRecord,
   type Proposal,
@@ -57,6 +58,14 @@ class LeadsOnAfterRestart extends Replica {
       this.leader = this.makeLeader();
       log.begin = begin;
     } else this.leader = this.makeLeader();
+  }
+}
+
+/** 2: as long as the record is as it was made, and nothing is left of what was sent. */
+class BeginsAgainAsNamed extends Replica {
+  protected override get isFirst(): boolean {
+    const { record } = this.view;
+    return record.nonce === firstNonce && record.leader === this.self && this.log.end === 0;
   }
 }
 
@@ -198,7 +207,12 @@ export const mutants: readonly Mutant[] = [
     rules: withReplica(replicaOf({ leader: CountsTheRecordOnly })),
     seeds: 600,
   },
-  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused), seeds: 1200 },
+  { name: 'a lost answer is taken for a refusal', rules: withReplica(TakesLostForRefused), seeds: 2400 },
+  {
+    name: 'a restarted leader begins by the record as it was made',
+    rules: withReplica(BeginsAgainAsNamed),
+    seeds: 20_000,
+  },
   { name: 'a restarted leader goes on in its epoch', rules: withReplica(LeadsOnAfterRestart), seeds: 50 },
   {
     name: 'a follower cuts to its committed',

@@ -1,7 +1,7 @@
 import type { Answer, Follower, Leader, MirrorRecord, Proposal, Pull, Replica, ReplicaEntry } from '@chapar/cluster';
 import { followerPatience, replacement } from '@chapar/cluster';
 import type { Publishes, Verdicts } from './producer.js';
-import { SimReplicaLog } from './replica-log.js';
+import type { SimReplicaLog } from './replica-log.js';
 import type { World } from './world.js';
 
 const settings = {
@@ -28,7 +28,7 @@ interface Asking {
 export class SimNode {
   readonly name: string;
   id: string;
-  log = new SimReplicaLog();
+  log: SimReplicaLog;
   replica: Replica | null = null;
   session = 0;
   /** Counts processes: what was begun by one before does not come back. */
@@ -51,6 +51,7 @@ export class SimNode {
 
   constructor(world: World, name: string) {
     this.world = world;
+    this.log = world.rules.makeLog();
     this.name = name;
     this.id = `${name}0`;
   }
@@ -59,10 +60,10 @@ export class SimNode {
     return this.replica !== null;
   }
 
-  start(): void {
+  start(session = this.world.register(this)): void {
     const { world, id, log } = this;
     const { etcd, rules } = world;
-    this.session = world.register(this);
+    this.session = session;
     const identity = { self: id, session: this.session, incarnation: etcd.record.incarnation };
     this.seenRevision = etcd.recordRevision;
     this.replica = new rules.Replica(identity, etcd.record, etcd.recordRevision, log, settings);
@@ -83,7 +84,7 @@ export class SimNode {
   }
 
   loseDisk(): void {
-    this.log = new SimReplicaLog();
+    this.log = this.world.rules.makeLog();
     if (this.world.rules.newDiskIsNewMember) this.id = `${this.name}${Number(this.id.slice(1)) + 1}`;
   }
 
@@ -124,8 +125,21 @@ export class SimNode {
     const isLive = (other: string) => etcd.sessions.has(other) && (world.isHealed || !random.chance(0.02));
     const proposal = replica!.tick(time.nowMs, { sessions: etcd.sessions, isLive });
     if (proposal !== null) this.write(proposal);
-    else if (replica!.leader !== null) this.replaceLost(id);
+    else if (replica!.leader !== null && !this.resign()) this.replaceLost(id);
     if (replica!.leader !== null) this.consume(replica!.leader);
+  }
+
+  /** Now and then somebody else is to lead. */
+  private resign(): boolean {
+    const { world, replica, id } = this;
+    if (world.isHealed || !world.wishes.chance(0.01)) return false;
+    const others = replica!.view.record.inSync.filter((other) => other !== id);
+    if (others.length === 0) return false;
+    const proposal = replica!.resign(others[world.wishes.integer(others.length)]!);
+    if (proposal === null) return false;
+    world.checks.counts.resignations++;
+    this.write(proposal);
+    return true;
   }
 
   private replaceLost(self: string): void {

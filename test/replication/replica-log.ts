@@ -2,7 +2,7 @@ import type { Change, EpochStart, Mark, OriginRow, Provenance, ReplicaEntry, Rep
 import { EpochHistory, Origins, Ranges } from '@chapar/cluster';
 import { Violation } from './checks.js';
 
-type Operation =
+export type Operation =
   | { readonly op: 'begin'; readonly start: EpochStart }
   | { readonly op: 'append'; readonly entry: ReplicaEntry }
   | { readonly op: 'pass' | 'cut' | 'commit'; readonly position: number }
@@ -11,7 +11,7 @@ type Operation =
   | { readonly op: 'merge'; readonly rows: readonly OriginRow[] };
 
 /** What a log's operations come to. Compaction is at its most eager: what is settled leaves nothing behind. */
-class LogState {
+export class LogState {
   end = 0;
   committed = 0;
   history = new EpochHistory();
@@ -70,8 +70,9 @@ class LogState {
     const { position, provenance } = entry;
     this.entries.set(position, entry);
     this.end = Math.max(this.end, position);
-    if (position > this.committed) this.tail.set(position, provenance!);
-    else this.origins.add(provenance!);
+    if (provenance === null) return;
+    if (position > this.committed) this.tail.set(position, provenance);
+    else this.origins.add(provenance);
   }
 
   private cut(after: number): void {
@@ -129,7 +130,7 @@ export class SimReplicaLog implements ReplicaLog {
   state = new LogState();
   operations = 0;
   syncedOperations = 0;
-  private durable = new LogState();
+  protected durable = new LogState();
   private unsynced: Operation[] = [];
 
   get end(): number {
@@ -213,7 +214,7 @@ export class SimReplicaLog implements ReplicaLog {
     this.do({ op: 'commit', position });
   }
 
-  private do(operation: Operation): void {
+  protected do(operation: Operation): void {
     this.state.apply(operation);
     this.unsynced.push(operation);
     this.operations++;

@@ -9,7 +9,17 @@ const [count, from] = [Number(CHAPAR_SIM_SEEDS), Number(CHAPAR_SIM_FROM)];
 
 describe('a mirrored queue', () => {
   it(`keeps its promises whatever goes wrong, with ${count} seeds from ${from} on`, () => {
-    const totals = { confirmed: 0, reigns: 0, settled: 0, cuts: 0, images: 0, fills: 0, joins: 0 };
+    const totals = {
+      confirmed: 0,
+      reigns: 0,
+      resignations: 0,
+      named: 0,
+      settled: 0,
+      cuts: 0,
+      images: 0,
+      fills: 0,
+      joins: 0,
+    };
     for (let seed = from; seed < from + count; seed++) {
       const world = new World(seed);
       const broken = brokenPromise(world);

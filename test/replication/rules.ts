@@ -1,4 +1,5 @@
 import { Follower, Leader, type Origins, type Ranges, Replica } from '@chapar/cluster';
+import { SimReplicaLog } from './replica-log.js';
 
 /** What may be planted differently in a simulated cluster, to see whether it shows. */
 export interface Rules {
@@ -7,12 +8,14 @@ export interface Rules {
   readonly verdicts: (origins: Origins, origin: string) => { readonly held: Ranges; readonly refused: Ranges };
   /** A node that lost its disk is another member. */
   readonly newDiskIsNewMember: boolean;
+  readonly makeLog: () => SimReplicaLog;
 }
 
 export const soundRules: Rules = {
   Replica,
   verdicts: (origins, origin) => ({ held: origins.held(origin), refused: origins.refused(origin) }),
   newDiskIsNewMember: true,
+  makeLog: () => new SimReplicaLog(),
 };
 
 interface Kinds {

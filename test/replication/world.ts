@@ -1,5 +1,5 @@
 import type { Answer, MirrorRecord, Proposal, Pull, ReplicaEntry } from '@chapar/cluster';
-import { usualMin } from '@chapar/cluster';
+import { firstNonce, usualMin } from '@chapar/cluster';
 import { SimRandom } from '@chapar/platform';
 import { Checks, foldOf, Violation } from './checks.js';
 import { SimRecord } from './etcd.js';
@@ -18,6 +18,8 @@ const calmMs = 30_000;
 export class World {
   readonly time = new Timeline();
   readonly random: SimRandom;
+  /** Of what people wish, besides all else. */
+  readonly wishes: SimRandom;
   readonly rules: Rules;
   readonly checks = new Checks();
   readonly etcd: SimRecord;
@@ -35,6 +37,7 @@ export class World {
 
   constructor(seed: number, rules: Rules = soundRules) {
     this.random = new SimRandom(seed);
+    this.wishes = new SimRandom(seed + 1_000_000);
     this.rules = rules;
     this.troubleShare = [0, 0.05, 0.3][this.random.integer(3)]!;
     this.consumedShare = [0.03, 0.15, 0.5][this.random.integer(3)]!;
@@ -51,7 +54,7 @@ export class World {
 
   /** Throws a Violation when a promise is broken. */
   run(): void {
-    for (const node of this.nodes) node.start();
+    this.begin();
     for (const producer of this.producers) this.every(30, () => producer.tick());
     this.every(60 * 2 ** this.random.integer(4), () => this.harm());
     while (this.time.step(stormMs));
@@ -65,6 +68,19 @@ export class World {
       return;
     }
     throw new Violation(`it does not come to rest: ${this}`);
+  }
+
+  /** The queue is declared before anybody is there; or it names who leads first, who begins without a write. */
+  private begin(): void {
+    if (this.wishes.chance(0.6)) {
+      for (const node of this.nodes) node.start();
+      return;
+    }
+    const sessions = this.nodes.map((node) => this.register(node));
+    const { record } = this.etcd;
+    this.etcd.put({ ...record, leader: record.replicas[0]!, epoch: 1, nonce: firstNonce });
+    for (const [i, node] of this.nodes.entries()) node.start(sessions[i]!);
+    if (this.nodes[0]!.replica!.leader !== null) this.checks.counts.named++;
   }
 
   private every(everyMs: number, run: () => void): void {

@@ -1,5 +1,7 @@
 import type { Queue } from '@chapar/core';
 import { disagreements } from './checks/agreement.js';
+import { differences, hasMirrors, leaderOf, mirrorRecords } from './checks/folds.js';
+import { isForGood } from './checks/keeping.js';
 import { leaks } from './checks/leaks.js';
 import { BinderClient } from './clients/binder.js';
 import { ChurnerClient } from './clients/churner.js';
@@ -11,10 +13,14 @@ import { HandClient } from './clients/hand.js';
 import { OwnerClient } from './clients/owner.js';
 import { ProberClient } from './clients/prober.js';
 import { PublisherClient } from './clients/publishers.js';
+import { PurgerClient } from './clients/purger.js';
+import { RebuilderClient, type RebuilderOptions } from './clients/rebuilder.js';
 import { VisitorClient } from './clients/visitor.js';
 import { Faults } from './cluster/faults.js';
 import { SimCluster } from './cluster/sim-cluster.js';
 import type { Question } from './cluster/traffic.js';
+import { declarationOf, factsOf } from './story/declaration.js';
+import { StoryError } from './story/line.js';
 import { perform, type Stage } from './story/steps.js';
 import type { ClientLine, Story } from './story/story.js';
 
@@ -33,6 +39,9 @@ export interface Outcome {
 
 /** What must be over so long after everything was healed. Milliseconds. */
 const drainMsMax = 60_000;
+
+/** Whoever copies what has caught up by then, also one that is not let in at once any more. Milliseconds. */
+const wholeMsMax = 120_000;
 
 /** Who is connected to a machine without power finds out by its heartbeats. Milliseconds. */
 const leaveMsMax = 20_000;
@@ -54,6 +63,9 @@ export async function play(story: Story, seed: number, traceLines = 0): Promise<
   return run.outcome(seed);
 }
 
+/** They take away what others want to find. */
+const isMeddler = (client: SimClient): boolean => client instanceof PurgerClient || client instanceof RebuilderClient;
+
 /** Messages that are in a queue, in somebody's hands, or on their way out as dead letters. */
 function countOf({ readyCount, unsettledCount, outbox }: Queue): number {
   return readyCount + unsettledCount + (outbox?.count ?? 0);
@@ -62,6 +74,7 @@ function countOf({ readyCount, unsettledCount, outbox }: Queue): number {
 class Play implements Stage {
   readonly cluster: SimCluster;
   readonly faults: Faults;
+  readonly names = new Map<string, string>();
   private readonly story: Story;
   private readonly clients = new Map<string, SimClient>();
 
@@ -98,12 +111,7 @@ class Play implements Stage {
     const exchanges = story.exchanges.map((each): Question => ({ kind: 'declare-exchange', ...each }));
     await this.found([this.founder(story.nodes[0]!, exchanges)]);
     await this.found(story.nodes.map((node) => this.founder(node, this.queuesOf(node))));
-    for (const queue of story.queues) {
-      const { name, node: home, isDurable, isSingleActive, deadLettersTo } = queue;
-      const isFedByOutbox = story.queues.some((each) => each.deadLettersTo === name);
-      const facts = { name, home, isDurable, isSingleActive, deadLettersTo, isFedByOutbox };
-      cluster.ledger.queueBorn({ ...facts, isOrdered: !isFedByOutbox, isLossy: false });
-    }
+    for (const queue of story.queues) cluster.ledger.queueBorn(factsOf(queue, story.queues));
     for (const line of story.clients) this.add(this.client(line));
   }
 
@@ -120,16 +128,10 @@ class Play implements Stage {
   private queuesOf(node: string): Question[] {
     const { queues, bindings } = this.story;
     const questions: Question[] = [];
-    for (const { name, node: home, isDurable, isSingleActive, deadLettersTo, max } of queues) {
-      if (home !== node) continue;
-      const args = {
-        ...(max !== null && { 'x-max-length': max, 'x-overflow': 'reject-publish' }),
-        ...(isSingleActive && { 'x-single-active-consumer': true }),
-        ...(deadLettersTo !== null && { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': deadLettersTo }),
-      };
-      const shape = { durable: isDurable, exclusive: false, autoDelete: false };
-      questions.push({ kind: 'declare-queue', name, ...shape, arguments: args });
-      for (const binding of bindings) if (binding.queue === name) questions.push({ kind: 'bind', ...binding });
+    for (const queue of queues) {
+      if (queue.node !== node) continue;
+      questions.push(declarationOf(queue));
+      for (const binding of bindings) if (binding.queue === queue.name) questions.push({ kind: 'bind', ...binding });
     }
     return questions;
   }
@@ -151,12 +153,23 @@ class Play implements Stage {
         return new OwnerClient(line.options, ...rest);
       case 'visitor':
         return new VisitorClient(line.options, ...rest);
+      case 'purger':
+        return new PurgerClient(line.options, ...rest);
+      case 'rebuilder':
+        return new RebuilderClient(this.rebuilding(line.options), ...rest);
       case 'binder': {
         const proberName = `${name}'s prober`;
         const prober = new ProberClient(cluster, proberName, line.probers, this.random(proberName));
         return new BinderClient(line.options, this.add(prober), ...rest);
       }
     }
+  }
+
+  private rebuilding({ queue: name, everyMs }: { readonly queue: string; readonly everyMs: number }): RebuilderOptions {
+    const { queues } = this.story;
+    const queue = queues.find((each) => each.name === name);
+    if (queue === undefined) throw new StoryError(`there is no queue ${name} to be declared anew`);
+    return { declaration: declarationOf(queue), facts: factsOf(queue, queues), everyMs };
   }
 
   private add<C extends SimClient>(client: C): C {
@@ -203,18 +216,44 @@ class Play implements Stage {
       await cluster.until(haveVerdicts, drainMsMax),
       'publishers still wait for confirms long after all was healed',
     );
+    await this.leave([...this.clients.values()].filter(isMeddler));
     await this.drain();
-    for (const client of this.clients.values()) client.stop();
-    const stay = () => [...this.clients.values()].filter(({ isGone }) => !isGone).map(({ name }) => name);
-    await cluster.until(() => stay().length === 0, leaveMsMax);
-    this.must(stay().length === 0, `clients could not leave: ${stay().join(', ')}`);
+    await this.rest();
+    await this.leave([...this.clients.values()]);
     cluster.ledger.checkAtEnd();
-    const wrong = () => [...disagreements(cluster), ...leaks(cluster), ...this.unvisited()];
+    const wrong = () => [...disagreements(cluster), ...differences(cluster), ...leaks(cluster), ...this.unvisited()];
     await cluster.until(() => wrong().length === 0, tidyMsMax, 100);
     for (const each of wrong()) cluster.ledger.violation(each);
     for (const name of this.story.nodes) this.faults.stop(name);
     const areDown = () => [...cluster.members.values()].every(({ state }) => state === 'down');
     this.must(await cluster.until(areDown, 10_000), 'nodes did not stop');
+  }
+
+  private async leave(clients: readonly SimClient[]): Promise<void> {
+    for (const client of clients) client.stop();
+    const stay = () => clients.filter(({ isGone }) => !isGone).map(({ name }) => name);
+    await this.cluster.until(() => stay().length === 0, leaveMsMax);
+    this.must(stay().length === 0, `clients could not leave: ${stay().join(', ')}`);
+  }
+
+  /** All is settled for good: who leads next, and whoever reads its disk again, knows that. */
+  private async rest(): Promise<void> {
+    const { cluster, story } = this;
+    if (!hasMirrors(cluster)) return;
+    const areForGood = () => [...cluster.members.values()].every(({ node }) => node !== null && isForGood(node));
+    const isWhole = () => differences(cluster).length === 0 && areForGood();
+    this.must(await cluster.until(isWhole, wholeMsMax, 100), 'copies are not whole, long after all was healed');
+    cluster.ledger.isOver = true;
+    const node = story.nodes[cluster.random.integer(story.nodes.length)]!;
+    const others = story.nodes.filter((each) => each !== node);
+    if (cluster.random.chance(0.5)) {
+      this.faults.kill(node);
+      this.faults.start(node);
+    } else for (const each of [node, ...others]) this.faults.powerCut(each);
+    this.faults.heal();
+    this.must(await cluster.until(() => cluster.areAllUp, drainMsMax), 'not every node came up again');
+    this.must(await cluster.until(isWhole, wholeMsMax, 100), 'copies are not whole again');
+    await cluster.run(2_000);
   }
 
   /** Auto-delete queues that nobody visits any more. One whose node was killed meanwhile had no last visitor. */
@@ -245,7 +284,9 @@ class Play implements Stage {
       this.add(new ConsumerClient(options, cluster, drainName, hosts, this.random(drainName)));
     }
     const left = () => this.localQueues().filter((queue) => countOf(queue) > 0);
-    if (await cluster.until(() => left().length === 0, drainMsMax)) return;
+    // What nobody leads yet is nowhere, and not empty.
+    const areLed = () => mirrorRecords(cluster).every(({ name }) => leaderOf(cluster, name) !== null);
+    if (await cluster.until(() => areLed() && left().length === 0, drainMsMax)) return;
     const shown = left().map((queue) => `${queue.name}: ${countOf(queue)} (${queue.unsettledCount} held)`);
     this.must(false, `queues were not drained: ${shown.join(', ')}`);
   }

@@ -9,6 +9,7 @@ export interface Scenario {
   readonly name: string;
   /** The story as text; one by chance is another one for each seed. */
   text(seed: number): string;
+  readonly isMirrored?: boolean;
 }
 
 const directory = fileURLToPath(new URL('./scenarios/', import.meta.url));
@@ -18,7 +19,7 @@ export const writtenScenarios: readonly Scenario[] = readdirSync(directory)
   .filter((file) => file.endsWith('.txt'))
   .map((file) => {
     const text = readFileSync(directory + file, 'utf8');
-    return { name: file.replace('.txt', ''), text: () => text };
+    return { name: file.replace('.txt', ''), isMirrored: file.startsWith('mirrored'), text: () => text };
   });
 
 const alone = ['A'];
@@ -29,8 +30,31 @@ const profile = (
   nodes: readonly string[],
   ...faults: FaultKind[]
 ): Profile & { readonly name: string } => {
-  return { name, nodes, faults, lastsMs: 4_000, betweenMs: 1_200 };
+  return { name, nodes, faults, lastsMs: 4_000, betweenMs: 1_200, isMirrored: false };
 };
+
+/** Of mirrored queues. */
+const mirrored = (name: string, ...faults: FaultKind[]): Profile & { readonly name: string } => {
+  return { ...profile(`mirrored-${name}`, three, ...faults), isMirrored: true };
+};
+
+const everything: readonly FaultKind[] = [
+  'kills',
+  'power',
+  'stops',
+  'pauses',
+  'cuts',
+  'resets',
+  'lags',
+  'disks',
+  'clocks',
+  'etcd',
+  'transfers',
+  'drains',
+  'wipes',
+  'blackouts',
+  'pairs',
+];
 
 /** Stories by chance, by what goes wrong in them. The fewer kinds, the less is excused. */
 export const profiles: readonly (Profile & { readonly name: string })[] = [
@@ -57,10 +81,20 @@ export const profiles: readonly (Profile & { readonly name: string })[] = [
     'clocks',
     'etcd',
   ),
+  mirrored('random-quiet', 'tides'),
+  mirrored('random-moves', 'transfers', 'drains'),
+  mirrored('random-links', 'resets', 'lags', 'transfers'),
+  mirrored('random-cuts', 'cuts', 'resets'),
+  mirrored('random-pauses', 'pauses', 'clocks'),
+  mirrored('random-stops', 'stops', 'transfers'),
+  mirrored('random-kills', 'kills', 'power'),
+  mirrored('random-disks', 'disks', 'power', 'wipes', 'blackouts', 'pairs'),
+  mirrored('random-etcd', 'etcd', 'kills'),
+  mirrored('random-all', ...everything),
 ];
 
 export const randomScenarios: readonly Scenario[] = profiles.map((each) => {
-  return { name: each.name, text: (seed: number) => randomStory(each, seed) };
+  return { name: each.name, isMirrored: each.isMirrored, text: (seed: number) => randomStory(each, seed) };
 });
 
 export const allScenarios: readonly Scenario[] = [...writtenScenarios, ...randomScenarios];

@@ -9,19 +9,33 @@ type Answer = { readonly status?: number; readonly body?: unknown };
 export class ApiDouble {
   /** `DELETE /api/nodes/a`, in the order in which they came. */
   readonly asked: string[] = [];
-  /** By what is asked; 204 for all else. */
-  readonly answers: Record<string, Answer> = {};
+  /** What came with each. */
+  readonly bodies: unknown[] = [];
+  /** By what is asked, of several one after the other, the last for good; 204 for all else. */
+  readonly answers: Record<string, Answer | Answer[]> = {};
   private readonly server: Server;
 
   private constructor() {
     this.server = createServer((request, response) => {
-      request.resume();
-      const what = `${request.method} ${request.url}`;
-      this.asked.push(what);
-      const { status = 200, body } = this.answers[what] ?? { status: 204 };
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(body === undefined ? '' : JSON.stringify(body));
+      let text = '';
+      request.on('data', (chunk) => {
+        text += chunk;
+      });
+      request.on('end', () => {
+        const what = `${request.method} ${request.url}`;
+        this.asked.push(what);
+        this.bodies.push(text === '' ? undefined : JSON.parse(text));
+        const { status = 200, body } = this.answerTo(what);
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(body === undefined ? '' : JSON.stringify(body));
+      });
     });
+  }
+
+  private answerTo(what: string): Answer {
+    const answer = this.answers[what] ?? { status: 204 };
+    if (!Array.isArray(answer)) return answer;
+    return answer.length > 1 ? answer.shift()! : answer[0]!;
   }
 
   static async start(): Promise<ApiDouble> {

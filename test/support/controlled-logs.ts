@@ -8,11 +8,13 @@ import type {
   Position,
   QueueLog,
   RecoveredQueue,
+  StoredReplica,
 } from '@chapar/core';
 import { ControlledPages } from './controlled-pages.js';
 
 /** A queue's log in memory whose `committed` moves when a test says so. It minds the port's rules: a broken one throws. */
 export class ControlledLog implements QueueLog {
+  readonly isMirrored: boolean = false;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;
   onFailed: ((error: Error) => void) | null = null;
@@ -118,6 +120,8 @@ export class ControlledLogs implements LogStore {
   flushes = 0;
   /** True: reads wait for `answerReads`. Set before the first log is made. */
   areReadsHeld = false;
+  /** There are no copies of mirrored queues here. */
+  readonly replicas: readonly Incarnation[] = [];
   /** Made for queues without a log. */
   readonly paging: ControlledPages[] = [];
   private readonly found: RecoveredQueue[] = [];
@@ -137,6 +141,10 @@ export class ControlledLogs implements LogStore {
     log.pages.isHeld = this.areReadsHeld;
     this.logs.set(incarnation, log);
     return log;
+  }
+
+  replica(incarnation: Incarnation): StoredReplica {
+    throw new Error(`no copy of ${incarnation} is kept here`);
   }
 
   pages(): ControlledPages {

@@ -14,6 +14,7 @@ import {
   type QueueConsumer,
   type QueueProperties,
   Records,
+  type Residence,
   Topology,
   Turn,
   type VirtualHost,
@@ -114,7 +115,13 @@ export class TopologyKit {
   readonly policies: Policies;
   readonly topology: Topology;
 
-  private constructor(metadata: SteppedMetadata, logs: ControlledLogs, seed: number, laterMs: number) {
+  private constructor(
+    metadata: SteppedMetadata,
+    logs: ControlledLogs,
+    seed: number,
+    laterMs: number,
+    residence: Residence | null,
+  ) {
     this.platform = createSimPlatform(seed);
     this.platform.clock.jumpWall(laterMs);
     this.metadata = metadata;
@@ -128,7 +135,7 @@ export class TopologyKit {
     this.policies = new Policies(log);
     const { policies } = this;
     const dialects = kitDialects();
-    this.topology = new Topology({ metadata, logs, turn, dialects, random, log, alarms, policies });
+    this.topology = new Topology({ metadata, logs, turn, dialects, random, log, alarms, policies, residence });
   }
 
   static async open(
@@ -136,6 +143,7 @@ export class TopologyKit {
     logs = new ControlledLogs(),
     seed = 1,
     laterMs = 0,
+    residence: Residence | null = null,
   ): Promise<TopologyKit> {
     const { entries } = await metadata.load('vhosts/');
     if (entries.length === 0) {
@@ -144,7 +152,7 @@ export class TopologyKit {
         [{ key: 'vhosts/%2F', value: { description: '', tags: [], defaultQueueType: 'classic' } }],
       );
     }
-    const kit = new TopologyKit(metadata, logs, seed, laterMs);
+    const kit = new TopologyKit(metadata, logs, seed, laterMs, residence);
     await kit.records.open();
     kit.policies.follow(kit.records);
     await kit.topology.open(await logs.recover());

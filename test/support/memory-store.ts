@@ -10,6 +10,7 @@ import {
   type Position,
   type QueueLog,
   type RecoveredQueue,
+  type StoredReplica,
   type Write,
 } from '@chapar/core';
 import { ControlledPages } from './controlled-pages.js';
@@ -81,6 +82,12 @@ export class MemoryLogs implements LogStore {
     return log;
   }
 
+  readonly replicas: readonly Incarnation[] = [];
+
+  replica(incarnation: Incarnation): StoredReplica {
+    throw new Error(`no copy of ${incarnation} is kept here`);
+  }
+
   pages(): ControlledPages {
     return new ControlledPages();
   }
@@ -110,6 +117,7 @@ export class MemoryLogs implements LogStore {
 
 /** Pages everything that it is asked to, and reads nothing else: nothing that is logged ever leaves memory here. */
 class MemoryLog extends ControlledPages implements QueueLog {
+  readonly isMirrored = false;
   private last: Position = 0;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;

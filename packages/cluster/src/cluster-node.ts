@@ -5,21 +5,32 @@ import {
   type JsonValue,
   type Later,
   type MetadataStore,
+  type Mirroring,
+  type MirroringWish,
   metadataKey,
   metadataKeyParts,
+  type Queue,
+  type QueueProperties,
   type Residence,
+  type SharedQueue,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
+import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
 import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
 import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
+import { Loopback } from './peer/loopback.js';
 import type { RemoteHome } from './remote/remote-home.js';
+import { Mirrors } from './replication/mirrors.js';
+import { mirroringOf } from './replication/placement.js';
+import { Steward } from './replication/steward.js';
 import { ClusterResidence, type ResidenceCluster } from './residence.js';
+import type { Session } from './session.js';
 
 export interface ClusterNodeOptions {
   /** Open, not registered. Belongs to the node from here on. */
@@ -39,6 +50,8 @@ const linkPatienceMs = 2000;
 const tickMs = 500;
 /** Somebody who wants a name that is taken waits so long to see by what. Milliseconds. */
 const claimPatienceMs = 1000;
+/** A node that stops waits so long for others to lead what it leads. Milliseconds. */
+const handOverMs = 2000;
 
 /** What this node has to do with one other, in one session of each. */
 export interface Relation {
@@ -53,10 +66,17 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly membership: Membership;
   readonly residence: Residence;
   readonly gossip: Gossip;
+  /** Its copies of mirrored queues. */
+  readonly mirrors: Mirrors;
+  /** What people do with all copies. */
+  readonly steward: Steward;
   private readonly options: ClusterNodeOptions;
   private readonly links: Links;
   private readonly homes: Homes;
   private broker: Broker | null = null;
+  /** Of the mirrored queues that this node leads. */
+  readonly leads: Leads;
+  private loopback: Loopback | null = null;
   private readonly relations = new Map<string, Relation>();
   private timer: Timer | null = null;
 
@@ -64,11 +84,21 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
     this.options = options;
     this.membership = membership;
+    this.leads = new Leads(clock, () => this.isAnyoneComing());
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
     this.gossip = new Gossip({ clock, log }, mirror, this.homes, () => this.controls());
     this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
+    this.mirrors = new Mirrors({
+      membership,
+      clock,
+      log,
+      isRefused: (peer) => this.links.isRefused(peer),
+      hasKnown: (incarnation) => this.hasKnown(incarnation),
+    });
+    const ask = (dataId: string, kind: string, body: JsonValue) => this.ask(this.homes.of(dataId), kind, body);
+    this.steward = new Steward({ membership, mirrors: this.mirrors, gossip: this.gossip, clock, log, ask });
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
 
@@ -89,19 +119,52 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   attach(broker: Broker): void {
     this.broker = broker;
     this.homes.attach(broker);
+    this.mirrors.attach(broker);
+    this.mirrors.onLeads = (led) => this.leads.leads(led);
+    this.mirrors.onLeadsNoMore = (led) => this.leads.leadsNoMore(led, !this.isThere(led.queue));
+    const { dataId, boot, node } = this.membership;
+    const own = { node, session: 0, dataId, boot };
+    this.loopback = new Loopback({ turn: broker.turn, clock: this.options.clock }, this.link(own, this.homes.own()));
+    this.loopback.open();
+  }
+
+  /** Whether its record is. */
+  private isThere({ name, incarnation, properties }: Queue): boolean {
+    return this.broker!.topology.vhosts.get(properties.vhost)?.queues.get(name)?.incarnation === incarnation;
+  }
+
+  private link(peer: Peer, home: RemoteHome): Link {
+    const { turn, topology } = this.broker!;
+    const { log, clock } = this.options;
+    return new Link({ turn, topology, mirror: this.membership.mirror, clock, log, leads: this.leads }, peer, home);
   }
 
   /** The broker is open: peers are reached for. Resolves when this node can serve: it is linked to those that are there, or has tried. */
   async begin(): Promise<void> {
     const { membership, broker } = this;
     this.gossip.begin(broker!);
-    membership.onBegan = ({ revision }) => this.links.begin(revision);
-    membership.onEnded = () => this.links.end();
+    this.mirrors.open();
+    this.steward.open();
+    membership.onBegan = (session) => this.began(session);
+    membership.onEnded = () => this.ended();
+    membership.onUnsure = () => this.mirrors.setUnsure(true);
+    membership.onSure = () => this.mirrors.setUnsure(false);
     membership.claims.onLost = (key) => this.claimLost(key);
     const { session } = membership;
-    if (session !== null) this.links.begin(session.revision);
+    if (session !== null) this.began(session);
     this.tick();
     await this.linkedOrTried();
+  }
+
+  private began(session: Session): void {
+    this.links.begin(session.revision);
+    this.mirrors.setUnsure(false);
+    this.mirrors.began(session);
+  }
+
+  private ended(): void {
+    this.mirrors.ended();
+    this.links.end();
   }
 
   private async linkedOrTried(): Promise<void> {
@@ -116,9 +179,13 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   /** After the broker's doors and before its store: the others are told at once that this node is gone. */
   async close(): Promise<void> {
     this.timer?.cancel();
+    this.steward.close();
+    await this.mirrors.handOver(handOverMs);
+    this.mirrors.close();
     this.membership.onEnded = null;
     await this.membership.close();
     await this.links.close();
+    this.loopback?.close();
     this.gossip.close();
   }
 
@@ -133,10 +200,10 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   // ---- links -----------------------------------------------------------------------------------------------------
 
   arrived(peer: Peer): void {
-    const { turn, topology } = this.broker!;
-    const { log, clock } = this.options;
+    const { turn } = this.broker!;
+    const { log } = this.options;
     const home = this.homes.of(peer.dataId);
-    const link = new Link({ turn, topology, mirror: this.membership.mirror, clock, log }, peer, home);
+    const link = this.link(peer, home);
     this.relations.set(peer.node, { peer, home, link, control: new Control({ turn, log }, peer, this.gossip) });
   }
 
@@ -144,6 +211,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const relation = this.relationTo(peer);
     if (relation === null) lane.close('the session is over');
     else if (kind === 'bulk') relation.link.opened(lane);
+    else if (kind === 'replication') this.mirrors.lanes.opened(peer, lane);
     else relation.control.opened(lane);
   }
 
@@ -151,6 +219,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const relation = this.relationTo(peer);
     if (relation === null) lane.close('the session is over');
     else if (kind === 'bulk') relation.link.accepted(lane);
+    else if (kind === 'replication') this.mirrors.lanes.accepted(peer, lane);
     else relation.control.accepted(lane);
   }
 
@@ -159,12 +228,25 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     if (relation === null) return;
     this.relations.delete(peer.node);
     relation.control.end();
+    this.mirrors.lanes.departed(peer);
     const { dataId, boot } = peer;
     const next = this.membership.members.registrations().find(({ record }) => record.dataId === dataId);
     // The same process in another session, its own or this node's, has what lived in its memory.
     const isSame = next?.record.boot === boot;
     relation.link.end(isSame ? 'same' : next === undefined ? 'gone' : 'restarted');
     if (!isSame) this.gossip.departed(peer);
+  }
+
+  refused(): void {
+    this.mirrors.tickAll();
+  }
+
+  /** A node that is registered, and not known to be dead, is not linked yet. */
+  private isAnyoneComing(): boolean {
+    const { sessions, isLive } = this.mirrors.neighbours;
+    const linked = new Set<string>([this.dataId]);
+    for (const { peer, link } of this.relations.values()) if (link.isUp) linked.add(peer.dataId);
+    return [...sessions.keys()].some((id) => !linked.has(id) && isLive(id));
   }
 
   private relationTo({ node, session }: Peer): Relation | null {
@@ -192,6 +274,10 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.homes.of(dataId);
   }
 
+  face(properties: QueueProperties): SharedQueue {
+    return this.homes.faces.face(properties);
+  }
+
   homeByTag(tag: string): RemoteHome | null {
     return this.homes.byTag(tag);
   }
@@ -206,6 +292,15 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   loads(): ReadonlyMap<string, number> {
     return this.homes.loads();
+  }
+
+  mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring {
+    const { placement, neighbours } = this.mirrors;
+    return mirroringOf(placement.record(properties, wish, this.dataId, neighbours.open()));
+  }
+
+  get isResting(): boolean {
+    return this.membership.maintenance.isHere;
   }
 
   hasKnown(incarnation: Incarnation): boolean {

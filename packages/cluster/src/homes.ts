@@ -1,7 +1,9 @@
 import type { Broker, Incarnation, SharedQueue } from '@chapar/core';
 import type { Clock } from '@chapar/platform';
 import type { Membership } from './membership/membership.js';
-import { RemoteHome } from './remote/remote-home.js';
+import { Faces } from './remote/faces.js';
+import { MirroredQueue } from './remote/mirrored-queue.js';
+import { RemoteHome, type RemoteHomeParts } from './remote/remote-home.js';
 import { RemoteQueue } from './remote/remote-queue.js';
 import { tagOf } from './residence.js';
 
@@ -16,6 +18,8 @@ export class Homes {
   private readonly byDataId = new Map<string, RemoteHome>();
   private broker: Broker | null = null;
   private number = 0;
+  /** Of the mirrored queues: those that lead them are among the homes. */
+  private ownFaces: Faces | null = null;
 
   constructor(membership: Membership, clock: Clock, leaseSeconds: number) {
     this.membership = membership;
@@ -35,9 +39,40 @@ export class Homes {
   of(dataId: string): RemoteHome {
     let home = this.byDataId.get(dataId);
     if (home !== undefined) return home;
+    home = this.make(dataId, false);
+    this.byDataId.set(dataId, home);
+    return home;
+  }
+
+  /** This node, as the leader of mirrored queues. */
+  own(): RemoteHome {
+    return this.make(this.membership.dataId, true);
+  }
+
+  get faces(): Faces {
+    const { topology, alarms } = this.broker!;
+    this.ownFaces ??= new Faces({
+      clock: this.clock,
+      nextNumber: () => ++this.number,
+      revisionOf: (queue) => topology.revisionOf(queue),
+      onBehind: (isBehind) => {
+        const source = 'pace of mirrored queues';
+        if (isBehind) alarms.raise(source, 'leaders of mirrored queues are behind', false);
+        else alarms.clear(source);
+      },
+    });
+    return this.ownFaces;
+  }
+
+  private make(dataId: string, isOwn: boolean): RemoteHome {
     const { turn, topology, alarms } = this.broker!;
-    const parts = {
+    const { faces } = this;
+    const parts: RemoteHomeParts = {
       turn,
+      isOwn,
+      onLeads: (home, incarnation, epoch, isAnew) => faces.heard(home, incarnation, epoch, isAnew),
+      onLeft: (home, incarnation, epoch) => faces.left(home, incarnation, epoch),
+      onLost: (home) => faces.lost(home),
       clock: this.clock,
       revisionOf: (queue: SharedQueue) => topology.revisionOf(queue),
       vhost: (name: string) => topology.vhosts.get(name) ?? null,
@@ -47,9 +82,7 @@ export class Homes {
       },
       nextNumber: () => ++this.number,
     };
-    home = new RemoteHome(parts, dataId, this.nameOf(dataId));
-    this.byDataId.set(dataId, home);
-    return home;
+    return new RemoteHome(parts, dataId, isOwn ? this.membership.node : this.nameOf(dataId));
   }
 
   private nameOf(dataId: string): string {
@@ -61,24 +94,33 @@ export class Homes {
     return null;
   }
 
-  /** How many queues each node that takes part now has. */
+  /** How many queues each node that takes part now has; those that are being drained take none, unless there is nobody else. */
   loads(): Map<string, number> {
-    const loads = new Map<string, number>([[this.membership.dataId, 0]]);
-    for (const { dataId, isLinked } of this.byDataId.values()) if (isLinked) loads.set(dataId, 0);
+    const here = this.membership.dataId;
+    const linked = [...this.byDataId.values()].filter(({ isLinked }) => isLinked).map(({ dataId }) => dataId);
+    const { resting } = this.membership.maintenance;
+    const open = [here, ...linked].filter((dataId) => !resting.has(dataId));
+    const loads = new Map<string, number>((open.length > 0 ? open : [here]).map((dataId) => [dataId, 0]));
     for (const vhost of this.broker!.topology.vhosts.values()) {
       for (const queue of vhost.queues.values()) {
-        const at = queue instanceof RemoteQueue ? queue.host.dataId : this.membership.dataId;
-        const load = loads.get(at);
-        if (load !== undefined) loads.set(at, load + 1);
+        const at = this.placeOf(queue);
+        const load = at === null ? undefined : loads.get(at);
+        if (load !== undefined) loads.set(at!, load + 1);
       }
     }
     return loads;
+  }
+
+  private placeOf(queue: SharedQueue): string | null {
+    if (queue instanceof MirroredQueue) return queue.leaderId;
+    return queue instanceof RemoteQueue ? queue.host.dataId : this.membership.dataId;
   }
 
   /** Called now and then: what waits too long is given up. */
   tick(): void {
     const nowMs = this.clock.monotonicMs();
     for (const home of this.byDataId.values()) home.tick(nowMs, this.holdMs);
+    this.faces.tick(this.holdMs);
   }
 }
 

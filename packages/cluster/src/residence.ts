@@ -2,20 +2,27 @@ import type {
   Binding,
   BindingRequest,
   ConfirmSlot,
+  EffectivePolicy,
   Incarnation,
   JsonValue,
   Later,
   Message,
+  Mirroring,
+  MirroringWish,
   Queue,
   QueueHandle,
   QueueProperties,
   Residence,
   SharedQueue,
   VirtualHost,
+  Write,
 } from '@chapar/core';
+import { mirroringWish } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
+import type { MirroredQueue } from './remote/mirrored-queue.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import type { RemoteQueue } from './remote/remote-queue.js';
+import { mirrorKey } from './replication/mirror-records.js';
 
 /** How direct reply-to addresses begin, before the tag of their node. */
 const replyPrefix = 'amq.rabbitmq.reply-to.';
@@ -25,6 +32,8 @@ export interface ResidenceCluster {
   readonly dataId: string;
   /** The node of that data id, registered or not. */
   home(dataId: string): RemoteHome;
+  /** The face of a mirrored queue. */
+  face(properties: QueueProperties): SharedQueue;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
   announce(news: News): void;
@@ -35,7 +44,11 @@ export interface ResidenceCluster {
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
+  /** This node is being drained: nothing new should come here. */
+  readonly isResting: boolean;
   hasKnown(incarnation: Incarnation): boolean;
+  /** What is written with the record of a queue that is to have copies. */
+  mirroring(properties: QueueProperties, wish: MirroringWish): Mirroring;
 }
 
 /** The tag in the names that a node makes: eight characters of its data id. */
@@ -54,11 +67,24 @@ export class ClusterResidence implements Residence {
   }
 
   place({ arguments: args }: QueueProperties): string {
-    if (args['x-queue-leader-locator'] !== 'balanced') return this.here;
-    let best = this.here;
+    if (args['x-queue-leader-locator'] !== 'balanced' && !this.cluster.isResting) return this.here;
     const loads = this.cluster.loads();
-    for (const [dataId, load] of loads) if (load < (loads.get(best) ?? 0)) best = dataId;
+    let best = loads.has(this.here) ? this.here : [...loads.keys()][0]!;
+    for (const [dataId, load] of loads) if (load < loads.get(best)!) best = dataId;
     return best;
+  }
+
+  mirrored(properties: QueueProperties, policy: EffectivePolicy): Mirroring | null {
+    const wish = mirroringWish(properties, policy.definition);
+    return wish === null ? null : this.cluster.mirroring(properties, wish);
+  }
+
+  face(properties: QueueProperties): SharedQueue {
+    return this.cluster.face(properties);
+  }
+
+  companions({ incarnation }: SharedQueue): readonly Write[] {
+    return [{ key: mirrorKey(incarnation), value: undefined }];
   }
 
   elsewhere(properties: QueueProperties, home: string): SharedQueue {
@@ -110,7 +136,7 @@ export class ClusterResidence implements Residence {
     queue: SharedQueue,
     conditions: { readonly ifUnused: boolean; readonly ifEmpty: boolean },
   ): Promise<number> {
-    const count = (await (queue as RemoteQueue).ask('delete', conditions)) as number;
+    const count = (await (queue as RemoteQueue | MirroredQueue).ask('delete', conditions)) as number;
     // Whoever asks for it next finds it gone, also here.
     await this.cluster.seen();
     return count;

@@ -2,11 +2,14 @@ import { createSimPlatform } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { ControlledLogs } from '../../../test/support/controlled-logs.js';
 import { messageOf, queueAddress } from '../../../test/support/core-kit.js';
+import { LedLog } from '../../../test/support/led-log.js';
+import { MirroringResidence } from '../../../test/support/mirroring-residence.js';
 import { SteppedMetadata } from '../../../test/support/stepped-metadata.js';
 import { Broker } from './broker.js';
 import type { ConnectionView } from './inspect.js';
 import type { Principal, User, UserDirectory } from './ports.js';
 import type { Queue } from './queue/queue.js';
+import type { Residence } from './topology/residence.js';
 
 const identity = { node: 'n', clusterName: 'c', product: 'Chapar', productVersion: '4.1.0', version: '0.1.0' };
 
@@ -39,6 +42,7 @@ async function open(
   metadata = new SteppedMetadata(),
   logs = new ControlledLogs(),
   users: User[] = [],
+  residence: Residence | null = null,
 ): Promise<Broker> {
   const authenticator = {
     password: async () => ({ ok: false, reason: 'not here' }) as const,
@@ -46,7 +50,7 @@ async function open(
   };
   const platform = createSimPlatform(1);
   const parts = { platform, metadata, logs, users: directory(users), authenticator, authorizer: null };
-  const broker = new Broker({ ...parts, identity, limits });
+  const broker = new Broker({ ...parts, identity, limits, residence });
   await broker.open();
   return broker;
 }
@@ -99,6 +103,44 @@ describe('broker', () => {
     await broker.permissions.set('/', 'alice', { configure: '', write: '', read: '' });
     const actor = await broker.enter(alice, '/', {});
     expect(actor.vhost.name).toBe('/');
+  });
+
+  it('deletes the mirrored queues of a virtual host with what says where their copies are, each in one change', async () => {
+    const metadata = new SteppedMetadata();
+    const broker = await open(metadata, new ControlledLogs(), [], new MirroringResidence());
+    const before = metadata.keys();
+    await broker.putVirtualHost('a', { description: '', tags: [], defaultQueueType: 'quorum' });
+    await broker.permissions.set('a', 'alice', everything);
+    const actor = await broker.enter(alice, 'a', {});
+    for (let i = 0; i < 70; i++) await actor.declareQueue(wish(`q${i}`));
+    const keysOf = (kind: string) => metadata.keys().filter((key) => key.startsWith(kind));
+    expect([keysOf('queues/').length, keysOf('mirrors/').length]).toEqual([70, 70]);
+    const sizes: number[] = [];
+    const change = metadata.change.bind(metadata);
+    metadata.change = (when, then) => {
+      sizes.push(when.length + then.length);
+      return change(when, then).then((revision) => {
+        expect(keysOf('queues/').length).toBe(keysOf('mirrors/').length);
+        return revision;
+      });
+    };
+    expect(await broker.deleteVirtualHost('a')).toBe(true);
+    expect(metadata.keys()).toEqual(before);
+    expect(sizes.every((size) => size <= 126)).toBe(true);
+    expect(sizes).toHaveLength(3);
+  });
+
+  it('records for a clean stop how far its own queues were delivered, and of those that it leads nothing', async () => {
+    const logs = new ControlledLogs();
+    const broker = await open(new SteppedMetadata(), logs, [], new MirroringResidence());
+    await broker.permissions.set('/', 'alice', everything);
+    const actor = await broker.enter(alice, '/', {});
+    const own = await actor.declareQueue(wish('own'));
+    const face = await actor.declareQueue(wish('led', { arguments: { 'x-queue-type': 'quorum' } }));
+    const vhost = broker.topology.vhosts.get('/')!;
+    broker.topology.lead(vhost, face.properties, new LedLog(), null);
+    await broker.close();
+    expect([...logs.deliveredUpTo.keys()]).toEqual([own.incarnation]);
   });
 
   it('deletes a virtual host with all that belongs to it, and nothing of its neighbours', async () => {

@@ -20,12 +20,13 @@ import {
   type Principal,
   type RecoveredQueue,
   type UserDirectory,
+  type Write,
 } from './ports.js';
 import { type Memory, unboundedMemory } from './queue/memory.js';
 import { Persist } from './queue/persist.js';
 import { Records } from './records.js';
 import { type ResourceLimits, Resources } from './resources.js';
-import { vhostKey } from './topology/records.js';
+import { type QueueRecord, vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
 import type { Residence } from './topology/residence.js';
 import { Topology } from './topology/topology.js';
@@ -107,9 +108,9 @@ export class Broker {
     const { alarms } = this;
     const memory = parts.memory ?? unboundedMemory();
     const { random } = platform;
-    this.policies = new Policies(log);
-    const { policies } = this;
     const residence = parts.residence ?? null;
+    this.policies = new Policies(log, residence !== null);
+    const { policies } = this;
     const topology = { metadata, logs, turn, dialects, random, log, alarms, memory, policies, residence };
     this.topology = new Topology(topology);
     this.topology.onVirtualHostDeleted = ({ name }) => {
@@ -124,7 +125,7 @@ export class Broker {
     this.topology.onQueueUnused = (vhost, queue) => {
       const remove = () => removeQueue(this.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
       const isStillUnused = () => {
-        if (vhost.queues.get(queue.name) !== queue || queue.consumers.size > 0) return false;
+        if (vhost.named(queue) === undefined || queue.consumers.size > 0) return false;
         // One that expired begins to wait anew.
         if (!queue.properties.autoDelete) queue.used();
         return queue.properties.autoDelete;
@@ -184,7 +185,8 @@ export class Broker {
     await this.logs.sync();
     for (const vhost of this.topology.vhosts.values()) {
       for (const queue of vhost.localQueues()) {
-        if (queue.logs) this.logs.delivered(queue.incarnation, queue.deliveredUpTo, queue.deliveredByLevel);
+        if (queue.logs && !queue.isMirrored)
+          this.logs.delivered(queue.incarnation, queue.deliveredUpTo, queue.deliveredByLevel);
       }
     }
     this.turn.flush();
@@ -212,7 +214,7 @@ export class Broker {
   /** Deletes the virtual host with all that is in it; its connections are closed. False when there was none. */
   async deleteVirtualHost(name: string): Promise<boolean> {
     if (!this.topology.vhosts.has(name)) return false;
-    await this.removeKeys([], [vhostKey(name)]);
+    await this.remove([], [{ key: vhostKey(name), value: undefined }]);
     // From now on the virtual host's record, which is gone, guards against more.
     await this.clearVirtualHost(name);
     return true;
@@ -220,32 +222,39 @@ export class Broker {
 
   /** Removes what metadata keeps under the name of a virtual host that is not there. */
   private async clearVirtualHost(name: string): Promise<void> {
-    const keys = await this.keysOf(name);
-    for (let from = 0; from < keys.length; from += keysMax) {
-      await this.removeKeys([{ key: vhostKey(name), revision: 'absent' }], keys.slice(from, from + keysMax));
+    let chunk: Write[] = [];
+    const remove = () => this.remove([{ key: vhostKey(name), revision: 'absent' }], chunk);
+    for (const together of await this.writesWithout(name)) {
+      if (chunk.length + together.length > keysMax) {
+        await remove();
+        chunk = [];
+      }
+      chunk.push(...together);
     }
+    await remove();
   }
 
-  /** Everything in metadata that belongs to a virtual host. */
-  private async keysOf(vhost: string): Promise<string[]> {
-    const keys: string[] = [];
+  /** The end of everything in metadata that belongs to a virtual host: what has to go together in one. */
+  private async writesWithout(vhost: string): Promise<Write[][]> {
+    const writes: Write[][] = [];
     for (const kind of vhostKinds) {
       const { entries } = await this.metadata.load(`${metadataKey(kind, vhost)}/`);
-      keys.push(...entries.map(({ key }) => key));
+      for (const { key, value } of entries) {
+        const isMirrored = kind === 'queues' && (value as unknown as QueueRecord).mirrored === true;
+        const companions = isMirrored ? this.topology.residence?.companions(value as unknown as QueueRecord) : [];
+        writes.push([{ key, value: undefined }, ...(companions ?? [])]);
+      }
     }
     // Named by component first.
     const { entries } = await this.metadata.load('parameters/');
-    keys.push(...entries.map(({ key }) => key).filter((key) => metadataKeyParts(key)[2] === vhost));
-    return keys;
+    for (const { key } of entries) if (metadataKeyParts(key)[2] === vhost) writes.push([{ key, value: undefined }]);
+    return writes;
   }
 
-  private async removeKeys(when: readonly Guard[], keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
+  private async remove(when: readonly Guard[], writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return;
     try {
-      await this.metadata.change(
-        when,
-        keys.map((key) => ({ key, value: undefined })),
-      );
+      await this.metadata.change(when, writes);
     } catch (error) {
       // Only an absent virtual host is asked for: by now there is a new one, and it keeps what it finds.
       if (!(error instanceof GuardFailedError)) throw error;

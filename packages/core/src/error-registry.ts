@@ -28,6 +28,13 @@ export const errorRegistry = {
     'The queue is not mirrored and its messages are on a node of the cluster that has died, or that this node cannot reach.',
     'Start that node again with its data directory, or mend the network between the nodes (chapar status shows links). If it is gone for good, an administrator lets it go with its queues: chapar forget NODE.',
   ),
+  queueLeaderless: channel(
+    404,
+    'NOT_FOUND',
+    "mirrored queue '{queue}' in vhost '{vhost}' has no leader that can be reached (the last one: {leader})",
+    'Of the nodes that have everything that was confirmed none is up, or none can be reached from this node; or another one has not yet taken over.',
+    'Wait a few seconds. If it stays so, start the nodes that have copies of the queue, or mend the network between the nodes (chapar status shows links).',
+  ),
   // ---- 403 -----------------------------------------------------------------------------------------------------
   accessRefused: channel(
     403,

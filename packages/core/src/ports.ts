@@ -3,6 +3,7 @@
  * The core decides; everything that waits, writes or asks the world stands behind one of these.
  */
 import type { Message } from './message.js';
+import type { StoredReplica } from './replica-log.js';
 
 // ---------------------------------------------------------------------------------------------------------------
 // queue -> store | replication
@@ -46,6 +47,11 @@ export interface QueuePages {
  * Implementations: none (transient queues), the node's write-ahead log, later the replicated log around it.
  */
 export interface QueueLog extends QueuePages {
+  /**
+   * Other nodes have copies: whatever is published is logged, and nothing is delivered, dropped or settled before it is committed,
+   * because until then it may be cut.
+   */
+  readonly isMirrored: boolean;
   /** Appends a message; the bytes are copied before the call returns. Positions grow by one with every entry. */
   publish(message: Message): Position;
   /** Takes a position for a message that is not logged (transient, in a durable queue): a hole in the log. */
@@ -59,6 +65,11 @@ export interface QueueLog extends QueuePages {
   pend(position: Position, reason: DropReason): void;
   /** The message was given back `count` times so far; called only where that is limited. Written as `pend` is. */
   returned(position: Position, count: number): void;
+  /**
+   * Calls `done` when everything that was said of messages so far will be known to whoever has the log next; never within this call, and not at all when
+   * it is not to be. Absent: a crash loses the log's end as a whole, so that nothing later survives it either.
+   */
+  whenSafe?(done: () => void): void;
   /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
   readonly committed: Position;
   /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */
@@ -116,6 +127,10 @@ export interface LogStore {
   readonly lastStampMs: number;
   /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
   log(incarnation: Incarnation): QueueLog;
+  /** This node's copy of a mirrored queue's log, as recovery left it, or an empty one. One per incarnation. */
+  replica(incarnation: Incarnation): StoredReplica;
+  /** The copies that recovery found; `recover` does not name them. */
+  readonly replicas: readonly Incarnation[];
   /** Where a queue without a log pages to. Each call makes another; it ends when everything in it was read or forgotten. */
   pages(): QueuePages;
   /** Forgets an incarnation and gives its space back. */

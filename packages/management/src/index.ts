@@ -1,4 +1,5 @@
 export * from './cluster/membership.js';
+export * from './cluster/mirrored-queues.js';
 export type { EncodedProperties, MessageForm } from './form.js';
 export { HttpPorts } from './http-ports.js';
 export { createManagement, Management } from './management.js';

@@ -21,3 +21,9 @@ export const noContent: Reply = { status: 204 };
 
 /** PUT answers 201 for what is new and 204 for what was changed or equal. */
 export const stored = (isNew: boolean): Reply => (isNew ? created : noContent);
+
+/** A health check that does not pass. */
+export const failed = (why: { readonly [name: string]: JsonValue }): Reply => ({
+  status: 503,
+  json: { status: 'failed', ...why },
+});

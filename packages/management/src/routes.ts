@@ -4,12 +4,14 @@ import { channelRoutes } from './api/channels.js';
 import { clusterRoutes } from './api/cluster.js';
 import { connectionRoutes } from './api/connections.js';
 import { consumerRoutes } from './api/consumers.js';
+import { copyRoutes } from './api/copies.js';
 import { definitionRoutes } from './api/definitions.js';
 import { exchangeRoutes } from './api/exchanges.js';
 import { factRoutes } from './api/facts.js';
 import { getRoutes } from './api/get.js';
 import { healthRoutes } from './api/health.js';
 import { limitRoutes } from './api/limits.js';
+import { maintenanceRoutes } from './api/maintenance.js';
 import { nodeRoutes } from './api/nodes.js';
 import { overviewRoutes } from './api/overview.js';
 import { parameterRoutes } from './api/parameters.js';
@@ -38,6 +40,7 @@ export function allRoutes(options: ManagementOptions, platform: Pick<Platform, '
     ...overviewRoutes(options, peers),
     ...factRoutes,
     ...nodeRoutes(options, peers),
+    ...maintenanceRoutes(peers),
     ...clusterRoutes(options, peers),
     ...whoamiRoutes,
     ...vhostRoutes(peers),
@@ -45,6 +48,7 @@ export function allRoutes(options: ManagementOptions, platform: Pick<Platform, '
     ...permissionRoutes,
     ...topicPermissionRoutes,
     ...queueRoutes(peers),
+    ...copyRoutes(peers, log),
     ...getRoutes,
     ...exchangeRoutes,
     ...publishRoutes(options.form),

@@ -11,7 +11,7 @@ import type { ClusterFace } from './cluster/cluster-face.js';
 import { formatAddress } from './config/address.js';
 import type { ServerOptions } from './config/options.js';
 import { type Ground, openGround } from './ground.js';
-import { Listeners, tlsFilesFor } from './listener.js';
+import { type Doors, Listeners, tlsFilesFor } from './listener.js';
 import { readDefaultPassword } from './start/default-password.js';
 import { version } from './version.js';
 import { recogniseProtocol } from './wrong-protocol.js';
@@ -71,11 +71,13 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
   const token = platform.random.bytes(32).toString('base64url');
   const face = cluster === null ? null : await clusterFace(ground, options, platform);
   let isReady = false;
+  /** In maintenance. */
+  let isShut = false;
   const managementOptions: ManagementOptions = {
     token,
     form: amqp091Form,
     durability,
-    isReady: () => isReady,
+    isReady: () => isReady && !isShut,
     listeners: () => listeners.addresses,
     membership: face,
   };
@@ -85,20 +87,34 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
     face?.close();
     await management.close();
   };
+  const toAmqp = (wire: Wire) => amqp.accept(wire);
+  const toMqtt = (wire: Wire) => mqtt.accept(wire);
+  const doors: Doors = {
+    amqp: toAmqp,
+    amqps: toAmqp,
+    mqtt: toMqtt,
+    mqtts: toMqtt,
+    'mqtt-ws': toMqtt,
+    'mqtt-wss': toMqtt,
+  };
+  if (cluster !== null) {
+    cluster.steward.drain.doors = {
+      shut: async () => {
+        isShut = true;
+        await listeners.suspend();
+      },
+      dismiss: () => broker.closeWhere(() => true, 'the node was put into maintenance'),
+      reopen: async () => {
+        await listeners.open(doors);
+        isShut = false;
+      },
+    };
+  }
   try {
     await cluster?.begin();
     await writeToken(listeners, options, platform, token);
     await mqtt.open();
-    const toAmqp = (wire: Wire) => amqp.accept(wire);
-    const toMqtt = (wire: Wire) => mqtt.accept(wire);
-    await listeners.open({
-      amqp: toAmqp,
-      amqps: toAmqp,
-      mqtt: toMqtt,
-      mqtts: toMqtt,
-      'mqtt-ws': toMqtt,
-      'mqtt-wss': toMqtt,
-    });
+    await listeners.open(doors);
   } catch (error) {
     await shutDown();
     throw error;

@@ -13,6 +13,8 @@ export class Listeners {
   private readonly platform: NodePlatform;
   private readonly listening = new Map<Protocol, Listener>();
   private readonly bound = new Map<Protocol, Endpoint>();
+  /** Where those listened that do not now, and will again. */
+  private readonly suspended = new Map<Protocol, Endpoint>();
 
   constructor(options: ServerOptions, platform: NodePlatform) {
     this.options = options;
@@ -23,9 +25,10 @@ export class Listeners {
   async open(doors: Doors): Promise<void> {
     try {
       for (const protocol of protocols) {
-        const address = this.options.listeners[protocol];
+        const wanted = this.options.listeners[protocol];
         const accept = doors[protocol];
-        if (address === undefined || accept === undefined) continue;
+        if (wanted === undefined || accept === undefined) continue;
+        const address = { ...wanted, port: this.suspended.get(protocol)?.port ?? wanted.port };
         const tls = tlsFilesFor(protocol, this.options);
         const refused = (remote: Endpoint | null, error: Error) => this.refused(protocol, remote, error);
         const { network } = this.platform;
@@ -65,8 +68,19 @@ export class Listeners {
     return [...this.bound].map(([protocol, { address, port }]) => ({ protocol, address, port }));
   }
 
+  /** Until they are opened again, at the same ports, nobody is let in. */
+  async suspend(): Promise<void> {
+    for (const protocol of this.listening.keys()) {
+      this.suspended.set(protocol, this.bound.get(protocol)!);
+      this.bound.delete(protocol);
+    }
+    await this.close();
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.listening.values()].map((listener) => listener.close()));
+    const listening = [...this.listening.values()];
+    this.listening.clear();
+    await Promise.all(listening.map((listener) => listener.close()));
   }
 
   private refused(protocol: Protocol, remote: Endpoint | null, error: Error): void {

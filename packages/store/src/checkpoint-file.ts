@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Disk } from '@chapar/platform';
 import { type CheckpointHead, CheckpointReader, readParts } from './checkpoint-form.js';
-import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES, fileGeneration } from './file-header.js';
+import { checkFileHeader, FILE_HEADER_BYTES, fileGeneration, readableHeaders } from './file-header.js';
 import { readIfPresent } from './identity.js';
 
 export const checkpointName = 'checkpoint';
@@ -25,7 +25,8 @@ export async function readCheckpoint(disk: Disk, directory: string, dataId: stri
 
 function contentOf(file: Buffer, path: string, dataId: string): FoundCheckpoint['content'] {
   if (file.length < FILE_HEADER_BYTES) return null;
-  const header = encodeFileHeader('checkpoint', fileGeneration(file), dataId);
+  const headers = readableHeaders('checkpoint', fileGeneration(file), dataId);
+  const header = headers.find((readable) => readable.equals(file.subarray(0, FILE_HEADER_BYTES))) ?? headers[0]!;
   if (!checkFileHeader(file, header, path)) return null;
   const parts = readParts(file);
   if (parts === null) return null;

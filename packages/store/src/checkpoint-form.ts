@@ -1,9 +1,12 @@
-import { ByteReader, crc32c, readVarint, varintLength, writeVarint } from '@chapar/bytes';
+import { crc32c, VARINT_BYTES_MAX, writeVarint } from '@chapar/bytes';
 import { FILE_HEADER_BYTES, fileSalt } from './file-header.js';
 import { type LogPlace, writeU32 } from './group.js';
 import { Marks } from './marks.js';
+import type { LogOpener, NumberedLog } from './numbered-log.js';
 import { type Delivered, reasonCode, reasonOf } from './queue-entries.js';
 import type { WalQueueLog } from './queue-log.js';
+import type { WalReplica } from './replica.js';
+import { VarintReader, VarintWriter } from './varint-form.js';
 
 /** What folding the log up to a place says, beside what it says of the queues. */
 export interface CheckpointHead {
@@ -21,13 +24,16 @@ export interface CheckpointHead {
 const partBytesFirst = 64 * 1024;
 const partBytesMin = 1024 * 1024;
 const PART_HEADER_BYTES = 8;
-const varintBytesMax = 8;
 
 /**
  * Everything that a start needs to go on from `head.place`, in parts that are still without their checksums (`sealParts`). Takes
  * memory and time for what lives alone: a byte or two a message.
  */
-export function writeCheckpoint(head: CheckpointHead, logs: Iterable<WalQueueLog>): Buffer[] {
+export function writeCheckpoint(
+  head: CheckpointHead,
+  queues: Iterable<WalQueueLog>,
+  replicas: readonly WalReplica[],
+): Buffer[] {
   const out = new PartWriter();
   for (const value of [head.place.generation, head.place.offset, head.queueNumberMax, head.lastStampMs])
     out.varint(value);
@@ -37,8 +43,11 @@ export function writeCheckpoint(head: CheckpointHead, logs: Iterable<WalQueueLog
     out.varint(number);
     out.varint(bytes);
   }
-  for (const log of logs) if (log.openedIn !== 0) writeQueue(out, log, head.isStopped);
+  for (const log of queues) if (log.openedIn !== 0) writeQueue(out, log, head.isStopped);
   // Queues are numbered from 1.
+  out.varint(0);
+  if (replicas.length === 0) return out.end();
+  for (const replica of replicas) writeReplica(out, replica);
   out.varint(0);
   return out.end();
 }
@@ -50,6 +59,24 @@ function writeQueue(out: PartWriter, log: WalQueueLog, isStopped: boolean): void
   out.varint(log.openedIn);
   out.varint(log.mayExpire && log.live.count > 0 ? 1 : 0);
   writeDelivered(out, log, isStopped);
+  writeMarks(out, log);
+  writeBlocks(out, log);
+}
+
+function writeReplica(out: PartWriter, log: WalReplica): void {
+  out.varint(log.number);
+  out.text(log.incarnation);
+  out.varint(log.openedIn);
+  out.varint(log.mayExpire && log.live.count > 0 ? 1 : 0);
+  const form = new VarintWriter();
+  log.told.write(form);
+  const state = form.end();
+  out.bytes(state, 0, state.length);
+  writeMarks(out, log);
+  writeBlocks(out, log);
+}
+
+function writeMarks(out: PartWriter, log: NumberedLog): void {
   const [pending, returns] = [log.marks?.pending ?? [], log.marks?.returns ?? []];
   out.varint(pending.length);
   for (const { position, reason, atMs } of pending) {
@@ -60,6 +87,9 @@ function writeQueue(out: PartWriter, log: WalQueueLog, isStopped: boolean): void
     out.varint(position);
     out.varint(count);
   }
+}
+
+function writeBlocks(out: PartWriter, log: NumberedLog): void {
   out.varint(log.live.blockCount);
   log.live.forEachBlock((index, form, from, to) => {
     out.varint(index);
@@ -84,7 +114,7 @@ class PartWriter {
   private used = PART_HEADER_BYTES;
 
   varint(value: number): void {
-    this.reserve(varintBytesMax);
+    this.reserve(VARINT_BYTES_MAX);
     this.used = writeVarint(this.part, this.used, value);
   }
 
@@ -146,11 +176,8 @@ export function readParts(content: Buffer): Buffer | null {
   return null;
 }
 
-/** Opens the log of a queue that a checkpoint names. */
-export type QueueOpener = (number: number, incarnation: string) => WalQueueLog;
-
 /** Reads what `readParts` gave, the head first. Throws CursorError or RangeError for what no checkpoint says. */
-export class CheckpointReader extends ByteReader {
+export class CheckpointReader extends VarintReader {
   head(): CheckpointHead {
     const place = { generation: this.varint(), offset: this.varint() };
     const [queueNumberMax, lastStampMs] = [this.varint(), this.varint()];
@@ -161,20 +188,39 @@ export class CheckpointReader extends ByteReader {
   }
 
   /** Calls `open` for each queue and fills its log; `delivered` is called with those of which a clean stop said how far they were. */
-  queues(open: QueueOpener, delivered: (log: WalQueueLog, delivered: Delivered) => void): void {
+  queues(open: LogOpener, delivered: (log: WalQueueLog, delivered: Delivered) => void): void {
     for (let number = this.varint(); number !== 0; number = this.varint()) {
-      const log = open(number, this.name());
+      const log = open.queue(number, this.name());
       log.next = this.varint();
       log.openedIn = this.varint();
       log.mayExpire = this.varint() === 1;
       const mark = this.delivered();
       if (mark !== null) delivered(log, mark);
-      this.marks(log);
-      for (let left = this.varint(); left > 0; left--) {
-        const index = this.varint();
-        const from = this.advance(this.varint());
-        log.live.addBlock(index, this.buffer, from, this.position);
-      }
+      const marks = new Marks();
+      this.marks(marks);
+      if (!marks.isEmpty) log.marks = marks;
+      this.blocks(log);
+    }
+  }
+
+  /** The same for each replica; version 1 says nothing of any. */
+  replicas(open: LogOpener): void {
+    if (this.remaining === 0) return;
+    for (let number = this.varint(); number !== 0; number = this.varint()) {
+      const log = open.replica(number, this.name());
+      log.openedIn = this.varint();
+      log.mayExpire = this.varint() === 1;
+      log.told.read(this);
+      this.marks(log.told.marks);
+      this.blocks(log);
+    }
+  }
+
+  private blocks({ live }: NumberedLog): void {
+    for (let left = this.varint(); left > 0; left--) {
+      const index = this.varint();
+      const from = this.advance(this.varint());
+      live.addBlock(index, this.buffer, from, this.position);
     }
   }
 
@@ -186,26 +232,12 @@ export class CheckpointReader extends ByteReader {
     return { upTo, byLevel };
   }
 
-  private marks(log: WalQueueLog): void {
-    const marks = new Marks();
+  private marks(marks: Marks): void {
     for (let left = this.varint(); left > 0; left--) {
       const [position, reason, atMs] = [this.varint(), reasonOf(this.varint()), this.varint()];
       if (reason === null) throw new RangeError('a reason that is none');
       marks.pend(position, reason, atMs);
     }
     for (let left = this.varint(); left > 0; left--) marks.returned(this.varint(), this.varint());
-    if (!marks.isEmpty) log.marks = marks;
-  }
-
-  private varint(): number {
-    const value = readVarint(this.buffer, this.position, this.limit);
-    this.position += varintLength(value);
-    return value;
-  }
-
-  private name(): string {
-    const bytes = this.varint();
-    const from = this.advance(bytes);
-    return this.buffer.toString('utf8', from, this.position);
   }
 }

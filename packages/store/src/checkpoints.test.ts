@@ -107,7 +107,7 @@ describe('a checkpoint', () => {
   it('of a newer version is refused, in words', async () => {
     node.kill();
     node.platform.disk.corrupt(checkpoint, 8, 1 ^ 7);
-    await expect(start()).rejects.toThrow(/checkpoint has format version 7; this broker reads versions up to 1/);
+    await expect(start()).rejects.toThrow(/checkpoint has format version 7; this broker reads versions up to 2/);
   });
 
   it('whose file has gone is as none', async () => {

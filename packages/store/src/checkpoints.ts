@@ -11,6 +11,12 @@ import { syncFile, type WalPlace, writeFile } from './wal-files.js';
 /** The log grows by so many times the last checkpoint's size before the next one. */
 const growthFactor = 8;
 
+/** A checkpoint in memory. */
+interface Taken {
+  readonly header: Buffer;
+  readonly parts: readonly Buffer[];
+}
+
 /**
  * Writes down now and then what folding the log would say, so that a start folds only what came after it. A checkpoint is taken at
  * the end of a group, in one go, when everything that was appended is in that group or before it; it is written when the group is
@@ -48,10 +54,10 @@ export class Checkpoints {
     if (this.running !== null || this.isStopping || this.isForbidden) return null;
     const { checkpointBytes } = this.wal.settings;
     if (this.dueBytes() < Math.max(checkpointBytes, growthFactor * this.lastBytes)) return null;
-    const parts = this.take(end, false);
+    const taken = this.take(end, false);
     return {
       resolve: () => {
-        this.running = this.write(end, parts);
+        this.running = this.write(taken);
       },
       reject: () => {},
     };
@@ -62,7 +68,7 @@ export class Checkpoints {
     this.isStopping = true;
     await this.running;
     if (this.isForbidden || this.dueBytes() < Math.max(this.wal.settings.stopCheckpointBytes, this.lastBytes)) return;
-    await this.write(end, this.take(end, true));
+    await this.write(this.take(end, true));
   }
 
   /** Ends what is under way, without a last one. */
@@ -93,20 +99,25 @@ export class Checkpoints {
     return this.loggedBytes + this.wal.counters.bytes - this.countedBytes;
   }
 
-  private take(place: LogPlace, isStopped: boolean): Buffer[] {
+  private take(place: LogPlace, isStopped: boolean): Taken {
     const files = new Map<number, number>();
     for (const { number, writtenBytes } of this.wal.files.generations.values()) {
       if (number <= place.generation) files.set(number, number === place.generation ? place.offset : writtenBytes);
     }
-    const { queueNumberMax, latestStampMs: lastStampMs } = this.wal;
-    return writeCheckpoint({ place, queueNumberMax, lastStampMs, isStopped, files }, this.wal.queueLogs());
+    const { latestStampMs: lastStampMs } = this.wal;
+    const queueNumberMax = this.wal.logs.numberMax;
+    const head = { place, queueNumberMax, lastStampMs, isStopped, files };
+    const replicas = [...this.wal.logs.replicas.values()].filter(({ openedIn }) => openedIn !== 0);
+    // A broker that knows of no replicas reads what says nothing of any.
+    const header = encodeFileHeader('checkpoint', place.generation, this.place.dataId, replicas.length === 0 ? 1 : 2);
+    return { header, parts: writeCheckpoint(head, this.wal.logs.queues.values(), replicas) };
   }
 
-  private async write({ generation }: LogPlace, parts: readonly Buffer[]): Promise<void> {
+  private async write(taken: Taken): Promise<void> {
     this.loggedBytes = 0;
     this.countedBytes = this.wal.counters.bytes;
     try {
-      this.lastBytes = await this.replace(generation, parts);
+      this.lastBytes = await this.replace(taken);
     } catch (error) {
       const { log } = this.place;
       if (hasNoRoom(error))
@@ -117,9 +128,8 @@ export class Checkpoints {
   }
 
   /** One part at a time, so that the log and everybody else have their turns between. */
-  private async replace(generation: number, parts: readonly Buffer[]): Promise<number> {
-    const { disk, directory, dataId } = this.place;
-    const header = encodeFileHeader('checkpoint', generation, dataId);
+  private async replace({ header, parts }: Taken): Promise<number> {
+    const { disk, directory } = this.place;
     const path = `${this.path}.new`;
     const file = await disk.open(path, { create: true });
     let end = header.length;

@@ -13,8 +13,16 @@ export const ENTRY_START = 6;
 export const ENTRY_STOP = 7;
 export const ENTRY_PEND = 8;
 export const ENTRY_RETURNED = 9;
+export const ENTRY_REPLICA = 10;
+export const ENTRY_EPOCH = 11;
+export const ENTRY_CUT = 12;
+export const ENTRY_PASS = 13;
+export const ENTRY_COMMIT = 14;
+export const ENTRY_RESTATE = 15;
 export const ENTRY_CHANGE = 16;
 export const ENTRY_SNAPSHOT = 17;
+export const ENTRY_ORIGINS = 18;
+export const ENTRY_FORGET = 19;
 
 /** Writes length and kind of the entry that begins at `at`; `sealEntry` completes it. */
 export function beginEntry(buf: Buffer, at: number, entryBytes: number, kind: number): void {

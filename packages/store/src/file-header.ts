@@ -5,7 +5,7 @@ import { ForeignFileError, NewerFormatError } from './format-error.js';
 export type FileKind = 'wal' | 'metadata' | 'pages' | 'checkpoint';
 
 /** The versions that this code writes, and the newest that it reads; it reads the one before, too. */
-const versions: Record<FileKind, number> = { wal: 2, metadata: 1, pages: 2, checkpoint: 1 };
+const versions: Record<FileKind, number> = { wal: 2, metadata: 1, pages: 2, checkpoint: 2 };
 export const FILE_HEADER_BYTES = 36;
 
 const magics: Record<FileKind, Buffer> = {

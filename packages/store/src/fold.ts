@@ -1,11 +1,12 @@
-import type { Incarnation, Position } from '@chapar/core';
-import type { CheckpointHead, CheckpointReader, QueueOpener } from './checkpoint-form.js';
+import type { Position } from '@chapar/core';
+import type { CheckpointHead, CheckpointReader } from './checkpoint-form.js';
 import {
   ENTRY_DELIVERED,
   ENTRY_PEND,
   ENTRY_PUBLISH,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_REPLICA,
   ENTRY_RETURNED,
   ENTRY_SETTLE,
   ENTRY_START,
@@ -14,6 +15,7 @@ import {
 import { UnknownEntryError } from './format-error.js';
 import type { Generation } from './generation.js';
 import { Marks } from './marks.js';
+import type { LogOpener, NumberedLog } from './numbered-log.js';
 import {
   publishBodyBytes,
   publishExpires,
@@ -33,11 +35,16 @@ import {
   readReturned,
   readSettle,
 } from './queue-entries.js';
-import type { WalQueueLog } from './queue-log.js';
+import { WalQueueLog } from './queue-log.js';
+import { WalReplica } from './replica.js';
+import { readReplica, replicaEntries } from './replica-entries.js';
+import { isMoved, publishProvenance } from './replica-form.js';
+
+const unknownReason = 'a message that was dropped for an unknown reason';
 
 /** What the entries of the log, taken one after another, say about the queues. */
 export class Fold {
-  readonly byNumber = new Map<number, WalQueueLog>();
+  readonly byNumber = new Map<number, NumberedLog>();
   /** Largest queue number seen, also of removed queues: numbers are never used twice. */
   numberMax = 0;
   /** The latest time in any entry. */
@@ -45,10 +52,19 @@ export class Fold {
   /** Marks of a clean stop; those of an earlier life say nothing about this one. */
   private readonly delivered = new Map<WalQueueLog, Delivered>();
   private stopped = false;
-  private readonly open: (number: number, incarnation: Incarnation) => WalQueueLog;
+  private readonly logs: LogOpener;
 
-  constructor(open: (number: number, incarnation: Incarnation) => WalQueueLog) {
-    this.open = open;
+  constructor(logs: LogOpener) {
+    this.logs = logs;
+  }
+
+  /** By their numbers. */
+  get queues(): WalQueueLog[] {
+    return [...this.byNumber.values()].filter((log) => log instanceof WalQueueLog);
+  }
+
+  get replicas(): WalReplica[] {
+    return [...this.byNumber.values()].filter((log) => log instanceof WalReplica);
   }
 
   /** How far the queue had been delivered at a clean stop that nothing followed; Infinity after any other end. */
@@ -59,16 +75,22 @@ export class Fold {
   }
 
   /** Goes on from what a checkpoint says, before any entry. Throws CursorError or RangeError for what no checkpoint says. */
-  restore({ queueNumberMax, lastStampMs, isStopped }: CheckpointHead, queues: CheckpointReader): void {
+  restore({ queueNumberMax, lastStampMs, isStopped }: CheckpointHead, logs: CheckpointReader): void {
     this.numberMax = queueNumberMax;
     this.lastStampMs = lastStampMs;
     this.stopped = isStopped;
-    const open: QueueOpener = (number, incarnation) => {
-      const log = this.open(number, incarnation);
-      this.byNumber.set(number, log);
-      return log;
+    const opener: LogOpener = {
+      queue: (number, incarnation) => this.opened(this.logs.queue(number, incarnation)),
+      replica: (number, incarnation) => this.opened(this.logs.replica(number, incarnation)),
     };
-    queues.queues(open, (log, delivered) => this.delivered.set(log, delivered));
+    logs.queues(opener, (log, delivered) => this.delivered.set(log, delivered));
+    logs.replicas(opener);
+  }
+
+  private opened<T extends NumberedLog>(log: T): T {
+    this.byNumber.set(log.number, log);
+    this.numberMax = Math.max(this.numberMax, log.number);
+    return log;
   }
 
   /** Takes one healthy entry; false when it names a queue whose opening is missing. */
@@ -95,9 +117,29 @@ export class Fold {
         return this.stamp(readMark(buf, at, end));
       case ENTRY_STOP:
         return this.stamp(readMark(buf, at, end));
+      case ENTRY_REPLICA:
+        return this.replica(buf, at, end, generation);
       default:
-        throw new UnknownEntryError(generation.path, offset, `an entry of kind ${kind}`);
+        return this.ofReplica(kind, buf, at, end, offset, generation);
     }
+  }
+
+  /** An entry about a replica that is no message. */
+  private ofReplica(
+    kind: number,
+    buf: Buffer,
+    at: number,
+    end: number,
+    offset: number,
+    generation: Generation,
+  ): boolean {
+    const apply = replicaEntries[kind];
+    if (apply === undefined) throw new UnknownEntryError(generation.path, offset, `an entry of kind ${kind}`);
+    const log = this.byNumber.get(entryQueueNumber(buf, at));
+    if (!(log instanceof WalReplica)) return false;
+    const atMs = apply(log.told, buf, at, end);
+    if (atMs === null) throw new UnknownEntryError(generation.path, offset, unknownReason);
+    return this.stamp(atMs);
   }
 
   private publish(buf: Buffer, at: number, end: number, offset: number, generation: Generation): boolean {
@@ -105,7 +147,9 @@ export class Fold {
     const log = this.byNumber.get(publishQueueNumber(buf, at));
     if (log === undefined) return false;
     const position = publishPosition(buf, at);
-    log.next = Math.max(log.next, position + 1);
+    if (log instanceof WalQueueLog) log.next = Math.max(log.next, position + 1);
+    // What a copy says beside was said before it.
+    else if (log instanceof WalReplica && !isMoved(buf, at)) log.told.appended(position, publishProvenance(buf, at));
     log.live.add(position, end - at, publishBodyBytes(buf, at, end), publishPriority(buf, at), generation, offset);
     if (publishExpires(buf, at)) log.mayExpire = true;
     return this.stamp(publishReceivedAtMs(buf, at));
@@ -115,7 +159,7 @@ export class Fold {
     const log = this.byNumber.get(entryQueueNumber(buf, at));
     if (log === undefined) return false;
     readSettle(buf, at, end, (first, last) => {
-      log.next = Math.max(log.next, last + 1);
+      if (log instanceof WalQueueLog) log.next = Math.max(log.next, last + 1);
       log.live.remove(first, last);
       log.marks?.remove(first, last);
     });
@@ -127,8 +171,7 @@ export class Fold {
     const log = this.byNumber.get(entryQueueNumber(buf, at));
     if (log === undefined) return false;
     const mark = readPend(buf, at);
-    if (mark === null)
-      throw new UnknownEntryError(generation.path, offset, 'a message that was dropped for an unknown reason');
+    if (mark === null) throw new UnknownEntryError(generation.path, offset, unknownReason);
     if (log.live.generationOf(mark.position) !== 0) {
       log.marks ??= new Marks();
       log.marks.pend(mark.position, mark.reason, mark.atMs);
@@ -154,13 +197,20 @@ export class Fold {
   private queueOpen(buf: Buffer, at: number, end: number, generation: Generation): boolean {
     const number = entryQueueNumber(buf, at);
     const { incarnation, next } = readQueueOpen(buf, at, end);
-    let log = this.byNumber.get(number);
-    if (log === undefined) {
-      log = this.open(number, incarnation);
-      this.byNumber.set(number, log);
-    }
-    this.numberMax = Math.max(this.numberMax, number);
+    const found = this.byNumber.get(number);
+    const log = found instanceof WalQueueLog ? found : this.opened(this.logs.queue(number, incarnation));
     log.next = Math.max(log.next, next);
+    log.openedIn = generation.number;
+    return true;
+  }
+
+  /** Says all that the entries before it said, of which the first may be gone with their files. */
+  private replica(buf: Buffer, at: number, end: number, generation: Generation): boolean {
+    const number = entryQueueNumber(buf, at);
+    const { incarnation, state } = readReplica(buf, at, end);
+    const found = this.byNumber.get(number);
+    const log = found instanceof WalReplica ? found : this.opened(this.logs.replica(number, incarnation));
+    log.told.read(state);
     log.openedIn = generation.number;
     return true;
   }
@@ -173,13 +223,13 @@ export class Fold {
     log.live.clear();
     log.marks = null;
     this.byNumber.delete(number);
-    this.delivered.delete(log);
+    if (log instanceof WalQueueLog) this.delivered.delete(log);
     return true;
   }
 
   private takeDelivered(buf: Buffer, at: number, end: number): boolean {
     const log = this.byNumber.get(entryQueueNumber(buf, at));
-    if (log === undefined) return false;
+    if (!(log instanceof WalQueueLog)) return false;
     const delivered = readDelivered(buf, at, end);
     log.next = Math.max(log.next, delivered.upTo + 1);
     this.delivered.set(log, delivered);

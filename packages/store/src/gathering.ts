@@ -1,5 +1,12 @@
 import { crc32c } from '@chapar/bytes';
-import type { Message, PendingDrop, Position, ReturnCount } from '@chapar/core';
+import {
+  copyBytes,
+  type Message,
+  type PendingDrop,
+  type Position,
+  type Provenance,
+  type ReturnCount,
+} from '@chapar/core';
 import { sealEntry } from './entry.js';
 import type { Generation } from './generation.js';
 import { GROUP_HEADER_BYTES, type LogPlace, writeGroupHeader, writeU32 } from './group.js';
@@ -22,6 +29,8 @@ import {
   writeSettle,
 } from './queue-entries.js';
 import type { WalQueueLog } from './queue-log.js';
+import type { WalReplica } from './replica.js';
+import { formEntryBytes, formHeadBytes, markMoved, writeFormEntry } from './replica-form.js';
 import type { SlabPool } from './slab.js';
 
 /** Bodies from this size on are written from where they lie instead of being copied. Bytes. */
@@ -52,6 +61,8 @@ export class Gathering {
   bytes = 0;
   /** Logs with a publish in this group. */
   readonly touched: WalQueueLog[] = [];
+  /** Those with anything at all in this group. */
+  readonly replicas: WalReplica[] = [];
   /** Somebody was promised that this group reaches the disk at once. */
   isUrgent = false;
   readonly waiters: SyncWaiter[] = [];
@@ -111,11 +122,45 @@ export class Gathering {
     writeU32(slab, at, crc);
   }
 
+  /** Appends a message of a replica in its form, which does not change any more; returns the bytes of its entry. */
+  publishForm(queueNumber: number, position: Position, provenance: Provenance | null, form: Buffer): number {
+    const entryBytes = formEntryBytes(form, provenance);
+    const isReferenced = form.length >= referencedBodyBytesMin;
+    const at = this.reserve(isReferenced ? entryBytes - form.length + formHeadBytes(form) : entryBytes);
+    const { slab } = this;
+    const written = writeFormEntry(slab, at, entryBytes, queueNumber, position, provenance, form);
+    if (!isReferenced) {
+      copyBytes(form, written, form.length, slab, at + entryBytes - form.length + written);
+      sealEntry(slab, at, at + entryBytes, this.generation.salt);
+      return entryBytes;
+    }
+    this.closePart();
+    const left = form.subarray(written);
+    this.parts.push(left);
+    this.bytes += left.length;
+    const crc = crc32c(slab, at + 4, at + entryBytes - left.length, this.generation.salt);
+    writeU32(slab, at, crc32c(left, 0, left.length, crc));
+    return entryBytes;
+  }
+
   /** Appends an entry of another file of this log, for which the checksum is made anew. */
   copy(buf: Buffer, from: number, entryBytes: number): void {
     const at = this.reserve(entryBytes);
     buf.copy(this.slab, at, from, from + entryBytes);
     sealEntry(this.slab, at, at + entryBytes, this.generation.salt);
+  }
+
+  /** As `copy`, of a message of a replica. */
+  move(buf: Buffer, from: number, entryBytes: number): void {
+    const at = this.reserve(entryBytes);
+    buf.copy(this.slab, at, from, from + entryBytes);
+    markMoved(this.slab, at);
+    sealEntry(this.slab, at, at + entryBytes, this.generation.salt);
+  }
+
+  /** Appends an entry that lacks nothing but its checksum. */
+  add(entry: Buffer): void {
+    this.copy(entry, 0, entry.length);
   }
 
   queueOpen(log: WalQueueLog): void {
@@ -181,6 +226,7 @@ export class Gathering {
     this.slabs.length = 0;
     this.parts.length = 0;
     this.touched.length = 0;
+    this.replicas.length = 0;
     this.waiters.length = 0;
     this.slab = empty;
     this.partStart = 0;

@@ -3,6 +3,7 @@ import { Gathering, type SyncWaiter } from './gathering.js';
 import type { Generation } from './generation.js';
 import type { LogPlace } from './group.js';
 import { fileBytesLimit } from './live.js';
+import type { WalReplica } from './replica.js';
 import { SlabPool } from './slab.js';
 import { grownBytes, type WalFiles } from './wal-files.js';
 
@@ -60,12 +61,15 @@ export class GroupCommit {
   /** The file that was written last; differs from the present one until the first group of a new file goes out. */
   private written: Generation;
   private synced: LogPlace;
+  /** With operations that are written and not synced yet. */
+  private readonly unsynced = new Set<WalReplica>();
   /** The group on its way found no room and is tried again until it does. */
   isWithoutRoom = false;
   private isFlushWanted = false;
   private isWriteDue = false;
   private writeTimer: Timer | null = null;
   private syncTimer: Timer | null = null;
+  private syncAtMs = 0;
   private retryTimer: Timer | null = null;
 
   /** `last`: the file that an earlier life ended with, all of it synced. */
@@ -174,6 +178,7 @@ export class GroupCommit {
       log.sealed = log.next - 1;
       log.isTouched = false;
     }
+    for (const replica of group.replicas) replica.seal();
     this.write();
   }
 
@@ -253,18 +258,27 @@ export class GroupCommit {
     this.written.writtenBytes += group.bytes;
     this.counters.groups++;
     this.counters.bytes += group.bytes;
+    for (const replica of group.replicas) {
+      replica.written();
+      this.unsynced.add(replica);
+    }
     const { settleSyncMs, syncEveryMs } = this.timing;
     if (group.isUrgent || (group.touched.length > 0 && syncEveryMs === 0)) {
       this.syncWritten(this.onSynced);
       return;
     }
-    this.syncWithin(syncEveryMs === 0 ? settleSyncMs : syncEveryMs);
+    // What replicas say to have is always synced.
+    this.syncWithin(syncEveryMs === 0 || group.replicas.length > 0 ? settleSyncMs : syncEveryMs);
     for (const log of group.touched) log.commit();
     this.complete(group);
   };
 
   private syncWithin(ms: number): void {
-    this.syncTimer ??= this.clock.after(ms, () => {
+    const atMs = this.clock.monotonicMs() + ms;
+    if (this.syncTimer !== null && this.syncAtMs <= atMs) return;
+    this.syncTimer?.cancel();
+    this.syncAtMs = atMs;
+    this.syncTimer = this.clock.after(ms, () => {
       this.syncTimer = null;
       this.gathering.isUrgent = true;
       this.flush();
@@ -293,6 +307,10 @@ export class GroupCommit {
     this.synced = { generation: this.written.number, offset: this.written.syncedBytes };
     this.syncTimer?.cancel();
     this.syncTimer = null;
+    if (this.unsynced.size === 0) return;
+    const replicas = [...this.unsynced];
+    this.unsynced.clear();
+    for (const replica of replicas) replica.synced();
   }
 
   private complete(group: Gathering): void {

@@ -3,11 +3,19 @@ import { type JsonValue, type MetadataEntry, metadataKeyParts, type Position } f
 import { type Disk, type Platform, ReadOnlyDisk } from '@chapar/platform';
 import { readCheckpoint } from './checkpoint-file.js';
 import {
+  ENTRY_COMMIT,
+  ENTRY_CUT,
   ENTRY_DELIVERED,
+  ENTRY_EPOCH,
+  ENTRY_FORGET,
+  ENTRY_ORIGINS,
+  ENTRY_PASS,
   ENTRY_PEND,
   ENTRY_PUBLISH,
   ENTRY_QUEUE_OPEN,
   ENTRY_QUEUE_REMOVE,
+  ENTRY_REPLICA,
+  ENTRY_RESTATE,
   ENTRY_RETURNED,
   ENTRY_SETTLE,
   ENTRY_START,
@@ -19,9 +27,12 @@ import { Generation, Generations } from './generation.js';
 import { readIdentity } from './identity.js';
 import { walkEntries } from './log-file.js';
 import { MetadataFile } from './metadata-file.js';
+import type { NumberedLog } from './numbered-log.js';
 import { publishPosition, publishQueueNumber } from './publish-entry.js';
-import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
+import type { QueueLogWriter, WalQueueLog } from './queue-log.js';
 import { type Damage, MissingFile, Recovery } from './recovery.js';
+import { type ReplicaWriter, WalReplica } from './replica.js';
+import { WalLogs } from './wal-logs.js';
 
 /** One queue's messages, as they would be there after a start. */
 export interface InspectedQueue {
@@ -38,6 +49,8 @@ export interface InspectedQueue {
   readonly pending: number;
   /** What the next entry gets. */
   readonly nextPosition: Position;
+  /** Of a copy of a mirrored queue's log: up to where this node knew what it holds to be committed. Null: it is no such copy. */
+  readonly committed: Position | null;
 }
 
 /** One file of the write-ahead log. */
@@ -88,6 +101,14 @@ const kinds: Readonly<Record<number, string>> = {
   [ENTRY_STOP]: 'stop',
   [ENTRY_PEND]: 'pend',
   [ENTRY_RETURNED]: 'returned',
+  [ENTRY_REPLICA]: 'copy',
+  [ENTRY_EPOCH]: 'epoch',
+  [ENTRY_CUT]: 'cut',
+  [ENTRY_PASS]: 'pass',
+  [ENTRY_COMMIT]: 'commit',
+  [ENTRY_RESTATE]: 'restate',
+  [ENTRY_ORIGINS]: 'origins',
+  [ENTRY_FORGET]: 'forget',
 };
 
 /**
@@ -144,24 +165,24 @@ async function readLogs(
   const directory = join(dataDir, 'wal');
   if ((await names(world.disk, directory)).length === 0) return { queues: [], files: [] };
   const generations = new Generations();
-  const fold = new Fold((number, incarnation) => new WalQueueLog(nobody, generations, number, incarnation));
+  const fold = new Fold(new WalLogs(nobody, generations));
   const recovery = new Recovery({ ...world, directory, dataId }, fold, generations);
   await recovery.read({ checkpoint: false });
   damages.push(...recovery.damages);
   const messages = new Map([...fold.byNumber.values()].map((log) => [log, log.live.count]));
-  const bytes = new Map<WalQueueLog, number>();
+  const bytes = new Map<NumberedLog, number>();
   const files: InspectedFile[] = [];
   for (const generation of generations.values()) {
     const entries: Record<string, number> = {};
     const { liveCount: liveMessages, liveBytes } = generation;
     await walkEntries(generation, generation.writtenBytes, {
-      visit: (buf, at, end) => {
+      visit: (buf, at, end, offset) => {
         const kind = kinds[buf[at + 8]!] ?? 'unknown';
         entries[kind] = (entries[kind] ?? 0) + 1;
         if (buf[at + 8] !== ENTRY_PUBLISH) return;
         const log = fold.byNumber.get(publishQueueNumber(buf, at));
         const position = publishPosition(buf, at);
-        if (log === undefined || log.live.generationOf(position) !== generation.number) return;
+        if (log?.live.standsAt(position, generation.number, offset) !== true) return;
         bytes.set(log, (bytes.get(log) ?? 0) + end - at);
         // Copied forward twice into one file, it is one message.
         log.live.remove(position, position);
@@ -177,7 +198,8 @@ async function readLogs(
     messages: messages.get(log) ?? 0,
     bytes: bytes.get(log) ?? 0,
     pending: log.marks?.pending.length ?? 0,
-    nextPosition: log.next,
+    nextPosition: log instanceof WalReplica ? log.end + 1 : (log as WalQueueLog).next,
+    committed: log instanceof WalReplica ? log.committed : null,
   }));
   return { queues, files };
 }
@@ -191,7 +213,7 @@ async function inspectCheckpoint(disk: Disk, dataDir: string, dataId: string): P
   const { place, files } = content.head;
   const generations = new Generations();
   for (const number of files.keys()) generations.add(new Generation(number, path, new MissingFile(path), 0));
-  const fold = new Fold((number, incarnation) => new WalQueueLog(nobody, generations, number, incarnation));
+  const fold = new Fold(new WalLogs(nobody, generations));
   fold.restore(content.head, content.queues);
   const messages = [...fold.byNumber.values()].reduce((sum, { live }) => sum + live.count, 0);
   return { path, bytes, isHealthy: true, ...place, queues: fold.byNumber.size, messages };
@@ -242,11 +264,15 @@ function nothingIsPaged(): never {
 }
 
 /** Nothing is written either. */
-const nobody: QueueLogWriter = {
+const nobody: QueueLogWriter & ReplicaWriter = {
   append: () => {},
   settling: () => {},
   read: () => {},
   mark: () => {},
   nowMs: 0,
   pages: nothingIsPaged,
+  groupFor: nothingIsPaged,
+  writeSettled: () => {},
+  stamped: () => {},
+  readEntries: () => {},
 };

@@ -1,4 +1,4 @@
-import type { Position } from '@chapar/core';
+import type { Position, Range } from '@chapar/core';
 import {
   type Block,
   blockPositions,
@@ -48,6 +48,8 @@ export class LiveEntries {
   count = 0;
   /** Of the bodies. */
   bodyBytes = 0;
+  /** Of the entries. */
+  bytes = 0;
   private readonly open = new Map<number, Block>();
   /** Null until there are too many open ones. */
   private sealed: SealedBlocks | null = null;
@@ -76,8 +78,10 @@ export class LiveEntries {
       block.live++;
       this.count++;
       this.bodyBytes += bodyBytes;
+      this.bytes += entryBytes;
     } else {
       this.generations.released(slots[at + GENERATION_WORD]!, slots[at]!);
+      this.bytes += entryBytes - slots[at]!;
       this.bodyBytes += bodyBytes - bodyBytesAt(slots, at);
     }
     slots[at] = entryBytes;
@@ -134,6 +138,7 @@ export class LiveEntries {
       generation.liveBytes += slots[at]!;
       generation.liveCount++;
       this.bodyBytes += bodyBytesAt(slots, at);
+      this.bytes += slots[at]!;
     }
     this.count += block.live;
     if (this.open.size < openBlocksMax) {
@@ -220,6 +225,75 @@ export class LiveEntries {
     return { places, upTo: positions[count - 1]! };
   }
 
+  /** As `places`, of those in these ranges, which ascend; there is one at least. */
+  placesIn(ranges: readonly Range[], bytesMax: number): Wanted {
+    const places: Place[] = [];
+    let bytes = 0;
+    for (const { first, last } of ranges) {
+      for (const index of this.indexesIn(first, last)) {
+        const base = index * blockPositions;
+        const block = this.block(index);
+        if (block === null) continue;
+        const to = Math.min(last, base + blockPositions - 1);
+        for (let position = Math.max(first, base); position <= to; position++) {
+          const place = placeIn(block, index, position);
+          if (place === null) continue;
+          if (bytes >= bytesMax) return { places, upTo: places.at(-1)!.position };
+          places.push(place);
+          bytes += place.bytes + messageOverheadBytes;
+        }
+      }
+    }
+    return { places, upTo: ranges.at(-1)!.last };
+  }
+
+  /** What lives in `first..last`, as ascending ranges. */
+  rangesIn(first: Position, last: Position): Range[] {
+    const ranges: { first: Position; last: Position }[] = [];
+    for (const index of this.indexesIn(first, last)) {
+      const base = index * blockPositions;
+      const slots = this.block(index)?.slots;
+      if (slots === undefined) continue;
+      const to = Math.min(last, base + blockPositions - 1);
+      for (let position = Math.max(first, base); position <= to; position++) {
+        if (slots[slotWords * (position - base)] === 0) continue;
+        const range = ranges.at(-1);
+        if (range?.last === position - 1) range.last = position;
+        else ranges.push({ first: position, last: position });
+      }
+    }
+    return ranges;
+  }
+
+  /** Bytes of the body of a live message. */
+  bodyBytesOf(position: Position): number {
+    const index = Math.floor(position / blockPositions);
+    return bodyBytesAt(this.block(index)!.slots, slotWords * (position - index * blockPositions));
+  }
+
+  /** The last live position up to `position`; 0 when there is none. */
+  lastUpTo(position: Position): Position {
+    for (const index of this.indexesIn(1, position).reverse()) {
+      const slots = this.block(index)?.slots;
+      if (slots === undefined) continue;
+      const base = index * blockPositions;
+      for (let i = Math.min(position - base, blockPositions - 1); i >= 0; i--)
+        if (slots[slotWords * i] !== 0) return base + i;
+    }
+    return 0;
+  }
+
+  /** Ascending numbers of blocks that may hold something of `first..last`: as many as there are, or fewer. */
+  private indexesIn(first: Position, last: Position): number[] {
+    if (last < first) return [];
+    const from = Math.floor(first / blockPositions);
+    const to = Math.floor(last / blockPositions);
+    if (to - from < this.blockCount) return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    return this.indexes()
+      .filter((index) => index >= from && index <= to)
+      .sort((a, b) => a - b);
+  }
+
   /** Calls `visitor` with each live message, by position. */
   visit(visitor: (position: Position, priority: number, bodyBytes: number) => void): void {
     for (const index of this.indexes().sort((a, b) => a - b)) {
@@ -239,6 +313,15 @@ export class LiveEntries {
     if (block === null) return 0;
     const at = slotWords * (position - index * blockPositions);
     return block.slots[at] === 0 ? 0 : block.slots[at + GENERATION_WORD]!;
+  }
+
+  /** Whether this entry is the one that counts for `position`. */
+  standsAt(position: Position, generation: number, offset: number): boolean {
+    const index = Math.floor(position / blockPositions);
+    const slots = this.block(index)?.slots;
+    if (slots === undefined) return false;
+    const at = slotWords * (position - index * blockPositions);
+    return slots[at] !== 0 && slots[at + GENERATION_WORD] === generation && slots[at + OFFSET_WORD] === offset;
   }
 
   /** Forgets `first..last`; returns how many of them were live. */
@@ -287,6 +370,7 @@ export class LiveEntries {
       if (bytes === 0) continue;
       this.generations.released(slots[at + GENERATION_WORD]!, bytes);
       this.bodyBytes -= bodyBytesAt(slots, at);
+      this.bytes -= bytes;
       slots[at] = 0;
       removed++;
     }

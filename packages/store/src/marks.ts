@@ -35,6 +35,15 @@ export class Marks {
     return sorted(this.returnsByPosition);
   }
 
+  /** Of messages in `first..last`, by position. */
+  pendingIn(first: Position, last: Position): PendingDrop[] {
+    return inRange(this.pendingByPosition, first, last);
+  }
+
+  returnsIn(first: Position, last: Position): ReturnCount[] {
+    return inRange(this.returnsByPosition, first, last);
+  }
+
   /** Messages in `first..last` are settled. */
   remove(first: Position, last: Position): void {
     removeRange(this.pendingByPosition, first, last);
@@ -51,6 +60,20 @@ export class Marks {
 
 function sorted<T extends { readonly position: Position }>(map: ReadonlyMap<Position, T>): T[] {
   return [...map.values()].sort((a, b) => a.position - b.position);
+}
+
+function inRange<T extends { readonly position: Position }>(
+  map: ReadonlyMap<Position, T>,
+  first: Position,
+  last: Position,
+): T[] {
+  if (last - first >= map.size) return sorted(map).filter(({ position }) => position >= first && position <= last);
+  const found: T[] = [];
+  for (let position = first; position <= last; position++) {
+    const mark = map.get(position);
+    if (mark !== undefined) found.push(mark);
+  }
+  return found;
 }
 
 function removeRange(map: Map<Position, unknown>, first: Position, last: Position): void {

@@ -3,19 +3,27 @@ import { Address, copyBytes, type DialectId, Message, type Position } from '@cha
 import { beginEntry, ENTRY_PUBLISH } from './entry.js';
 import { readU64, writeU32, writeU64 } from './group.js';
 
-const FLAGS_AT = 9;
+export const FLAGS_AT = 9;
 const DIALECT_AT = 10;
 const PRIORITY_AT = 11;
-const QUEUE_AT = 12;
-const POSITION_AT = 16;
-const PROPERTIES_BYTES_AT = 24;
+export const QUEUE_AT = 12;
+export const POSITION_AT = 16;
+export const PROPERTIES_BYTES_AT = 24;
 const FIXED_BYTES = 28;
+/** In a provenance. */
+export const ORIGIN_BYTES_AT = 16;
+export const ORIGIN_AT = 17;
 
 const FLAG_PERSISTENT = 1;
 const FLAG_PRIORITY = 2;
-const FLAG_EXPIRATION = 4;
-const FLAG_RECEIVED = 8;
-const FLAGS_KNOWN = FLAG_PERSISTENT | FLAG_PRIORITY | FLAG_EXPIRATION | FLAG_RECEIVED;
+export const FLAG_EXPIRATION = 4;
+export const FLAG_RECEIVED = 8;
+/** Of a replica's entry: it says which publish the message came from. */
+export const FLAG_PROVENANCE = 16;
+/** Of a replica's entry: a copy out of an older file, which says nothing new but where the message stands. */
+export const FLAG_MOVED = 32;
+export const FLAGS_OF_MESSAGE = FLAG_PERSISTENT | FLAG_PRIORITY | FLAG_EXPIRATION | FLAG_RECEIVED;
+const FLAGS_KNOWN = FLAGS_OF_MESSAGE | FLAG_PROVENANCE | FLAG_MOVED;
 
 /** Bytes of the entry before the body. */
 export function publishHeadBytes(message: Message): number {
@@ -85,11 +93,25 @@ export function publishPosition(buf: Buffer, at: number): Position {
 
 /** Bytes of the body of the publish entry at [at, end), without reading the rest. */
 export function publishBodyBytes(buf: Buffer, at: number, end: number): number {
-  const flags = buf[at + FLAGS_AT]!;
-  let names = at + FIXED_BYTES + ((flags & FLAG_EXPIRATION) === 0 ? 0 : 8) + ((flags & FLAG_RECEIVED) === 0 ? 0 : 8);
+  let names = timesEnd(buf, at);
+  if ((buf[at + FLAGS_AT]! & FLAG_PROVENANCE) !== 0) names += provenanceBytesAt(buf, names);
   names += 1 + buf[names]!;
   names += 1 + buf[names]!;
   return end - names - buf.readUInt32BE(at + PROPERTIES_BYTES_AT);
+}
+
+/** Where the times of the publish entry at `at` end. */
+export function timesEnd(buf: Buffer, at: number): number {
+  return at + FIXED_BYTES + timesBytes(buf[at + FLAGS_AT]!);
+}
+
+export function timesBytes(flags: number): number {
+  return ((flags & FLAG_EXPIRATION) === 0 ? 0 : 8) + ((flags & FLAG_RECEIVED) === 0 ? 0 : 8);
+}
+
+/** Bytes of the provenance at `at`: the sequence, the low mark, and the name of the origin behind its length. */
+export function provenanceBytesAt(buf: Buffer, at: number): number {
+  return ORIGIN_AT + buf[at + ORIGIN_BYTES_AT]!;
 }
 
 /** Priority of the message of the publish entry at `at`; 0 when it has none. */
@@ -137,6 +159,7 @@ export class MessageReader {
     const reader = new ByteReader(buf, at + FIXED_BYTES, end);
     const expirationMs = (flags & FLAG_EXPIRATION) === 0 ? -1 : reader.u64();
     const receivedAtMs = (flags & FLAG_RECEIVED) === 0 ? this.unstampedMs : reader.u64();
+    if ((flags & FLAG_PROVENANCE) !== 0) reader.advance(provenanceBytesAt(buf, reader.position));
     const address = this.address(reader);
     let bytes = buf;
     let start = reader.position;

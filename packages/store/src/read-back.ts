@@ -19,6 +19,13 @@ export interface ReadSource {
   readonly incarnation: string;
 }
 
+export interface Positioned {
+  readonly position: Position;
+}
+
+/** Makes something of the healthy publish entry at [at, end) that is not a view of `buf`. */
+export type Decode<T> = (position: Position, buf: Buffer, at: number, end: number) => T;
+
 /** Entries that stand near each other in one file. */
 interface Run {
   readonly generation: number;
@@ -60,22 +67,36 @@ export class ReadBack {
 
   /** The messages at these places; `upTo` goes into the answer as it is. Never rejects. */
   async read(source: ReadSource, places: readonly Place[], upTo: Position): Promise<LogRead> {
-    const messages: LoggedMessage[] = [];
+    const { found: messages, unreadable } = await this.readAs(source, places, this.asMessage);
+    return { messages, upTo, unreadable };
+  }
+
+  /** What is made of the entries at these places, by position. Never rejects. */
+  async readAs<T extends Positioned>(
+    source: ReadSource,
+    places: readonly Place[],
+    decode: Decode<T>,
+  ): Promise<{ found: T[]; unreadable: Position[] }> {
+    const found: T[] = [];
     const missed: Place[] = [];
     const runs = runsOf(places);
     const bufs = await Promise.all(runs.map((run) => this.readRun(run)));
     for (const [i, run] of runs.entries()) {
       for (const place of run.places) {
-        const message = this.messageAt(source, bufs[i]!, run.offset, place);
-        if (message === null) missed.push(place);
-        else messages.push(message);
+        const read = this.entryAt(source, bufs[i]!, run.offset, place, decode);
+        if (read === null) missed.push(place);
+        else found.push(read);
       }
     }
-    if (missed.length === 0) return { messages, upTo, unreadable: [] };
-    const unreadable = await this.readMissed(source, missed, messages);
-    messages.sort((a, b) => a.position - b.position);
-    return { messages, upTo, unreadable };
+    if (missed.length === 0) return { found, unreadable: [] };
+    const unreadable = await this.readMissed(source, missed, found, decode);
+    found.sort((a, b) => a.position - b.position);
+    return { found, unreadable };
   }
+
+  private readonly asMessage: Decode<LoggedMessage> = (position, buf, at, end) => {
+    return { position, message: this.reader.read(buf, at, end) };
+  };
 
   /** What a file has of a run; empty when it cannot be read. */
   private async readRun({ generation, offset, end }: Run): Promise<Buffer> {
@@ -91,12 +112,12 @@ export class ReadBack {
     }
   }
 
-  private messageAt(source: ReadSource, buf: Buffer, offset: number, place: Place): LoggedMessage | null {
+  private entryAt<T>(source: ReadSource, buf: Buffer, offset: number, place: Place, decode: Decode<T>): T | null {
     const generation = this.generations.get(place.generation);
     const at = place.offset - offset;
     const end = at + place.bytes;
     if (generation === undefined || !this.isHealthy(source, generation, buf, at, place)) return null;
-    return { position: place.position, message: this.reader.read(buf, at, end) };
+    return decode(place.position, buf, at, end);
   }
 
   private isHealthy({ number }: ReadSource, { salt }: Generation, buf: Buffer, at: number, place: Place): boolean {
@@ -108,35 +129,38 @@ export class ReadBack {
    * What could not be read with its neighbours, one by one: entries may have been moved to another file meanwhile, and damage seldom
    * spoils all of a run. Returns those that are there and cannot be read.
    */
-  private async readMissed(
+  private async readMissed<T extends Positioned>(
     source: ReadSource,
     missed: readonly Place[],
-    messages: LoggedMessage[],
+    found: T[],
+    decode: Decode<T>,
   ): Promise<Position[]> {
     const unreadable: Place[] = [];
     for (const { position } of missed) {
-      const found = await this.readAlone(source, position);
-      if (found === null) continue;
-      if ('message' in found) messages.push(found);
-      else unreadable.push(found);
+      const { read, place } = await this.readAlone(source, position, decode);
+      if (read !== null) found.push(read);
+      else if (place !== null) unreadable.push(place);
     }
     if (unreadable.length > 0) this.say(source, unreadable);
     return unreadable.map(({ position }) => position);
   }
 
-  /** The message, or where it stands unreadable; null when it was settled meanwhile. */
-  private async readAlone(source: ReadSource, position: Position): Promise<LoggedMessage | Place | null> {
+  /** What is made of the entry, or where it stands unreadable; neither when it was settled meanwhile. */
+  private async readAlone<T>(
+    source: ReadSource,
+    position: Position,
+    decode: Decode<T>,
+  ): Promise<{ read: T | null; place: Place | null }> {
     let tried: Place | null = null;
     for (;;) {
       const place = source.live.placeOf(position);
-      if (place === null) return null;
-      if (tried !== null && place.generation === tried.generation && place.offset === tried.offset) return place;
+      if (place === null || isSame(place, tried)) return { read: null, place };
       tried = place;
       if (!this.isWritten(place)) await this.written().catch(() => undefined);
       const { generation, offset, bytes } = place;
       const buf = await this.readRun({ generation, offset, end: offset + bytes, places: [place] });
-      const message = this.messageAt(source, buf, offset, place);
-      if (message !== null) return message;
+      const read = this.entryAt(source, buf, offset, place, decode);
+      if (read !== null) return { read, place };
     }
   }
 
@@ -149,6 +173,10 @@ export class ReadBack {
     );
     this.onUnreadable?.();
   }
+}
+
+function isSame(place: Place, other: Place | null): boolean {
+  return other !== null && place.generation === other.generation && place.offset === other.offset;
 }
 
 function runsOf(places: readonly Place[]): Run[] {

@@ -112,11 +112,12 @@ export class Reclaim {
   private async copyLive(generation: Generation): Promise<void> {
     let copied = 0;
     await walkEntries(generation, generation.writtenBytes, {
-      visit: (buf, at, end) => {
+      visit: (buf, at, end, offset) => {
         if (buf[at + 8] !== ENTRY_PUBLISH) return;
-        const log = this.wal.queueOfNumber(publishQueueNumber(buf, at));
+        const log = this.wal.logs.ofNumber(publishQueueNumber(buf, at));
         const position = publishPosition(buf, at);
-        if (log?.live.generationOf(position) !== generation.number) return;
+        // A file may hold two messages of one position, when the first was cut: only one of them is to be found afterwards.
+        if (log?.live.standsAt(position, generation.number, offset) !== true) return;
         this.wal.copy(log, position, buf, at, end - at);
         copied += end - at;
       },
@@ -134,7 +135,7 @@ export class Reclaim {
   /** What lives in the file cannot be read any more: said aloud, and the file kept aside. What is in memory is still served. */
   private async giveUp(generation: Generation): Promise<void> {
     let lost = 0;
-    for (const log of this.wal.queueLogs()) lost += log.forgetFile(generation.number);
+    for (const log of this.wal.logs.all()) lost += log.forgetFile(generation.number);
     const aside = await keepAside(this.place.disk, this.place.directory, generation.path);
     this.place.log.error(
       { file: generation.path, aside, messages: lost },

@@ -7,8 +7,9 @@ import type {
   QueueLog,
   QueuePages,
   RecoveredQueue,
+  ReplicaEntry,
+  StoredReplica,
 } from '@chapar/core';
-import type { Timer } from '@chapar/platform';
 import { Checkpoints } from './checkpoints.js';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
@@ -17,15 +18,19 @@ import type { Generation } from './generation.js';
 import type { LogPlace } from './group.js';
 import { GroupCommit, type GroupOwner, hasNoRoom } from './group-commit.js';
 import type { Wanted } from './live.js';
+import { LogReads } from './log-reads.js';
 import { NodeTime } from './node-time.js';
+import type { NumberedLog } from './numbered-log.js';
 import { Pages, type PagesOwner } from './pages.js';
 import { publishBodyBytes, publishPriority } from './publish-entry.js';
-import { type QueueLogWriter, WalQueueLog } from './queue-log.js';
-import { ReadBack } from './read-back.js';
+import type { QueueLogWriter, WalQueueLog } from './queue-log.js';
+import { type Decode, ReadBack } from './read-back.js';
 import { Reclaim } from './reclaim.js';
 import { Recovery } from './recovery.js';
-import { Reserve } from './reserve.js';
+import { type ReplicaWriter, WalReplica } from './replica.js';
+import { Room } from './room.js';
 import { WalFiles, type WalPlace } from './wal-files.js';
+import { WalLogs } from './wal-logs.js';
 
 export interface WalSettings {
   /** A file that has grown to this gets no further group. Bytes. */
@@ -63,9 +68,6 @@ export const WAL_DEFAULTS: WalSettings = {
   stopCheckpointBytes: 4 * 1024 * 1024,
 };
 
-/** How often a full disk is asked whether there is room again. */
-const roomEveryMs = 1000;
-
 /** For whoever measures, and for whoever has to slow publishers down. */
 export interface WalGauges {
   /** Groups, syncs and bytes written since the start. */
@@ -78,46 +80,42 @@ export interface WalGauges {
  * The node's write-ahead log: the entries of all queues in one stream of groups, in files of bounded size. See GroupCommit for the
  * way to the disk, Recovery for the way back, Reclaim for the files' end.
  */
-export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, PagesOwner {
+export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, GroupOwner, PagesOwner {
   readonly settings: WalSettings;
   readonly files: WalFiles;
   private readonly place: WalPlace;
-  private readonly logs = new Map<Incarnation, WalQueueLog>();
-  private readonly byNumber = new Map<number, WalQueueLog>();
-  queueNumberMax = 0;
+  readonly logs: WalLogs;
   /** The latest time in any entry. Milliseconds since 1970. */
   latestStampMs = 0;
   /** Logs with settlements that are in no group yet. */
-  private readonly settlingLogs: WalQueueLog[] = [];
+  private readonly settlingLogs: NumberedLog[] = [];
   private groups!: GroupCommit;
   private readonly reclaim: Reclaim;
   private readonly checkpoints: Checkpoints;
   private readonly readBack: ReadBack;
   private readonly paging: Pages;
-  /** Reads of what has not been written yet. */
-  private waitingReads: (() => void)[] = [];
-  private readonly reserve: Reserve;
-  /** Looks for room while there is none. */
-  private roomTimer: Timer | null = null;
+  private readonly reads: LogReads;
+  private readonly room: Room;
   private readonly time: NodeTime;
-  private isClosed = false;
+  isClosed = false;
   private isBehind = false;
   lastStampMs = 0;
   onBehind: ((isBehind: boolean) => void) | null = null;
-  onFull: ((isFull: boolean) => void) | null = null;
 
   /** `pagesPlace`: a directory for what is not logged and does not fit into memory; emptied at each start. */
   constructor(place: WalPlace, pagesPlace: WalPlace, settings: Partial<WalSettings> = {}) {
     this.place = place;
     this.settings = { ...WAL_DEFAULTS, ...settings };
     this.files = new WalFiles(place, this.settings.fileBytesMax);
+    this.logs = new WalLogs(this, this.files.generations);
     this.reclaim = new Reclaim(this, place);
     this.checkpoints = new Checkpoints(this, place);
     this.time = new NodeTime(place.clock);
     this.readBack = new ReadBack(this.files.generations, place.log, this.time.nowMs, () => this.groups.sync());
     this.readBack.onUnreadable = () => this.checkpoints.forbid();
     this.paging = new Pages(pagesPlace, this.settings, this);
-    this.reserve = new Reserve(place, this.settings.reserveBytes);
+    this.reads = new LogReads(this.readBack, this);
+    this.room = new Room(place, this.settings.reserveBytes, () => this.isWithoutRoom);
   }
 
   // -- LogStore ----------------------------------------------------------------------------------------------------
@@ -125,69 +123,58 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   async recover(): Promise<RecoveredQueue[]> {
     const { clock } = this.place;
     const startedMs = clock.monotonicMs();
-    const { generations } = this.files;
-    const fold = new Fold((number, incarnation) => new WalQueueLog(this, generations, number, incarnation));
-    const recovery = new Recovery(this.place, fold, generations);
+    const fold = new Fold(this.logs);
+    const recovery = new Recovery(this.place, fold, this.files.generations);
     await recovery.read();
     await this.paging.start();
-    this.queueNumberMax = fold.numberMax;
     this.lastStampMs = this.latestStampMs = fold.lastStampMs;
     this.checkpoints.started(recovery.foldedBytes, recovery.checkpointBytes);
     this.time.startNotBefore(fold.lastStampMs);
-    const queues: RecoveredQueue[] = [];
-    for (const log of fold.byNumber.values()) {
-      log.committed = log.next - 1;
-      this.logs.set(log.incarnation, log);
-      this.byNumber.set(log.number, log);
-      const { count, bodyBytes: bytes, edges } = log.live;
-      const [first, last] = edges;
-      const { incarnation, marks, mayExpire } = log;
-      const [pending, returns] = [marks?.pending ?? [], marks?.returns ?? []];
-      const visit: RecoveredQueue['visit'] = (visitor) => log.live.visit(visitor);
-      queues.push({
-        incarnation,
-        count,
-        bytes,
-        first,
-        last,
-        ...fold.delivery(log),
-        mayExpire,
-        pending,
-        returns,
-        visit,
-      });
-    }
+    this.logs.take(fold);
+    for (const log of fold.queues) log.committed = log.next - 1;
+    const queues = fold.queues.map((log) => ({ ...log.recovered(), ...fold.delivery(log) }));
     await this.start(recovery.numberMax);
     this.report(queues, clock.monotonicMs() - startedMs);
     return queues;
   }
 
   log(incarnation: Incarnation): QueueLog {
-    let log = this.logs.get(incarnation);
+    let log = this.logs.queues.get(incarnation);
     if (log === undefined) {
-      log = new WalQueueLog(this, this.files.generations, ++this.queueNumberMax, incarnation);
-      this.logs.set(incarnation, log);
-      this.byNumber.set(log.number, log);
+      log = this.logs.queue(++this.logs.numberMax, incarnation);
+      this.logs.addQueue(log);
       if (this.groups.failure !== null) this.failLate(log, this.groups.failure);
     }
     return log;
   }
 
+  replica(incarnation: Incarnation): StoredReplica {
+    let log = this.logs.replicas.get(incarnation);
+    if (log === undefined) {
+      log = this.logs.replica(++this.logs.numberMax, incarnation);
+      this.logs.addReplica(log);
+      if (this.groups.failure !== null) this.failLate(log, this.groups.failure);
+    }
+    return log;
+  }
+
+  get replicas(): readonly Incarnation[] {
+    return [...this.logs.replicas.keys()];
+  }
+
   remove(incarnation: Incarnation): void {
-    const log = this.logs.get(incarnation);
-    if (log === undefined) return;
-    this.logs.delete(incarnation);
-    this.byNumber.delete(log.number);
-    log.onCommitted = null;
-    log.live.clear();
-    log.detach();
-    if (log.openedIn === 0 || this.hasFailed) return;
-    this.groups.target().queueRemove(log.number);
-    this.groups.awaitMore();
+    for (const log of this.logs.remove(incarnation)) {
+      log.silence();
+      log.live.clear();
+      log.detach();
+      if (log.openedIn === 0 || this.hasFailed) continue;
+      this.groups.target().queueRemove(log.number);
+      this.groups.awaitMore();
+    }
   }
 
   delivered(incarnation: Incarnation, upTo: Position, byLevel: readonly Position[] = []): void {
-    const log = this.logs.get(incarnation);
+    const log = this.logs.queues.get(incarnation);
     if (log === undefined) return;
     log.deliveredUpTo = upTo;
     log.deliveredByLevel = byLevel;
@@ -209,15 +196,14 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   async close(): Promise<void> {
     if (this.isClosed || this.groups === undefined) return;
     this.isClosed = true;
-    this.roomTimer?.cancel();
-    await this.reserve.close();
+    await this.room.close();
     await this.reclaim.stop();
     try {
       if (!this.hasFailed) await this.stop();
     } finally {
       await this.checkpoints.abandon();
       this.groups.close();
-      for (const log of this.logs.values()) log.detach();
+      for (const log of this.logs.all()) log.detach();
       await this.files.close();
       await this.paging.close();
     }
@@ -238,7 +224,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
     group.touched.push(log);
   }
 
-  settling(log: WalQueueLog): void {
+  settling(log: NumberedLog): void {
     this.settlingLogs.push(log);
   }
 
@@ -247,7 +233,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
     this.groups.awaitMore();
   }
 
-  private writeMarks(log: WalQueueLog, position: Position): void {
+  private writeMarks(log: NumberedLog, position: Position): void {
     const { marks, number } = log;
     if (marks === null) return;
     const pending = marks.pendingAt(position);
@@ -262,11 +248,41 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
     return nowMs;
   }
 
-  /** The group that takes the next entry, with the log's queue named in its file. */
-  private opened(log: WalQueueLog): Gathering {
+  // -- what replicas ask -------------------------------------------------------------------------------------------
+
+  groupFor(replica: WalReplica, isUrgent: boolean): Gathering {
+    const group = this.opened(replica);
+    if (isUrgent) group.isUrgent = true;
+    else this.groups.awaitMore();
+    replica.touch(group);
+    return group;
+  }
+
+  writeSettled(log: NumberedLog): void {
+    const { firsts, lasts, count } = log.takeSettled();
+    const group = this.opened(log);
+    group.settle(log.number, firsts, lasts, count);
+    log.settlementsWritten(group);
+  }
+
+  stamped(ms: number): void {
+    if (ms > this.latestStampMs) this.latestStampMs = ms;
+  }
+
+  readEntries(
+    replica: WalReplica,
+    wanted: () => Wanted,
+    decode: Decode<ReplicaEntry>,
+    done: (entries: readonly ReplicaEntry[], upTo: Position, unreadable: readonly Position[]) => void,
+  ): void {
+    this.reads.readAs(replica, wanted, decode, done);
+  }
+
+  /** The group that takes the next entry, with what the log's number stands for named in its file. */
+  private opened(log: NumberedLog): Gathering {
     const group = this.groups.target();
     if (log.openedIn !== group.generation.number) {
-      group.queueOpen(log);
+      log.open(group);
       log.openedIn = group.generation.number;
     }
     return group;
@@ -281,11 +297,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   sending(): void {
     // What has gathered here is on its way.
     this.caughtUp(this.paging.gatheredBytes);
-    for (const log of this.settlingLogs) {
-      if (log.isDetached) continue;
-      const { firsts, lasts, count } = log.takeSettled();
-      this.opened(log).settle(log.number, firsts, lasts, count);
-    }
+    // Whose settlements were written before something else has none any more.
+    for (const log of this.settlingLogs) if (log.hasSettled) this.writeSettled(log);
     this.settlingLogs.length = 0;
   }
 
@@ -294,79 +307,46 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   }
 
   completed(): void {
-    this.retryReads();
+    this.reads.retry();
     if (this.isClosed) return;
     this.files.prepare();
     this.reclaim.consider();
   }
 
   noRoom(error: Error): Promise<boolean> {
-    this.full(error);
-    return this.reserve.release();
+    this.room.full(error);
+    return this.room.reserve.release();
   }
 
-  /** From now on publishers had better wait, until the reserve is back. */
-  private full(error: Error): void {
-    if (this.roomTimer !== null || this.isClosed) return;
-    const { clock, log, directory } = this.place;
-    log.error(
-      { directory, error },
-      'the disk is full; what is there is served, and publishers wait until there is room',
-    );
-    this.roomTimer = clock.every(roomEveryMs, () => void this.lookForRoom());
-    this.onFull?.(true);
-  }
-
-  /** Publishers wait for room on the disk. */
   get isFull(): boolean {
-    return this.roomTimer !== null;
+    return this.room.isFull;
+  }
+
+  get onFull(): ((isFull: boolean) => void) | null {
+    return this.room.onFull;
+  }
+
+  set onFull(listener: ((isFull: boolean) => void) | null) {
+    this.room.onFull = listener;
   }
 
   private get isWithoutRoom(): boolean {
     return this.groups.isWithoutRoom || this.paging.isWithoutRoom;
   }
 
-  private async lookForRoom(): Promise<void> {
-    if (this.isWithoutRoom || !(await this.reserve.fill()) || this.isWithoutRoom) return;
-    if (this.roomTimer === null) return;
-    this.roomTimer.cancel();
-    this.roomTimer = null;
-    this.place.log.info({ directory: this.place.directory }, 'there is room on the disk again; publishers go on');
-    this.onFull?.(false);
-  }
-
   failed(error: Error): void {
-    this.roomTimer?.cancel();
-    for (const log of this.logs.values()) {
+    this.room.stop();
+    for (const log of this.logs.all()) {
       log.detach();
       log.onFailed?.(error);
     }
-    this.retryReads();
+    this.reads.retry();
   }
 
   // -- reading back ------------------------------------------------------------------------------------------------
 
-  read(log: WalQueueLog, wanted: () => Wanted, done: (read: LogRead) => void): void {
-    if (this.isClosed) return;
-    const { places, upTo: end } = wanted();
-    // After a failure nothing more is written: what is not there cannot be read.
-    const count = this.hasFailed ? places.length : this.readBack.writtenCount(places);
-    if (count === 0 && places.length > 0) {
-      this.waitingReads.push(() => this.read(log, wanted, done));
-      return;
-    }
-    const upTo = count === places.length ? end : places[count - 1]!.position;
-    places.length = count;
-    void this.readBack.read(log, places, upTo).then((read) => {
-      if (!this.isClosed) done(read);
-    });
-  }
-
-  private retryReads(): void {
-    if (this.waitingReads.length === 0) return;
-    const waiting = this.waitingReads;
-    this.waitingReads = [];
-    for (const retry of waiting) retry();
+  read(log: NumberedLog, wanted: () => Wanted, done: (read: LogRead) => void): void {
+    this.reads.read(log, wanted, done);
   }
 
   pages(): QueuePages {
@@ -374,7 +354,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   }
 
   pagesFull(error: Error): void {
-    this.full(error);
+    this.room.full(error);
   }
 
   pagesWritten(): void {
@@ -392,9 +372,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   // -- what reclaiming asks ----------------------------------------------------------------------------------------
 
   /** Appends a live entry of an older file to the present one. */
-  copy(log: WalQueueLog, position: Position, buf: Buffer, at: number, entryBytes: number): void {
+  copy(log: NumberedLog, position: Position, buf: Buffer, at: number, entryBytes: number): void {
     const group = this.opened(log);
-    group.copy(buf, at, entryBytes);
+    if (log instanceof WalReplica) group.move(buf, at, entryBytes);
+    else group.copy(buf, at, entryBytes);
     const bodyBytes = publishBodyBytes(buf, at, at + entryBytes);
     log.live.add(position, entryBytes, bodyBytes, publishPriority(buf, at), group.generation, group.entryOffset);
     // What was said of it behind the first copy may go before this one does.
@@ -403,15 +384,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
 
   /** Names again every queue that no newer file names, so that `generation` can go. */
   carryQueues(generation: Generation): void {
-    for (const log of this.logs.values()) if (log.openedIn === generation.number) this.opened(log);
-  }
-
-  queueOfNumber(number: number): WalQueueLog | undefined {
-    return this.byNumber.get(number);
-  }
-
-  queueLogs(): IterableIterator<WalQueueLog> {
-    return this.logs.values();
+    for (const log of this.logs.all()) if (log.openedIn === generation.number) this.opened(log);
   }
 
   isInUse(generation: Generation): boolean {
@@ -436,14 +409,14 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
 
   private async start(generationMax: number): Promise<void> {
     const last = this.files.generations.newest;
-    await this.reserve.open();
+    await this.room.reserve.open();
     const full = await this.startFiles(generationMax);
     this.groups = new GroupCommit(this.place, this.settings, this.files, last ?? this.files.current, this);
     // From here on the delivered marks of the last clean stop are void.
     this.groups.target().mark(ENTRY_START, this.nowMs);
     await this.groups.sync();
-    if (full !== null) this.full(full);
-    else if (this.settings.reserveBytes > 0) void this.reserve.fill();
+    if (full !== null) this.room.full(full);
+    else if (this.settings.reserveBytes > 0) void this.room.reserve.fill();
   }
 
   /** Also on a full disk a node has to start, or it could not be drained. Returns the error that told so. */
@@ -452,7 +425,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
       await this.files.start(generationMax);
       return null;
     } catch (error) {
-      if (!hasNoRoom(error) || !(await this.reserve.release())) throw error;
+      if (!hasNoRoom(error) || !(await this.room.reserve.release())) throw error;
       await this.files.start(generationMax + 1);
       return error as Error;
     }
@@ -469,7 +442,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   private async stop(): Promise<void> {
     // What was settled goes before the mark, which has to be the last entry.
     this.sending();
-    for (const log of this.logs.values()) {
+    for (const log of this.logs.queues.values()) {
       if (log.deliveredUpTo < 0) continue;
       this.opened(log).delivered(log.number, { upTo: log.deliveredUpTo, byLevel: log.deliveredByLevel });
     }
@@ -481,7 +454,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, GroupOwner, Pag
   }
 
   /** A log that is asked for after the failure: its queue hears of it when it has had the time to listen. */
-  private failLate(log: WalQueueLog, error: Error): void {
+  private failLate(log: NumberedLog, error: Error): void {
     log.detach();
     this.place.clock.endOfTurn(() => log.onFailed?.(error));
   }

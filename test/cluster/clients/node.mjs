@@ -13,6 +13,10 @@ const stopped = new Promise((resolve) => {
   stopNow = resolve;
 });
 createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line === 'leave') {
+    ledger.close();
+    process.exit(0);
+  }
   if (line !== 'stop') return;
   isStopping = true;
   stopNow();
@@ -21,6 +25,8 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 let host = work.first;
 let connections = 0;
 let lastId = 0;
+/** Numbers without a verdict, in the order in which they were sent. */
+const unsettled = new Set();
 let isAnnounced = false;
 
 for (let pauseMs = backoffMs.first; !isStopping; host++) {
@@ -71,6 +77,13 @@ async function publish(model, lost) {
     isOver = true;
   });
   let unconfirmed = 0;
+  const done = () => {
+    unconfirmed--;
+  };
+  if (!work.again) unsettled.clear();
+  unconfirmed += unsettled.size;
+  // They stay in the set until they have a verdict: this connection may end as well.
+  for (const id of [...unsettled]) send(channel, id, done);
   const beganMs = performance.now();
   let sent = 0;
   while (!isOver && !(isStopping && unconfirmed === 0)) {
@@ -78,29 +91,31 @@ async function publish(model, lost) {
     while (!isStopping && !isOver && unconfirmed < work.window && sent < due) {
       sent++;
       unconfirmed++;
-      send(channel, () => {
-        unconfirmed--;
-      });
+      send(channel, ++lastId, done);
     }
     await Promise.race([sleep(5), lost, broken]);
   }
 }
 
-function send(channel, done) {
-  const id = ++lastId;
+function send(channel, id, done) {
+  unsettled.add(id);
   const isNobodys = work.unroutableEvery > 0 && id % work.unroutableEvery === 0;
   const q = isNobodys ? null : work.queues[id % work.queues.length];
   ledger.write({ e: 'published', p: work.name, s: connections, id, q });
   const key = q ?? `nobody.${work.name}`;
   const body = bodyOf(work.name, connections, id, key, work.bytes);
   let hasFate = false;
-  channel.publish('', key, body, { persistent: true, mandatory: isNobodys }, (error) => {
+  const options = { persistent: true, mandatory: isNobodys };
+  if (work.priorities > 0) options.priority = id % work.priorities;
+  channel.publish('', key, body, options, (error) => {
     if (hasFate) throw new Error('amqplib called twice');
     hasFate = true;
     done();
     // Also called when the channel ends, with another text: then nobody knows.
-    if (error === null || error === undefined) ledger.write({ e: 'confirmed', p: work.name, id });
-    else if (error.message === 'message nacked') ledger.write({ e: 'nacked', p: work.name, id });
+    const isConfirmed = error === null || error === undefined;
+    if (!isConfirmed && error.message !== 'message nacked') return;
+    unsettled.delete(id);
+    ledger.write({ e: isConfirmed ? 'confirmed' : 'nacked', p: work.name, id });
   });
 }
 
@@ -119,6 +134,10 @@ async function consume(model, lost) {
     clearTimeout(timer);
     timer = undefined;
     if (held.length === 0) return;
+    if (isResting() && !isStopping) {
+      timer = setTimeout(settle, 50);
+      return;
+    }
     try {
       channel.ack(held.at(-1).message, true);
     } catch {
@@ -154,6 +173,10 @@ async function consume(model, lost) {
   settle();
   await Promise.race([channel.close().catch(() => {}), sleep(1000)]);
   if (!isStopping) await sleep(backoffMs.first);
+}
+
+function isResting() {
+  return work.restSeconds > 0 && Math.floor(Date.now() / 1000 / work.restSeconds) % 2 === 1;
 }
 
 /** Connected, and at work, for the first time. */

@@ -1,10 +1,12 @@
 """A publisher or a consumer with pika's BlockingConnection; see README.md."""
 import json
+import os
 import sys
 import threading
 import time
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 work = json.loads(sys.argv[1])
@@ -14,6 +16,8 @@ announced = threading.Event()
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 connections = 0
 last_id = 0
+# The number of the message without a verdict.
+unsettled = None
 
 
 def note(**entry):
@@ -25,6 +29,10 @@ def listen():
     for line in sys.stdin:
         if line.strip() == "stop":
             stopping.set()
+        elif line.strip() == "leave":
+            # The main thread waits for something that does not come, and writes nothing.
+            ledger.close()
+            os._exit(0)
 
 
 def body_of(name, connection, number, queue, size):
@@ -44,7 +52,7 @@ def announce():
 
 
 def publish(connection):
-    global last_id
+    global last_id, unsettled
     channel = connection.channel()
     channel.confirm_delivery()
     announce()
@@ -54,15 +62,20 @@ def publish(connection):
             connection.process_data_events(time_limit=0.005)
             continue
         sent += 1
-        last_id += 1
-        number = last_id
+        if unsettled is not None and work["again"]:
+            number = unsettled
+        else:
+            last_id += 1
+            number = last_id
+        unsettled = number
         every = work["unroutableEvery"]
         nobodys = every > 0 and number % every == 0
         queue = None if nobodys else work["queues"][number % len(work["queues"])]
         key = f"nobody.{work['name']}" if nobodys else queue
         note(e="published", p=work["name"], s=connections, id=number, q=queue)
         body = body_of(work["name"], connections, number, key, work["bytes"])
-        properties = pika.BasicProperties(delivery_mode=2)
+        priority = number % work["priorities"] if work["priorities"] else None
+        properties = pika.BasicProperties(delivery_mode=2, priority=priority)
         try:
             channel.basic_publish("", key, body, properties, mandatory=nobodys)
         except UnroutableError as error:
@@ -73,6 +86,11 @@ def publish(connection):
             note(e="nacked", p=work["name"], id=number)
         else:
             note(e="confirmed", p=work["name"], id=number)
+        unsettled = None
+
+
+def is_resting():
+    return work["restSeconds"] > 0 and int(time.time() / work["restSeconds"]) % 2 == 1
 
 
 def consume(connection):
@@ -80,12 +98,20 @@ def consume(connection):
     channel.basic_qos(prefetch_count=work["prefetch"])
     session = connections
     cancelled = []
+    held = []
 
     def on_message(channel, method, _properties, body, queue):
         origin = origin_of(body)
         note(e="delivered", c=work["name"], s=session, q=queue, r=method.redelivered, **origin)
-        channel.basic_ack(method.delivery_tag)
-        note(e="acked", c=work["name"], s=session, p=origin["p"], id=origin["id"])
+        held.append((method.delivery_tag, origin))
+        if not is_resting():
+            settle()
+
+    def settle():
+        while held:
+            tag, origin = held.pop(0)
+            channel.basic_ack(tag)
+            note(e="acked", c=work["name"], s=session, p=origin["p"], id=origin["id"])
 
     channel.add_on_cancel_callback(lambda frame: cancelled.append(frame))
     for queue in work["queues"]:
@@ -94,6 +120,9 @@ def consume(connection):
     announce()
     while not stopping.is_set() and not cancelled:
         connection.process_data_events(time_limit=0.1)
+        if not is_resting():
+            settle()
+    settle()
     if cancelled:
         note(e="cancelled", text=" ".join(work["queues"]))
         time.sleep(FIRST_PAUSE)
@@ -126,7 +155,8 @@ def main():
             note(e="connected", text=address)
             (publish if work["role"] == "publisher" else consume)(connection)
             pause = FIRST_PAUSE
-        except (AMQPError, OSError) as error:
+        # What goes wrong while it connects is none of the library's other errors.
+        except (AMQPError, AMQPConnectorException, OSError) as error:
             note(e="trouble", text=f"{address}: {type(error).__name__} {error}")
             stopping.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)

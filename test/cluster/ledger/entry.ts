@@ -8,7 +8,10 @@ interface Stamped {
 interface OfPublisher extends Stamped {
   /** The publisher, by its name. */
   readonly p: string;
-  /** Numbers of one publisher are given once, upwards, over all its queues and connections. */
+  /**
+   * Numbers of one publisher are given once, upwards, over all its queues and connections. One comes again on a later connection when
+   * what was sent got no verdict and is sent again: that is another copy.
+   */
   readonly id: number;
 }
 

@@ -6,6 +6,7 @@ let t = 0;
 const published = (id: number, more: { p?: string; s?: number; q?: string | null } = {}): Entry => {
   return { t: ++t, e: 'published', p: 'p', s: 1, q: 'q', ...more, id };
 };
+const sentAgain = (id: number) => published(id, { s: 2 });
 const fate = (e: 'confirmed' | 'nacked' | 'returned', id: number, p = 'p'): Entry => ({ t: ++t, e, p, id });
 const confirmed = (id: number) => fate('confirmed', id);
 const delivered = (id: number, more: Partial<Delivered> = {}): Entry => {
@@ -42,6 +43,22 @@ describe('a broker that keeps its word', () => {
   test('the connections of a publisher may overtake each other', () => {
     const ledger = [published(1), confirmed(1), published(2, { s: 2 }), confirmed(2)];
     expect(kinds(ledger, [delivered(2, { ps: 2 }), delivered(1)])).toEqual([]);
+  });
+
+  test('what is sent again comes once for each copy, behind what was sent before', () => {
+    const ledger = [published(1), published(2), published(3), sentAgain(1), confirmed(1), sentAgain(2), confirmed(2)];
+    const came = [delivered(1), delivered(2), delivered(1, { ps: 2 }), delivered(2, { ps: 2 })];
+    const { faults, counts } = judge([ledger, came]);
+    expect(faults).toEqual([]);
+    expect(counts).toMatchObject({ published: 5, again: 2, confirmed: 2, unknown: 3, delivered: 4 });
+    // The first copies were never confirmed.
+    expect(kinds(ledger, came.slice(2))).toEqual([]);
+  });
+
+  test('priorities overtake each other', () => {
+    const came = [delivered(2), delivered(1), delivered(3)];
+    expect(judge([three, came], { priorities: { q: 2 } }).faults).toEqual([]);
+    expect(judge([three, came], { priorities: { other: 2 } }).faults).toHaveLength(1);
   });
 
   test('consumers may share a queue', () => {
@@ -87,6 +104,20 @@ describe('a broker that does not is found out', () => {
     ],
     ['another queue', ['wrong queue'], [three.slice(0, 2), [delivered(1, { q: 'other' })]]],
     ['another body', ['changed'], [three.slice(0, 2), [delivered(1, { ok: false })]]],
+    ['the copy that was confirmed lost', ['lost'], [[published(1), sentAgain(1), confirmed(1)], [delivered(1)]]],
+    [
+      'the copy that was confirmed twice',
+      ['twice'],
+      [
+        [published(1), sentAgain(1), confirmed(1)],
+        [delivered(1, { ps: 2 }), delivered(1, { ps: 2 })],
+      ],
+    ],
+    [
+      'copies of one connection out of order',
+      ['order'],
+      [[published(1), published(2), sentAgain(1), sentAgain(2)], [2, 1].map((id) => delivered(id, { ps: 2 }))],
+    ],
     ['another connection', ['wrong connection'], [three.slice(0, 2), [delivered(1, { ps: 2 })]]],
     ['confirmed twice', ['two fates'], [[...three, confirmed(3)], [1, 2, 3].map((id) => delivered(id))]],
     ['confirmed and nacked', ['two fates'], [[published(1), confirmed(1), fate('nacked', 1)], [delivered(1)]]],
@@ -107,6 +138,23 @@ describe('a broker that does not is found out', () => {
     ['a client that acks what it has not', ['the client is wrong'], [three.slice(0, 2), [delivered(1), acked(2)]]],
   ])('%s', (_, expected, ledgers) => {
     expect(kinds(...ledgers).toSorted()).toEqual(expected.toSorted());
+  });
+
+  test('a client that sends again what has its verdict is', () => {
+    expect(
+      kinds(
+        [...three, sentAgain(3)],
+        [1, 2, 3].map((id) => delivered(id)),
+      ),
+    ).toEqual(['the client is wrong']);
+    expect(kinds([published(1), published(1)])).toEqual(['the client is wrong', 'the client is wrong']);
+  });
+
+  test('out of order within a priority', () => {
+    const ledger = [1, 2, 3, 4].flatMap((id) => [published(id), confirmed(id)]);
+    const { faults, suspects } = judge([ledger, [2, 4, 3, 1].map((id) => delivered(id))], { priorities: { q: 2 } });
+    expect(faults).toHaveLength(1);
+    expect(suspects).toEqual([{ p: 'p', id: 1 }]);
   });
 
   test('thousands of a kind are told in a few lines', () => {

@@ -3,6 +3,8 @@ import type { Delivered, Entry, Fate, Published } from './entry.js';
 export interface Verdict {
   /** What the brokers must not do, in words; of each kind the first few. */
   readonly faults: readonly string[];
+  /** Whose messages the faults are about, the first of each kind: their histories are worth reading. */
+  readonly suspects: readonly { readonly p: string; readonly id: number }[];
   readonly counts: Counts;
 }
 
@@ -16,6 +18,8 @@ export interface Counts {
   delivered: number;
   flagged: number;
   acked: number;
+  /** Sent again by their publishers, since what they had sent before got no verdict. */
+  again: number;
   /** Came again without the flag, and had never been confirmed. */
   doubledUnconfirmed: number;
 }
@@ -23,10 +27,12 @@ export interface Counts {
 export interface Terms {
   /** Queues whose messages may be gone: their only disk is. */
   readonly lostQueues?: readonly string[];
+  /** Queues with priorities, and what a number is taken modulo to get a message's: order is promised within one. */
+  readonly priorities?: Readonly<Record<string, number>>;
 }
 
-/** All that is known of one message. */
-interface Message {
+/** All that is known of one copy of a message: what was sent again is another one, and owed its own due. */
+interface Copy {
   readonly published: Published;
   isConfirmed: boolean;
   isNacked: boolean;
@@ -37,7 +43,8 @@ interface Message {
 
 /**
  * Holds the ledgers of all clients against what was promised: no confirmed message lost, none from nowhere, none twice but flagged or
- * never confirmed, order kept for each connection of a publisher and queue, and what nobody can get given back to its publisher.
+ * never confirmed, order kept for each connection of a publisher, queue
+ * and priority, and what nobody can get given back to its publisher.
  * To be asked when everything is drained.
  */
 export function judge(ledgers: readonly (readonly Entry[])[], terms: Terms = {}): Verdict {
@@ -49,11 +56,13 @@ const shownMax = 5;
 
 class Judge {
   private readonly terms: Terms;
-  private readonly messages = new Map<string, Message>();
+  /** By message, in the order in which they were sent. */
+  private readonly copies = new Map<string, Copy[]>();
   private readonly faults = new Map<string, string[]>();
+  private readonly suspects = new Map<string, { readonly p: string; readonly id: number }>();
   private readonly counts: Counts = {
     ...{ published: 0, confirmed: 0, nacked: 0, returned: 0, unknown: 0 },
-    ...{ delivered: 0, flagged: 0, acked: 0, doubledUnconfirmed: 0 },
+    ...{ delivered: 0, flagged: 0, acked: 0, again: 0, doubledUnconfirmed: 0 },
   };
 
   constructor(terms: Terms) {
@@ -63,12 +72,12 @@ class Judge {
   judge(ledgers: readonly (readonly Entry[])[]): Verdict {
     for (const ledger of ledgers) this.readPublisher(ledger);
     for (const ledger of ledgers) this.readConsumer(ledger);
-    for (const message of this.messages.values()) this.close(message);
+    for (const copies of this.copies.values()) for (const copy of copies) this.close(copy);
     const faults = [...this.faults].flatMap(([kind, texts]) => {
       const more = texts.length - shownMax;
       return [...texts.slice(0, shownMax), ...(more > 0 ? [`and ${more} more: ${kind}`] : [])];
     });
-    return { faults, counts: this.counts };
+    return { faults, suspects: [...this.suspects.values()], counts: this.counts };
   }
 
   // -- what publishers saw -----------------------------------------------------------------------------------------
@@ -83,15 +92,27 @@ class Judge {
 
   private published(entry: Published, last: Map<string, number>): void {
     // A client that numbers wrongly proves nothing.
-    if (entry.id <= (last.get(entry.p) ?? 0)) this.fault('the client is wrong', entry, 'was numbered downwards');
-    last.set(entry.p, entry.id);
+    const connection = `${entry.p} ${entry.s}`;
+    if (entry.id <= (last.get(connection) ?? 0)) this.fault('the client is wrong', entry, 'was numbered downwards');
+    last.set(connection, entry.id);
+    const earlier = this.copies.get(keyOf(entry)) ?? [];
+    const before = earlier.at(-1);
+    if (before !== undefined) {
+      this.counts.again++;
+      if (before.isConfirmed || before.isNacked || before.published.s >= entry.s)
+        this.fault(
+          'the client is wrong',
+          entry,
+          `was sent again after its verdict, or on connection ${entry.s} itself`,
+        );
+    }
     this.counts.published++;
     const fresh = { isConfirmed: false, isNacked: false, isReturned: false, deliveries: 0, unflagged: 0 };
-    this.messages.set(keyOf(entry), { published: entry, ...fresh });
+    this.copies.set(keyOf(entry), [...earlier, { published: entry, ...fresh }]);
   }
 
   private fate(entry: Fate): void {
-    const message = this.messages.get(keyOf(entry));
+    const message = this.copies.get(keyOf(entry))?.at(-1);
     if (message === undefined) {
       this.fault('from nowhere', entry, `was ${entry.e} and never published`);
       return;
@@ -133,7 +154,8 @@ class Judge {
   private delivered(entry: Delivered, highest: Map<string, number>): void {
     this.counts.delivered++;
     if (entry.r) this.counts.flagged++;
-    const message = this.messages.get(keyOf(entry));
+    const copies = this.copies.get(keyOf(entry)) ?? [];
+    const message = copies.find(({ published }) => published.s === entry.ps) ?? copies.at(-1);
     if (message === undefined) {
       this.fault('from nowhere', entry, `came out of ${entry.q} and was never published`);
       return;
@@ -149,7 +171,7 @@ class Judge {
     else this.counts.doubledUnconfirmed++;
   }
 
-  private checkOrigin(entry: Delivered, { published, isReturned }: Message): void {
+  private checkOrigin(entry: Delivered, { published, isReturned }: Copy): void {
     if (published.q !== entry.q) this.fault('wrong queue', entry, `went to ${published.q} and came out of ${entry.q}`);
     if (published.s !== entry.ps) this.fault('wrong connection', entry, `was published on connection ${published.s}`);
     if (isReturned) this.fault('returned and delivered', entry, 'was returned to its publisher, and delivered');
@@ -160,7 +182,8 @@ class Judge {
    * whenever its home has found out that its acknowledgement is lost.
    */
   private checkOrder(entry: Delivered, highest: Map<string, number>): void {
-    const key = `${entry.c} ${entry.q} ${entry.p} ${entry.ps}`;
+    const priorities = this.terms.priorities?.[entry.q] ?? 1;
+    const key = `${entry.c} ${entry.q} ${entry.p} ${entry.ps} ${entry.id % priorities}`;
     const before = highest.get(key) ?? 0;
     if (!entry.r && entry.id <= before) {
       // The same one again is a duplicate and told as such.
@@ -171,7 +194,7 @@ class Judge {
 
   // -- and what must have happened by the end ----------------------------------------------------------------------
 
-  private close({ published, isConfirmed, isNacked, isReturned, deliveries }: Message): void {
+  private close({ published, isConfirmed, isNacked, isReturned, deliveries }: Copy): void {
     if (!isConfirmed && !isNacked) this.counts.unknown++;
     if (published.q === null) {
       if (isConfirmed && !isReturned)
@@ -189,6 +212,7 @@ class Judge {
   private fault(kind: string, { p, id, t }: { p: string; id: number; t: number }, text: string): void {
     const texts = this.faults.get(kind) ?? [];
     this.faults.set(kind, texts);
+    if (texts.length === 0) this.suspects.set(kind, { p, id });
     texts.push(`${kind}: ${p} ${id} ${text} (${new Date(t).toISOString().slice(11, 23)})`);
   }
 }

@@ -71,6 +71,9 @@ export class Consumption {
     const active = life!.active;
     // What was sent to it before the other one was served comes late.
     if (consumer.isLeaving || consumer.lastSentMs < (active?.lastSentMs ?? 0)) return;
+    // Its node led until it was stopped or cut off, and does not know yet that another one does.
+    const isStale = life!.diskMin !== null && this.troubles.around(consumer.node, this.now(), this.now());
+    if (isStale && active !== null && active !== consumer) return;
     life!.active = consumer;
     if (active === null || active === consumer || active.isLeaving || this.mayBeGone(active)) return;
     this.violation(`${consumer.name} is served while ${active.name} is the active consumer of ${life!.name}`);
@@ -82,9 +85,10 @@ export class Consumption {
     return isExcused(this.troubles, handling, this.now());
   }
 
-  inOrder(consumer: ConsumerLife, { stream, ordinal, message }: Published): void {
+  inOrder(consumer: ConsumerLife, { stream: own, priority, ordinal, message }: Published): void {
     const ordinals = this.hands.get(consumer)?.ordinals;
     if (ordinals === undefined) return;
+    const stream = priority === 0 ? own : `${own} of priority ${priority}`;
     const last = ordinals.get(stream) ?? 0;
     if (ordinal <= last)
       this.violation(`${consumer.name} got ${message}, the ${ordinal}th of ${stream}, after the ${last}th`);

@@ -3,8 +3,10 @@ import type { Troubles } from './troubles.js';
 /** A queue from its declaration to its end, as clients know it. */
 export interface QueueLife {
   readonly name: string;
-  /** The node where it was declared. */
+  /** The node where it was declared; empty: it is mirrored, and lives where its copies are. */
   readonly home: string;
+  /** How many disks at least have what was confirmed; null: it is not mirrored. */
+  readonly diskMin: number | null;
   /** Its persistent messages are on the disk of its home. */
   readonly isDurable: boolean;
   /** First deliveries come in the order of their publishes. */
@@ -14,12 +16,39 @@ export interface QueueLife {
   readonly deadLettersTo: string | null;
   /** Dead letters come to it: at least once, across a crash perhaps more often. */
   readonly isFedByOutbox: boolean;
+  /** Messages leave it also without a consumer: by age, because newer ones came, or given back too often. */
+  readonly isLeaky: boolean;
+  /** How long messages stay at most; null: as long as they like. Milliseconds. */
+  readonly ttlMs: number | null;
   /** Somebody takes from it without acknowledging: what is on its way when he goes is lost. */
   isLossy: boolean;
+  /** What was published before may have been purged. */
+  purgedMs: number;
   readonly bornMs: number;
   endedMs: number | null;
   /** Of a single-active queue: who got something last. */
   active: ConsumerLife | null;
+}
+
+/** Whatever is not said of it. */
+const usual: Omit<QueueLife, 'name' | 'home' | 'bornMs'> = {
+  diskMin: null,
+  isDurable: true,
+  isOrdered: true,
+  isSingleActive: false,
+  deadLettersTo: null,
+  isFedByOutbox: false,
+  isLeaky: false,
+  ttlMs: null,
+  isLossy: false,
+  purgedMs: Number.NEGATIVE_INFINITY,
+  endedMs: null,
+  active: null,
+};
+
+/** One that is declared now. */
+export function queueLife(facts: Pick<QueueLife, 'name' | 'home'> & Partial<QueueLife>, nowMs: number): QueueLife {
+  return { ...usual, bornMs: nowMs, ...facts };
 }
 
 /** One publish of a message; one that is tried again is published twice. */
@@ -31,6 +60,8 @@ export interface Published {
   readonly atMs: number;
   readonly node: string;
   readonly persistent: boolean;
+  /** Streams are in order within each. */
+  readonly priority: number;
   /** Where it must come to when it is confirmed. */
   readonly targets: readonly QueueLife[];
   /** Names of the queues where it may come to; null: anywhere. */
@@ -99,11 +130,21 @@ const inFlightMs = 1_000;
 
 /** Whether the message may come again all the same: a verdict did not arrive in time, or what was held was given back. */
 export function isExcused(troubles: Troubles, { by, fromMs, toMs }: Handling, nowMs: number): boolean {
-  const home = by.life?.home ?? by.node;
   const untilMs = toMs === null ? nowMs : toMs + inFlightMs;
   // What the client was not told yet may have happened before.
   const sinceMs = fromMs - inFlightMs;
   if (by.endedMs !== null && by.endedMs <= untilMs) return true;
+  const { diskMin } = by.life ?? { diskMin: null };
+  if (diskMin !== null) {
+    // Whoever leads, or dies of those that lead, is nothing to a consumer whose own node is well and well connected.
+    if (troubles.hasDied(by.node, sinceMs, untilMs) || troubles.wipesSince(fromMs) >= diskMin) return true;
+    // While too few copies are there, what is settled waits at the consumer's node to be for good, and ends with it.
+    if (troubles.hasDied(by.node, sinceMs) && troubles.isAnybodyMissing(sinceMs, untilMs)) return true;
+    // What is settled by being sent is known to the leader alone until others have it.
+    if (!by.acknowledges && troubles.areLeadersMoving(fromMs)) return true;
+    return troubles.around(by.node, sinceMs, untilMs);
+  }
+  const home = by.life?.home ?? by.node;
   if (troubles.hasDied(home, sinceMs, untilMs) || troubles.hasDied(by.node, sinceMs, untilMs)) return true;
   if (troubles.wasWiped(home, fromMs)) return true;
   return troubles.between(by.node, home, sinceMs, untilMs);

@@ -1,10 +1,11 @@
 import type { Member } from '../cluster/member.js';
 import type { SimCluster } from '../cluster/sim-cluster.js';
+import { keptFor } from './keeping.js';
 
 /** Timers that a node without clients may have: what it does now and then. */
 const timersMax = 30;
-/** Of each node to each other: two lanes, with two ends each. */
-const laneEndsMax = 4;
+/** Of each node to each other: three lanes, with two ends each. */
+const laneEndsMax = 6;
 
 /** All clients have left: what is still there and should not be. */
 export function leaks(cluster: SimCluster): string[] {
@@ -25,7 +26,7 @@ function leaksOf({ name, node, platform }: Member): string[] {
     if (properties.owner !== null) found.push(`${name} still has the exclusive queue ${queue}`);
     if (consumers.size > 0) found.push(`${queue} of ${name} still has ${consumers.size} consumers`);
   }
-  return found;
+  return [...found, ...keptFor(node)];
 }
 
 function leaksInEtcd({ etcd, members }: SimCluster): string[] {

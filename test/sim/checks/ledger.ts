@@ -1,8 +1,8 @@
 import type { Delivered } from '../cluster/traffic.js';
 import { Consumption } from './consumption.js';
 import { Copies, type Copy } from './copies.js';
-import type { ConsumerLife, Published, QueueLife } from './facts.js';
-import { isExcused } from './facts.js';
+import type { ConsumerLife, Handling, Published, QueueLife } from './facts.js';
+import { isExcused, queueLife } from './facts.js';
 import type { Troubles } from './troubles.js';
 
 /**
@@ -33,12 +33,15 @@ export class Ledger {
 
   // -- queues --------------------------------------------------------------------------------------------------------
 
-  queueBorn(queue: Omit<QueueLife, 'bornMs' | 'endedMs' | 'active'>): QueueLife {
-    const life: QueueLife = { ...queue, bornMs: this.now(), endedMs: null, active: null };
+  queueBorn(facts: Parameters<typeof queueLife>[0]): QueueLife {
+    const life = queueLife(facts, this.now());
     this.queues.push(life);
     this.living.set(life.name, life);
     return life;
   }
+
+  /** It is being deleted, and declared anew by somebody: who uses it by name may find none. */
+  readonly churned = new Set<string>();
 
   /** It was deleted, purged or lost with its node: what was in it needs not be anywhere. */
   queueEnded(life: QueueLife): void {
@@ -89,8 +92,8 @@ export class Ledger {
   /** It came back as unroutable, though it names queues that are there. */
   returned({ message, targets, node, atMs }: Published): void {
     const { troubles } = this;
-    const known = targets.filter(({ endedMs, isDurable, home }) => {
-      if (endedMs !== null) return false;
+    const known = targets.filter(({ name, endedMs, isDurable, home }) => {
+      if (endedMs !== null || this.churned.has(name)) return false;
       // A queue in memory is announced by its home, and not known where that cannot be heard.
       return isDurable || !(troubles.between(node, home, atMs, this.now()) || troubles.hasDied(node, atMs - 15_000));
     });
@@ -102,7 +105,6 @@ export class Ledger {
 
   delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag, sentMs }: Delivered): void {
     const attempts = this.attempts.get(body);
-    const { life } = consumer;
     if (attempts === undefined) {
       this.violation(`${consumer.name} got '${body}' from ${queue}, which nobody published`);
       return;
@@ -112,12 +114,16 @@ export class Ledger {
       return;
     }
     const ms = this.now();
+    const life = this.lifeOf(queue, attempts) ?? consumer.life;
     const copy = this.copies.of(life, body);
     if (!redelivered) copy.unflagged++;
     // An outbox that is interrupted by a crash, or by the end of a session, begins again.
     const mayDouble = life?.isFedByOutbox && this.troubles.haveParted;
     // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
     const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
+    this.checkAge(copy, attempts);
+    if (this.isOver && life !== null && life.diskMin !== null)
+      this.violation(`${consumer.name} got ${body} from ${queue}, long after all was drained`);
     if (!mayDouble) this.checkOnce(consumer, copy, redelivered, attempts.length, isLate);
     if (!consumer.acknowledges) copy.settled = { by: consumer, sentMs, fromMs: ms, toMs: ms, outcome: 'accept' };
     else if (!isLate) copy.holder = { by: consumer, sentMs, fromMs: ms, toMs: null, outcome: null };
@@ -126,12 +132,43 @@ export class Ledger {
     if (!redelivered && attempts.length === 1 && life?.isOrdered) this.consumption.inOrder(consumer, attempt!);
   }
 
+  /** Who asked to consume from one queue may have come to the next one of its name. */
+  private lifeOf(queue: string, attempts: readonly Published[]): QueueLife | null {
+    if (!this.churned.has(queue) || attempts.length > 1) return null;
+    return attempts[0]!.targets.find(({ name }) => name === queue) ?? null;
+  }
+
+  /** All is drained and settled for good: from now on nothing may come any more. */
+  isOver = false;
+
+  /**
+   * How much clocks of nodes may differ. Messages of a mirrored queue grow old by its leader's clock: who leads next may be of another opinion.
+   * Milliseconds.
+   */
+  clockSkewMs = 4_000;
+
+  /** What came as a dead letter and was not rejected came because it was too old: it must be. */
+  private checkAge({ life, message }: Copy, attempts: readonly Published[]): void {
+    if (life === null || attempts.length > 1) return;
+    const { targets, atMs } = attempts[0]!;
+    for (const target of targets) {
+      if (target.deadLettersTo !== life.name || target.ttlMs === null || targets.length > 1) continue;
+      const ageMs = this.now() - atMs;
+      const source = this.copies.find(target, message);
+      if (source !== null || ageMs >= target.ttlMs * 0.99 - (target.diskMin === null ? 0 : this.clockSkewMs)) continue;
+      this.violation(`${message} left ${target.name} after ${ageMs.toFixed(0)} ms, as too old`);
+    }
+  }
+
   private checkOnce(consumer: ConsumerLife, copy: Copy, redelivered: boolean, attempts: number, isLate: boolean): void {
     const { message, settled, holder } = copy;
     const got = `${consumer.name} got ${message} from ${copy.life?.name}`;
     const ms = this.now();
     if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
     if (attempts > 1 || isLate) return;
+    // Its node led until it was stopped or cut off, and does not know yet that another one does.
+    const isStale = copy.life?.diskMin != null && this.troubles.around(consumer.node, ms, ms);
+    if (isStale) return;
     if (settled !== null) {
       if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
       else if (!isExcused(this.troubles, settled, ms)) {
@@ -185,21 +222,44 @@ export class Ledger {
 
   private checkArrived(attempt: Published, life: QueueLife): void {
     if (life.isLossy || life.endedMs !== null) return;
-    const { troubles } = this;
-    if (troubles.wasWiped(life.home, attempt.atMs)) return;
-    if (!attempt.persistent && troubles.hasDied(life.home, attempt.atMs)) return;
+    if (attempt.atMs < life.purgedMs || this.mayBeLost(attempt, life)) return;
     const copy = this.copies.find(life, attempt.message);
-    if (copy === null || copy.settled === null) {
-      const seen = copy === null ? 'never delivered' : 'never settled';
-      this.violation(`${attempt.message} was confirmed and is lost in ${life.name} of ${life.home}: ${seen}`);
+    if (copy?.settled?.outcome === 'accept') {
+      this.checkNotBoth(attempt, life, copy.settled);
       return;
     }
-    if (copy.settled.outcome !== 'reject' || life.deadLettersTo === null) return;
-    const letters = this.queue(life.deadLettersTo);
-    if (letters?.isLossy) return;
-    if (!attempt.persistent && letters !== null && troubles.hasDied(letters.home, attempt.atMs)) return;
-    if (letters !== null && this.copies.find(letters, attempt.message) === null) {
-      this.violation(`${attempt.message} was rejected from ${life.name} and is lost on its way to ${letters.name}`);
+    const isRejected = copy?.settled?.outcome === 'reject';
+    const isLeft = isRejected || life.isLeaky;
+    if (isLeft && life.deadLettersTo === null) return;
+    if (!isLeft) {
+      const seen = copy === null ? 'never delivered' : 'never settled';
+      this.violation(`${attempt.message} was confirmed and is lost in ${life.name} of ${life.home || 'all'}: ${seen}`);
+      return;
     }
+    const letters = this.queue(life.deadLettersTo!);
+    if (letters === null || letters.isLossy || letters.isLeaky || this.mayBeLost(attempt, letters)) return;
+    if (attempt.atMs < letters.purgedMs || letters.bornMs > attempt.atMs) return;
+    if (this.copies.find(letters, attempt.message) !== null) return;
+    const how = isRejected ? 'was rejected from' : 'is no more in';
+    this.violation(`${attempt.message} ${how} ${life.name} and is lost on its way to ${letters.name}`);
+  }
+
+  /** What set out as a dead letter is in its queue no more, whoever leads. */
+  private checkNotBoth({ message }: Published, life: QueueLife, settled: Handling): void {
+    const letters = life.deadLettersTo === null || life.diskMin === null ? null : this.queue(life.deadLettersTo);
+    const attempts = this.attempts.get(message) ?? [];
+    const isElsewhere = attempts.some(({ targets }) => targets.length > 1 || targets.includes(letters!));
+    if (letters === null || attempts.length > 1 || isElsewhere) return;
+    if (this.copies.find(letters, message) === null) return;
+    // The verdict was lost with its consumer's node; or that led once, was stopped, and delivered the message when it went on.
+    if (isExcused(this.troubles, settled, this.now())) return;
+    this.violation(`${message} was accepted from ${life.name}, and is among ${letters.name} too`);
+  }
+
+  /** The disks are gone that had it, or the process whose memory did. */
+  private mayBeLost({ atMs, persistent }: Published, { diskMin, home }: QueueLife): boolean {
+    const { troubles } = this;
+    if (diskMin !== null) return troubles.wipesSince(atMs) >= diskMin;
+    return troubles.wasWiped(home, atMs) || (!persistent && troubles.hasDied(home, atMs));
   }
 }

@@ -21,6 +21,10 @@ export class Troubles {
   private readonly open = new Map<string, Trouble>();
   private readonly deaths = new Map<string, number[]>();
   private readonly wipes = new Map<string, number[]>();
+  /** When somebody had leads handed over. */
+  private readonly handOvers: number[] = [];
+  /** Links that broke, and when. */
+  private readonly breaks: { readonly a: string; readonly b: string; readonly ms: number }[] = [];
 
   constructor(now: () => number) {
     this.now = now;
@@ -44,10 +48,16 @@ export class Troubles {
     this.open.delete(what);
   }
 
-  /** Something that is over at once, and is felt a moment longer. */
-  pulse(...nodes: string[]): void {
-    const fromMs = this.now();
-    this.all.push({ nodes, fromMs, toMs: fromMs + pulseMs });
+  /** The link between two nodes breaks, which is over at once and felt a moment longer. */
+  broke(a: string, b: string): void {
+    const ms = this.now();
+    this.breaks.push({ a, b, ms });
+    this.all.push({ nodes: [], fromMs: ms, toMs: ms + pulseMs });
+  }
+
+  /** Who leads what changes now by somebody's wish, which alone is felt by nobody. */
+  handedOver(): void {
+    this.handOvers.push(this.now());
   }
 
   endAllBut(stays: (what: string) => boolean): void {
@@ -81,13 +91,44 @@ export class Troubles {
     });
   }
 
+  /** How many disks were lost since then. */
+  wipesSince(fromMs: number): number {
+    return [...this.wipes.values()].filter((times) => times.some((ms) => ms >= fromMs)).length;
+  }
+
+  /**
+   * Whether anything was wrong with a node, or between it and any other. A link of it that merely broke counts when somebody died or was out
+   * of reach at that time: who leads next does not wait for long for what the node's consumers hold.
+   */
+  around(node: string, sinceMs: number, untilMs: number): boolean {
+    const isNear = ({ nodes, fromMs, toMs }: Trouble) => nodes.includes(node) && toMs >= sinceMs && fromMs <= untilMs;
+    if (this.all.some(isNear)) return true;
+    const broken = this.breaks.filter(
+      ({ a, b, ms }) => (a === node || b === node) && ms >= sinceMs - pulseMs && ms <= untilMs,
+    );
+    return broken.some(({ ms }) => this.areLeadersMoving(ms));
+  }
+
+  /** Whether any node was gone, stopped or cut off in that time. */
+  isAnybodyMissing(sinceMs: number, untilMs: number): boolean {
+    return this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && toMs >= sinceMs && fromMs <= untilMs);
+  }
+
+  /** Whether others lead than before, or may, at about that time. */
+  areLeadersMoving(ms: number): boolean {
+    const isNear = (fromMs: number, toMs: number) => fromMs - afterMs <= ms && ms <= toMs;
+    if (this.all.some(({ nodes, fromMs, toMs }) => nodes.length > 0 && isNear(fromMs, toMs))) return true;
+    const times = [...this.deaths.values(), this.handOvers].flat();
+    return times.some((at) => isNear(at, at + afterMs));
+  }
+
   get hasAnybodyDied(): boolean {
     return this.deaths.size > 0;
   }
 
-  /** Somebody died, or may have been taken for dead. */
+  /** Somebody died, or may have been taken for dead, or others lead what he led. */
   get haveParted(): boolean {
-    return this.hasAnybodyDied || this.all.some(({ nodes }) => nodes.length > 0);
+    return this.hasAnybodyDied || this.handOvers.length > 0 || this.all.some(({ nodes }) => nodes.length > 0);
   }
 
   /** Nothing at all is wrong, nor was lately. */

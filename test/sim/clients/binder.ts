@@ -53,8 +53,7 @@ export class BinderClient extends SimClient {
     const wish = { name: '', durable: false, exclusive: true, autoDelete: false, arguments: {} };
     const answer = await this.ask({ kind: 'declare-queue', ...wish });
     const name = answer.kind === 'answer' ? String(answer.value) : '';
-    const facts = { isDurable: false, isOrdered: true, isSingleActive: false, isFedByOutbox: false, isLossy: false };
-    this.life = this.world.ledger.queueBorn({ name, home: this.node, deadLettersTo: null, ...facts });
+    this.life = this.world.ledger.queueBorn({ name, home: this.node, isDurable: false });
     return this.life;
   }
 

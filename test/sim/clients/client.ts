@@ -78,7 +78,7 @@ export abstract class SimClient {
   protected lost(): void {}
 
   async live(): Promise<void> {
-    while (!this.isStopping) {
+    while (!this.isStopping || !this.mayLeave) {
       try {
         await this.connect();
         await this.work();
@@ -87,9 +87,19 @@ export abstract class SimClient {
         this.note(`lost: ${error.message}`);
       }
       this.drop();
-      if (!this.isStopping) await this.sleep(this.random.unit() * (backOffMs.max - backOffMs.min) + backOffMs.min);
+      if (!this.isStopping || !this.mayLeave)
+        await this.pauses(this.random.unit() * (backOffMs.max - backOffMs.min) + backOffMs.min);
     }
     this.isGone = true;
+  }
+
+  /** False: it has something to do before it leaves. */
+  get mayLeave(): boolean {
+    return true;
+  }
+
+  private pauses(ms: number): Promise<void> {
+    return this.isStopping ? this.wait(ms) : this.sleep(ms);
   }
 
   /** To leave, once it has no business left. */

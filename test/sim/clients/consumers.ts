@@ -99,8 +99,9 @@ export class ConsumerClient extends SimClient {
     else if (tiding.kind === 'cancelled') this.cancelled(tiding.tag, tiding.why);
   }
 
-  /** Somebody else may be there alone. */
+  /** Somebody else may be there alone, or the queue is between two lives. */
   protected override expects(key: string): boolean {
+    if (key === 'queueNotFound') return this.world.ledger.churned.has(this.options.queue);
     return key === 'exclusiveConsumer';
   }
 

@@ -1,4 +1,4 @@
-import { type ConsumerLife, consumerLife } from '../checks/facts.js';
+import { type ConsumerLife, consumerLife, type QueueLife } from '../checks/facts.js';
 import type { Tiding } from '../cluster/traffic.js';
 import { SimClient } from './client.js';
 
@@ -23,19 +23,8 @@ export class GetterClient extends SimClient {
   protected async work(): Promise<void> {
     const { queue, everyMs, releases } = this.options;
     const { ledger } = this.world;
-    const consumer = consumerLife(
-      {
-        kind: 'getter',
-        name: `${this.name}/${this.sessions}@${this.node}`,
-        node: this.node,
-        life: ledger.queue(queue),
-        prefetch: 1,
-      },
-      this.nowMs,
-    );
-    this.consumer = consumer;
-    ledger.attaching(consumer);
     while (!this.isStopping) {
+      const consumer = this.begin(ledger.queue(queue));
       const got = await this.ask({ kind: 'get', queue });
       if (got.kind === 'got') {
         this.note(`got ${got.body} from ${queue}${got.redelivered ? ' again' : ''}`);
@@ -49,6 +38,21 @@ export class GetterClient extends SimClient {
       await this.sleep(this.random.unit() * everyMs);
       this.check();
     }
+  }
+
+  /** As long as it is the same queue, it is the same to it. */
+  private begin(life: QueueLife | null): ConsumerLife {
+    if (this.consumer !== null && this.consumer.life === life) return this.consumer;
+    this.lost();
+    const name = `${this.name}/${this.sessions}@${this.node}`;
+    this.consumer = consumerLife({ kind: 'getter', name, node: this.node, life, prefetch: 1 }, this.nowMs);
+    this.world.ledger.attaching(this.consumer);
+    return this.consumer;
+  }
+
+  /** It may be between two lives. */
+  protected override expects(key: string): boolean {
+    return key === 'queueNotFound' && this.world.ledger.churned.has(this.options.queue);
   }
 
   protected override lost(): void {

@@ -40,6 +40,7 @@ export class ProberClient extends SimClient {
       atMs: this.nowMs,
       node: this.node,
       persistent: false,
+      priority: 0,
       targets: target === null ? [] : [target],
       routes: null,
       verdict: 'waiting',
@@ -47,7 +48,15 @@ export class ProberClient extends SimClient {
     };
     this.world.ledger.publishes(published);
     this.note(`probes ${exchange}/${routingKey} with ${message}`);
-    this.send({ kind: 'publish', exchange, routingKey, body: message, persistent: false, mandatory: true });
+    this.send({
+      kind: 'publish',
+      exchange,
+      routingKey,
+      body: message,
+      persistent: false,
+      priority: 0,
+      mandatory: true,
+    });
     return new Promise((resolve) => this.probes.set(ordinal, { published, resolve }));
   }
 

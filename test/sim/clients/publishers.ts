@@ -12,6 +12,8 @@ export interface PublisherOptions {
   readonly everyMs: number;
   readonly burst: number;
   readonly persistent: boolean;
+  /** Chance draws from 0 up to this one. */
+  readonly priorityMax: number;
   /** Messages in all. */
   readonly count: number;
   /** Not confirmed so many: it waits. */
@@ -24,6 +26,7 @@ export const publisherDefaults: Omit<PublisherOptions, 'queues' | 'exchange' | '
   everyMs: 20,
   burst: 4,
   persistent: true,
+  priorityMax: 0,
   count: Number.POSITIVE_INFINITY,
   windowMax: 40,
   retries: false,
@@ -76,7 +79,8 @@ export class PublisherClient extends SimClient {
   }
 
   private publish(message: string): void {
-    const { exchange, routingKey, queues, persistent } = this.options;
+    const { exchange, routingKey, queues, persistent, priorityMax } = this.options;
+    const priority = priorityMax === 0 ? 0 : this.random.integer(priorityMax + 1);
     const { ledger } = this.world;
     const targets = queues.flatMap((name) => ledger.queue(name) ?? []);
     const letters = targets.flatMap(({ deadLettersTo }) => deadLettersTo ?? []);
@@ -88,6 +92,7 @@ export class PublisherClient extends SimClient {
       atMs: this.nowMs,
       node: this.node,
       persistent,
+      priority,
       targets,
       routes: [...queues, ...letters],
       verdict: 'waiting',
@@ -96,7 +101,7 @@ export class PublisherClient extends SimClient {
     ledger.publishes(published);
     this.waiting.set(ordinal, published);
     this.note(`publishes ${message}`);
-    this.send({ kind: 'publish', exchange, routingKey, body: message, persistent, mandatory: true });
+    this.send({ kind: 'publish', exchange, routingKey, body: message, persistent, priority, mandatory: true });
   }
 
   protected override lost(): void {

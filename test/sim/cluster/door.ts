@@ -166,8 +166,21 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     const bytes = Buffer.concat([noProperties, Buffer.from(request.body)]);
     const { length } = bytes;
     const { address } = target;
-    const { persistent, mandatory } = request;
-    const message = new Message(address, DIALECT_AMQP091, persistent, -1, -1, bytes, 0, 2, 2, length, null, length - 2);
+    const { persistent, priority, mandatory } = request;
+    const message = new Message(
+      address,
+      DIALECT_AMQP091,
+      persistent,
+      priority,
+      -1,
+      bytes,
+      0,
+      2,
+      2,
+      length,
+      null,
+      length - 2,
+    );
     this.publisher.publish(target, message, mandatory, true);
   }
 

@@ -85,6 +85,7 @@ export class Faults {
 
   jumpClock(name: string, ms: number): void {
     this.said(`clock ${name} ${ms}ms`);
+    this.cluster.ledger.clockSkewMs += Math.abs(ms);
     this.cluster.member(name).platform.clock.jumpWall(ms);
   }
 
@@ -104,7 +105,7 @@ export class Faults {
 
   reset(a: string, b: string): void {
     this.said(`reset ${a} - ${b}`);
-    this.cluster.troubles.pulse();
+    this.cluster.troubles.broke(a, b);
     this.cluster.peers.reset(a, b);
   }
 

@@ -1,4 +1,4 @@
-import type { SimEtcd, SimEtcdPath, SimPeers } from '@chapar/cluster';
+import type { LedQueue, SimEtcd, SimEtcdPath, SimPeers } from '@chapar/cluster';
 import type { DiskImage, SimPlatform, SimRandom } from '@chapar/platform';
 import type { Cable, CableEnd } from './cable.js';
 import type { ClusterWays } from './clustered.js';
@@ -16,6 +16,8 @@ export interface MemberOwner {
   up(member: Member): void;
   /** Its process is gone, by whatever. */
   down(member: Member, how: 'stopped' | 'killed' | 'power cut'): void;
+  /** It leads a mirrored queue. */
+  leads(member: Member, led: LedQueue): void;
   fault(member: Member, what: string, error: unknown): void;
 }
 
@@ -57,7 +59,8 @@ export class Member implements CableEnd {
     const fault = (what: string, error: unknown) => this.owner.fault(this, what, error);
     this.ways = this.connect();
     const { name, platform, random, ways } = this;
-    RunningNode.start({ name, platform, random, ways, fault }).then(
+    const leads = (led: LedQueue) => this.owner.leads(this, led);
+    RunningNode.start({ name, platform, random, ways, leads, fault }).then(
       (node) => {
         if (life !== this.life || this.state !== 'starting') return;
         this.node = node;

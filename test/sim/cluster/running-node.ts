@@ -1,5 +1,5 @@
 import { amqp091Dialect } from '@chapar/amqp091';
-import type { ClusterNode } from '@chapar/cluster';
+import type { ClusterNode, LedQueue } from '@chapar/cluster';
 import { type Authorizer, Broker, Memory, type NodeLimits, type Queue } from '@chapar/core';
 import type { SimPlatform, SimRandom } from '@chapar/platform';
 import type { Store } from '@chapar/store';
@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly random: SimRandom;
   /** Null: it is alone. */
   readonly ways: ClusterWays | null;
+  /** It leads a mirrored queue. */
+  readonly leads: (led: LedQueue) => void;
   /** Something happened in the process that must not. */
   readonly fault: (what: string, error: unknown) => void;
 }
@@ -84,6 +86,7 @@ export class RunningNode {
     });
     broker.dialects.add(amqp091Dialect);
     cluster?.attach(broker);
+    if (cluster !== null) listenToLeads(cluster, options);
     await broker.open();
     await cluster?.begin();
     return new RunningNode(options, store, cluster, broker);
@@ -114,4 +117,13 @@ export class RunningNode {
     const vhost = this.broker.topology.vhosts.get('/');
     return vhost === undefined ? [] : [...vhost.localQueues()];
   }
+}
+
+/** Somebody watches who leads what. */
+function listenToLeads({ mirrors }: ClusterNode, { leads }: NodeOptions): void {
+  const { onLeads } = mirrors;
+  mirrors.onLeads = (led) => {
+    leads(led);
+    onLeads?.(led);
+  };
 }

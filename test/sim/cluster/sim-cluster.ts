@@ -1,4 +1,4 @@
-import { SimEtcd, SimPeers } from '@chapar/cluster';
+import { type LedQueue, SimEtcd, SimPeers, type Steward } from '@chapar/cluster';
 import { type SimRandom, type SimScheduler, SimWorld } from '@chapar/platform';
 import { Ledger } from '../checks/ledger.js';
 import { Troubles } from '../checks/troubles.js';
@@ -27,6 +27,8 @@ export class SimCluster implements ClientWorld, MemberOwner {
   readonly members = new Map<string, Member>();
   readonly etcd: SimEtcd;
   readonly peers: SimPeers;
+  /** Who led which mirrored queue in which epoch. */
+  private readonly leaders = new Map<string, string>();
 
   constructor({ seed, nodes, traceLines }: SimClusterOptions) {
     this.world = new SimWorld(seed);
@@ -69,8 +71,22 @@ export class SimCluster implements ClientWorld, MemberOwner {
     return member;
   }
 
+  /** The node whose disk that is, while it runs; null: none that runs. */
+  nodeOf(dataId: string): string | null {
+    for (const { name, node } of this.members.values()) if (node?.cluster?.dataId === dataId) return name;
+    return null;
+  }
+
   note(who: string, what: string): void {
     this.trace.note(this.scheduler.nowMs, who, what);
+  }
+
+  /** An administrator wants something of a node; it may fail, or come to nothing. */
+  manages(name: string, what: (steward: Steward) => Promise<unknown>): void {
+    const steward = this.member(name).node?.cluster?.steward;
+    if (steward === undefined) return;
+    this.troubles.handedOver();
+    what(steward).catch((error: unknown) => this.note(name, `could not: ${String(error)}`));
   }
 
   // -- of members ----------------------------------------------------------------------------------------------------
@@ -85,6 +101,15 @@ export class SimCluster implements ClientWorld, MemberOwner {
     this.troubles.begin(`${name} is down`, name);
     this.troubles.end(`${name} is stopped`);
     this.ledger.nodeDied(name);
+  }
+
+  leads({ name, life }: Member, { incarnation, epoch, queue }: LedQueue): void {
+    this.note(name, `leads ${queue.name} in epoch ${epoch}`);
+    const key = `${incarnation} ${epoch}`;
+    const before = this.leaders.get(key);
+    this.leaders.set(key, `${name} in its life ${life}`);
+    if (before === undefined) return;
+    this.ledger.violation(`${name} leads ${queue.name} in epoch ${epoch}, in which ${before} did`);
   }
 
   fault({ name }: Member, what: string, error: unknown): void {

@@ -8,6 +8,7 @@ export type Request =
       readonly routingKey: string;
       readonly body: string;
       readonly persistent: boolean;
+      readonly priority: number;
       readonly mandatory: boolean;
     }
   | { readonly kind: 'settle'; readonly deliveryTag: number; readonly outcome: Outcome }

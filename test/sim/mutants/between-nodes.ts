@@ -7,6 +7,7 @@ import { RemoteConsumer } from '../../../packages/cluster/src/remote/remote-cons
 import { RemoteHome } from '../../../packages/cluster/src/remote/remote-home.js';
 import { RemoteQueue } from '../../../packages/cluster/src/remote/remote-queue.js';
 import { Settlements } from '../../../packages/cluster/src/remote/settlements.js';
+import { Handout } from '../../../packages/core/src/queue/handout.js';
 import { type Mutant, replace } from './mutant.js';
 
 /** Faults in what nodes send each other, most of them harmless until a link breaks. */
@@ -223,7 +224,7 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
     seedsMax: 5,
     plant: () =>
       replace(
-        Queue.prototype,
+        Handout.prototype,
         'deliver',
         (original) =>
           function (this: never, ...args: never[]) {

@@ -23,3 +23,21 @@ export function replace<T extends object>(
     methods[method] = original;
   };
 }
+
+/** Replaces a getter of a class. `make` gets what the original would say, and whose it is. */
+export function replaceGetter<T extends object>(
+  owner: T,
+  name: string,
+  make: (original: () => unknown, self: T) => unknown,
+): () => void {
+  const before = Object.getOwnPropertyDescriptor(owner, name);
+  if (before?.get === undefined) throw new Error(`there is no getter ${name} to be replaced`);
+  const { get } = before;
+  Object.defineProperty(owner, name, {
+    ...before,
+    get(this: T) {
+      return make(() => get.call(this), this);
+    },
+  });
+  return () => Object.defineProperty(owner, name, before);
+}

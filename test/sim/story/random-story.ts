@@ -1,4 +1,6 @@
 import { SimRandom } from '@chapar/platform';
+import { Draw } from './draw.js';
+import { mirroredClients, mirroredQueues } from './mirrored-story.js';
 
 /** Of what kinds the faults of a random story are. */
 export type FaultKind =
@@ -12,7 +14,12 @@ export type FaultKind =
   | 'lags'
   | 'etcd'
   | 'disks'
-  | 'clocks';
+  | 'clocks'
+  | 'transfers'
+  | 'drains'
+  | 'wipes'
+  | 'blackouts'
+  | 'pairs';
 
 export interface Profile {
   readonly nodes: readonly string[];
@@ -20,13 +27,19 @@ export interface Profile {
   /** How long faults come, and how much time there is between two at most. Milliseconds. */
   readonly lastsMs: number;
   readonly betweenMs: number;
+  /** Its queues have copies. */
+  readonly isMirrored: boolean;
 }
 
 /** A story by chance: its text is all there is to it, so that one that failed can be kept and cut down. */
-export function randomStory({ nodes, faults, lastsMs, betweenMs }: Profile, seed: number): string {
+export function randomStory({ nodes, faults, lastsMs, betweenMs, isMirrored }: Profile, seed: number): string {
   const random = new SimRandom(seed).fork('story');
   const draw = new Draw(random, nodes);
-  const lines = [`nodes ${nodes.join(' ')}`, ...topology(draw), ...clients(draw)];
+  draw.isDiskAtRisk = faults.includes('wipes');
+  const workload = isMirrored
+    ? [...mirroredQueues(draw), ...mirroredClients(draw)]
+    : [...topology(draw), ...clients(draw)];
+  const lines = [`nodes ${nodes.join(' ')}`, ...workload];
   lines.push(...distances(draw), 'run 500ms');
   for (let leftMs = lastsMs; leftMs > 0; ) {
     const ms = 1 + random.integer(betweenMs);
@@ -34,45 +47,6 @@ export function randomStory({ nodes, faults, lastsMs, betweenMs }: Profile, seed
     lines.push(`run ${ms}ms`, ...happening(draw, faults[random.integer(faults.length)]!));
   }
   return `${lines.join('\n')}\n`;
-}
-
-/** What chance chooses from. */
-class Draw {
-  readonly random: SimRandom;
-  readonly nodes: readonly string[];
-  readonly queues: string[] = [];
-
-  constructor(random: SimRandom, nodes: readonly string[]) {
-    this.random = random;
-    this.nodes = nodes;
-  }
-
-  of<T>(choices: readonly T[]): T {
-    return choices[this.random.integer(choices.length)]!;
-  }
-
-  node(): string {
-    return this.of(this.nodes);
-  }
-
-  /** Two different ones; with one node the same twice. */
-  pair(): [string, string] {
-    const at = this.random.integer(this.nodes.length);
-    const { length } = this.nodes;
-    return [this.nodes[at]!, this.nodes[(at + 1 + this.random.integer(Math.max(1, length - 1))) % length]!];
-  }
-
-  /** All nodes, beginning with any. */
-  hosts(): string {
-    const at = this.random.integer(this.nodes.length);
-    return [...this.nodes.slice(at), ...this.nodes.slice(0, at)].join(',');
-  }
-
-  readonly ms = (min: number, max: number): string => `${min + this.random.integer(max - min + 1)}ms`;
-
-  chance(share: number, text: string): string {
-    return this.random.chance(share) ? text : '';
-  }
 }
 
 function topology(draw: Draw): string[] {
@@ -182,8 +156,39 @@ function happening(draw: Draw, kind: FaultKind): string[] {
       return [`clock ${node} ${draw.of(['-', ''])}${draw.ms(1_000, 3_600_000)}`];
     case 'etcd':
       return etcdHappening(draw, node);
+    case 'transfers':
+      return [`transfer ${draw.of(draw.queues)} to ${node}`];
+    case 'drains':
+      return [`drain ${node}`, `run ${draw.ms(100, 2_000)}`, `revive ${node}`];
+    case 'wipes':
+      if (draw.wipedCount++ > 0) return [`power-cut ${node}`, `run ${draw.ms(1, 2_000)}`, `start ${node}`];
+      return [`power-cut ${node}`, `wipe ${node}`, `run ${draw.ms(1, 4_000)}`, `start ${node}`];
+    case 'blackouts':
+      return [
+        ...draw.nodes.map((each) => `power-cut ${each}`),
+        ...shuffled(draw).flatMap((each) => startLater(draw, each)),
+      ];
+    case 'pairs':
+      return draw.of([
+        [`pause ${a} ${draw.ms(100, 14_000)}`, `pause ${b} ${draw.ms(100, 14_000)}`],
+        [`kill ${a}`, `run ${draw.ms(1, 1_000)}`, `kill ${b}`, `run ${draw.ms(1, 4_000)}`, `start ${b}`, `start ${a}`],
+        [
+          `disk ${a} ${draw.ms(50, 400)}`,
+          `disk ${b} ${draw.ms(50, 400)}`,
+          `run ${draw.ms(100, 1_500)}`,
+          `power-cut ${a}`,
+          `start ${a}`,
+        ],
+      ]);
   }
 }
+
+function shuffled({ nodes, random }: Draw): string[] {
+  const at = random.integer(nodes.length);
+  return [...nodes.slice(at), ...nodes.slice(0, at)];
+}
+
+const startLater = (draw: Draw, node: string): string[] => [`run ${draw.ms(1, 1_000)}`, `start ${node}`];
 
 function etcdHappening(draw: Draw, node: string): string[] {
   const pause = `run ${draw.ms(50, draw.random.chance(0.3) ? 15_000 : 3_000)}`;

@@ -1,3 +1,4 @@
+import { followersOf, isWhole, leaderOf, mirrorRecords } from '../checks/folds.js';
 import type { HandClient } from '../clients/hand.js';
 import type { EtcdFaults } from '../cluster/etcd-faults.js';
 import type { Faults } from '../cluster/faults.js';
@@ -10,6 +11,8 @@ import { place } from './story.js';
 export interface Stage {
   readonly cluster: SimCluster;
   readonly faults: Faults;
+  /** What a story calls nodes, beside their own names. */
+  readonly names: Map<string, string>;
   /** Somebody who does what steps say, at one node; connected when this resolves. */
   hand(node: string): Promise<HandClient>;
   /** `p1.confirmed`, `c2.received`: a number of a client. Throws for one that is not there. */
@@ -20,11 +23,18 @@ type Step = (line: Line, stage: Stage) => Promise<void> | void;
 
 /** Carries out one step of a story. Throws StoryError when it cannot be understood. */
 export async function perform(text: string, stage: Stage): Promise<void> {
-  const line = new Line(text);
+  const line = new Line(named(text, stage.names));
   const step = steps[line.word('a verb')];
   if (step === undefined) throw line.error('there is no such step');
   await step(line, stage);
   line.end();
+}
+
+function named(text: string, names: Map<string, string>): string {
+  return text
+    .split(/\s+/)
+    .map((word) => names.get(word) ?? word)
+    .join(' ');
 }
 
 const onNode =
@@ -47,6 +57,30 @@ function ways(line: Line): [string, string][] {
 }
 
 const steps: { readonly [verb: string]: Step } = {
+  /** `call L leader of orders`: from now on L is the node that leads now; `follower`, `other`: the first and second of the rest. */
+  call: (line, { cluster, names }) => {
+    const name = line.word('a name');
+    const what = line.word('who');
+    line.must('of');
+    const queue = line.word('a queue');
+    const [follower, other] = followersOf(cluster, queue);
+    const node = { leader: leaderOf(cluster, queue), follower, other }[what];
+    if (node == null) throw line.error(`there is no ${what}`);
+    names.set(name, node);
+    cluster.note('world', `${name} is ${node}`);
+  },
+  /** Its leads go to others, and it may be stopped. */
+  drain: (line, { cluster }) => cluster.manages(line.word('a node'), (steward) => steward.drain.begin()),
+  revive: (line, { cluster }) => cluster.manages(line.word('a node'), (steward) => steward.drain.revive()),
+  /** `transfer orders to B`. */
+  transfer: (line, { cluster }) => {
+    const queue = line.word('a queue');
+    line.must('to');
+    const to = line.word('a node');
+    const { incarnation } = mirrorRecords(cluster).find(({ name }) => name === queue) ?? { incarnation: '' };
+    const id = cluster.member(to).node?.cluster?.dataId ?? '';
+    cluster.manages(to, ({ operations }) => operations.handOver(incarnation, id));
+  },
   run: (line, { cluster }) => cluster.run(line.time('how long')),
   kill: onNode('kill'),
   'power-cut': onNode('powerCut'),
@@ -140,7 +174,7 @@ const steps: { readonly [verb: string]: Step } = {
     const holds = condition(what, line, stage);
     const limitMs = line.has('within') ? line.time('a time') : 0;
     if (await cluster.until(holds, limitMs)) return;
-    const seen = what.includes('.') ? `it is ${stage.figure(what)}` : `it is ${cluster.member(what).state}`;
+    const seen = what.includes('.') ? `it is ${stage.figure(what)}` : stateOf(cluster, what);
     cluster.ledger.violation(`not as expected: ${line.text} (${seen})`);
   },
 };
@@ -167,7 +201,10 @@ async function doing(line: Line, stage: Stage): Promise<{ readonly hand: HandCli
   if (verb === 'find') return { hand, question: { kind: 'find-queue', name } };
   if (verb !== 'declare') throw line.error(`nobody can ${verb}`);
   const durable = !line.has('transient');
-  const args = line.has('balanced') ? { 'x-queue-leader-locator': 'balanced' } : {};
+  const args = {
+    ...(line.has('balanced') && { 'x-queue-leader-locator': 'balanced' }),
+    ...(line.has('mirrored') && { 'x-queue-type': 'quorum' }),
+  };
   const shape = { durable, exclusive: false, autoDelete: false, arguments: args };
   return { hand, question: { kind: 'declare-queue', name, ...shape } };
 }
@@ -176,11 +213,11 @@ async function doing(line: Line, stage: Stage): Promise<{ readonly hand: HandCli
 function born(
   { cluster: { ledger } }: Stage,
   { at }: HandClient,
-  { name, durable: isDurable }: Question & { readonly kind: 'declare-queue' },
+  { name, durable: isDurable, arguments: args }: Question & { readonly kind: 'declare-queue' },
 ): void {
   if (ledger.queue(name) !== null) return;
-  const facts = { isOrdered: true, isSingleActive: false, isFedByOutbox: false, isLossy: false };
-  ledger.queueBorn({ name, home: at ?? '', isDurable, deadLettersTo: null, ...facts });
+  const diskMin = args['x-queue-type'] === 'quorum' ? 2 : null;
+  ledger.queueBorn({ name, home: diskMin === null ? (at ?? '') : '', diskMin, isDurable });
 }
 
 function ended({ cluster: { ledger } }: Stage, name: string): void {
@@ -196,6 +233,12 @@ async function within<T>({ scheduler }: SimCluster, promise: Promise<T>): Promis
 function condition(what: string, line: Line, stage: Stage): () => boolean {
   if (!what.includes('.')) {
     const state = line.word('a state');
+    if (state === 'whole') return () => isWhole(stage.cluster, what);
+    if (state === 'led') {
+      if (!line.has('by')) return () => leaderOf(stage.cluster, what) !== null;
+      const node = line.word('a node');
+      return () => leaderOf(stage.cluster, what) === node;
+    }
     return () => stage.cluster.member(what).state === state;
   }
   const operator = line.word('an operator');
@@ -203,6 +246,11 @@ function condition(what: string, line: Line, stage: Stage): () => boolean {
   const compare = operators[operator];
   if (compare === undefined) throw line.error(`there is no operator ${operator}`);
   return () => compare(stage.figure(what), number);
+}
+
+function stateOf(cluster: SimCluster, what: string): string {
+  const member = cluster.members.get(what);
+  return member === undefined ? `it is led by ${leaderOf(cluster, what)}` : `it is ${member.state}`;
 }
 
 const operators: { readonly [sign: string]: (a: number, b: number) => boolean } = {

@@ -4,6 +4,7 @@ import { type ConsumerOptions, consumerDefaults } from '../clients/consumers.js'
 import type { GetterOptions } from '../clients/getter.js';
 import type { OwnerOptions } from '../clients/owner.js';
 import { type PublisherOptions, publisherDefaults } from '../clients/publishers.js';
+import type { PurgerOptions } from '../clients/purger.js';
 import type { VisitorOptions } from '../clients/visitor.js';
 import { Line } from './line.js';
 
@@ -11,10 +12,20 @@ export interface QueueLine {
   readonly name: string;
   readonly node: string;
   readonly isDurable: boolean;
+  /** How many nodes have a copy; null: it lives on one, and is not mirrored. */
+  readonly copies: number | null;
   readonly isSingleActive: boolean;
   readonly deadLettersTo: string | null;
   /** More than so many are refused; null: no limit. */
   readonly max: number | null;
+  /** Of more than so many the oldest go; null: no limit. */
+  readonly newest: number | null;
+  /** How long messages stay; null: as long as they like. Milliseconds. */
+  readonly ttlMs: number | null;
+  /** What was given back more often goes; null: no limit. */
+  readonly deliveryLimit: number | null;
+  /** The highest priority; null: it has none. */
+  readonly priorityMax: number | null;
 }
 
 export interface BindingLine {
@@ -30,9 +41,24 @@ export type ClientLine = { readonly name: string; readonly hosts: readonly strin
   | { readonly kind: 'getter'; readonly options: GetterOptions }
   | { readonly kind: 'owner'; readonly options: OwnerOptions }
   | { readonly kind: 'visitor'; readonly options: VisitorOptions }
+  | { readonly kind: 'purger'; readonly options: PurgerOptions }
+  | { readonly kind: 'rebuilder'; readonly options: { readonly queue: string; readonly everyMs: number } }
   /** `probers`: where the one stands who publishes for it. */
   | { readonly kind: 'binder'; readonly options: BinderOptions; readonly probers: readonly string[] }
 );
+
+/** Whatever is not said of it. */
+const plainQueue: Omit<QueueLine, 'name' | 'node'> = {
+  isDurable: true,
+  copies: null,
+  isSingleActive: false,
+  deadLettersTo: null,
+  max: null,
+  newest: null,
+  ttlMs: null,
+  deliveryLimit: null,
+  priorityMax: null,
+};
 
 /** What happens in a run: who is there, and what befalls them. README.md tells the language. */
 export interface Story {
@@ -84,12 +110,24 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
   queue: (line, draft) => {
     const name = line.word('a name');
     line.must('on');
-    const node = line.word('a node');
-    const isDurable = !line.has('transient');
-    const isSingleActive = line.has('single-active');
-    const deadLettersTo = line.has('dead-letters-to') ? line.word('a queue') : null;
-    const max = line.has('max') ? line.number('a limit') : null;
-    draft.queues.push({ name, node, isDurable, isSingleActive, deadLettersTo, max });
+    const queue: { -readonly [K in keyof QueueLine]: QueueLine[K] } = {
+      ...plainQueue,
+      name,
+      node: line.word('a node'),
+    };
+    while (!line.isEmpty) {
+      if (line.has('transient')) queue.isDurable = false;
+      else if (line.has('mirrored')) queue.copies = line.has('by') ? line.number('a number of copies') : 3;
+      else if (line.has('single-active')) queue.isSingleActive = true;
+      else if (line.has('dead-letters-to')) queue.deadLettersTo = line.word('a queue');
+      else if (line.has('max')) queue.max = line.number('a limit');
+      else if (line.has('newest')) queue.newest = line.number('a limit');
+      else if (line.has('ttl')) queue.ttlMs = line.time('a time');
+      else if (line.has('returns')) queue.deliveryLimit = line.number('a limit');
+      else if (line.has('priorities')) queue.priorityMax = line.number('a priority');
+      else break;
+    }
+    draft.queues.push(queue);
   },
 
   bind: (line, draft) => {
@@ -115,6 +153,7 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
       else if (line.has('count')) options.count = line.number('a count');
       else if (line.has('window')) options.windowMax = line.number('a window');
       else if (line.has('transient')) options.persistent = false;
+      else if (line.has('priorities')) options.priorityMax = line.number('a priority');
       else if (line.has('retries')) options.retries = true;
       else break;
     }
@@ -173,6 +212,22 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
     const durable = !line.has('transient');
     const staysMs = line.has('stays') ? line.time('a time') : 500;
     draft.clients.push({ kind: 'visitor', name, hosts, options: { queue, durable, staysMs } });
+  },
+
+  purger: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const queue = line.word('a queue');
+    const everyMs = line.has('every') ? line.time('an interval') : 1_000;
+    draft.clients.push({ kind: 'purger', name, hosts, options: { queue, everyMs } });
+  },
+
+  rebuilder: (line, draft) => {
+    const { name, hosts } = client(line);
+    line.must('of');
+    const queue = line.word('a queue');
+    const everyMs = line.has('every') ? line.time('an interval') : 1_000;
+    draft.clients.push({ kind: 'rebuilder', name, hosts, options: { queue, everyMs } });
   },
 
   binder: (line, draft) => {

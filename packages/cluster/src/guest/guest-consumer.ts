@@ -33,23 +33,37 @@ export class GuestConsumer implements DeliverySink {
   private readonly held = new Map<Position, Delivery>();
   private underWay = 0;
   private isStopped = false;
+  /** The messages that it claims are looked for; more credit waits. Null: they are not. */
+  private claimingCredit: number | null = null;
   /** The peer has named it since the link is there. */
   isClaimed = true;
 
   /** Throws what `Queue.attach` throws. */
-  constructor(id: number, queue: Queue, spec: Omit<ConsumerSpec, 'window'>, isHolder: boolean, writer: DeliveryWriter) {
+  constructor(
+    id: number,
+    queue: Queue,
+    spec: Omit<ConsumerSpec, 'window'>,
+    isHolder: boolean,
+    writer: DeliveryWriter,
+    isStopped = isHolder,
+  ) {
     this.id = id;
     this.queue = queue;
     this.isHolder = isHolder;
     this.writer = writer;
     // A window is its channel's, which is kept there.
     const own = { ...spec, window: null };
-    this.consumer = isHolder ? queue.holder(own, this) : queue.attach(own, this);
-    this.isStopped = isHolder;
+    this.consumer = isStopped ? queue.holder(own, this) : queue.attach(own, this);
+    this.isStopped = isStopped;
   }
 
   get isOver(): boolean {
-    return this.isStopped && this.held.size === 0;
+    return this.isStopped && this.held.size === 0 && !this.isClaiming;
+  }
+
+  /** The messages that it claims are looked for. */
+  get isClaiming(): boolean {
+    return this.claimingCredit !== null;
   }
 
   /** The consumer that gets for the peer. */
@@ -90,7 +104,8 @@ export class GuestConsumer implements DeliverySink {
   }
 
   grant(credit: number): void {
-    if (!this.isStopped) this.consumer.grant(credit);
+    if (this.claimingCredit !== null) this.claimingCredit += credit;
+    else if (!this.isStopped) this.consumer.grant(credit);
   }
 
   /** Carries out a verdict; one on what it does not hold is of an earlier life, or was carried out before the link broke. */
@@ -101,6 +116,18 @@ export class GuestConsumer implements DeliverySink {
       this.held.delete(position);
       this.consumer.settle(delivery as Parameters<QueueConsumer['settle']>[0], outcome);
     }
+  }
+
+  /** It held these under another leader. `done` is given those that somebody else has got since, or that are settled. */
+  claim(positions: readonly Position[], credit: number, done: (lost: readonly Position[]) => void): void {
+    this.claimingCredit = credit;
+    this.queue.claim(this.consumer, positions, (deliveries) => {
+      for (const delivery of deliveries) this.held.set(delivery.position, delivery);
+      const due = this.claimingCredit ?? 0;
+      this.claimingCredit = null;
+      if (!this.isStopped) this.consumer.setCredit(due);
+      done(positions.filter((position) => !this.held.has(position)));
+    });
   }
 
   stop(): void {
@@ -121,7 +148,8 @@ export class GuestConsumer implements DeliverySink {
     }
     if (this.isStopped) return;
     this.consumer.resume();
-    this.consumer.setCredit(credit);
+    if (this.claimingCredit !== null) this.claimingCredit = credit;
+    else this.consumer.setCredit(credit);
   }
 
   /** The link is not there: nothing more is sent into the void. */

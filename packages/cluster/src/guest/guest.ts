@@ -1,12 +1,11 @@
 import type {
-  ConsumerSpec,
   Delivery,
   DetachReason,
   Got,
-  JsonValue,
   Message,
   Outcome,
   Position,
+  Queue,
   Refusal,
   Topology,
   Turn,
@@ -24,6 +23,10 @@ import {
   FRAME_DIRECT,
   FRAME_GET,
   FRAME_GOT,
+  FRAME_LED,
+  FRAME_LINE,
+  FRAME_LINE_PUBLISHES,
+  FRAME_LINE_SETTLE,
   FRAME_PASSED,
   FRAME_PUBLISHES,
   FRAME_REFUSED,
@@ -38,35 +41,32 @@ import type { Outgoing } from '../peer/outgoing.js';
 import { type QueueReference, queueOf } from '../peer/queue-reference.js';
 import { detachReasons, formOfError, outcomes, refusals } from '../peer/refusals.js';
 import { PUBLISH_MESSAGE, PUBLISH_QUEUE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
+import type { LedQueue } from '../replication/led-queue.js';
+import type { Origin } from '../replication/origins.js';
 import { DeliveryStream } from './delivery-stream.js';
 import { GuestConsumer } from './guest-consumer.js';
-import { Intake } from './intake.js';
+import type { GuestLine, LineSink } from './guest-line.js';
+import { type AttachBody, GuestLines, writeLost } from './guest-lines.js';
+import { Intake, type NumberedIntake } from './intake.js';
 import { LazyNews } from './lazy-news.js';
-import { answerTo } from './questions.js';
-
-interface AttachBody {
-  readonly request: number;
-  readonly consumer: number;
-  readonly queue: QueueReference;
-  readonly spec: Omit<ConsumerSpec, 'window'>;
-  readonly isHolder: boolean;
-  readonly isStopped: boolean;
-  readonly credit: number | null;
-  readonly claims: readonly Position[];
-}
+import type { Leads } from './leads.js';
+import { answerTo, type Question } from './questions.js';
 
 export interface GuestParts {
   readonly turn: Turn;
   readonly topology: Topology;
   readonly clock: Clock;
   readonly out: Outgoing;
+  readonly leads: Leads;
+  /** The peer's process. */
+  readonly origin: Origin;
 }
 
 /** Intakes of queues that are gone are let go when there are so many. */
 const intakesTidyAt = 4096;
 
 /** Another node, in one of its sessions, as a user of the queues of this one: what it publishes, consumes and asks here. */
-export class Guest {
+export class Guest implements LineSink {
   private readonly parts: GuestParts;
   private readonly out: Outgoing;
   private readonly deliveries: DeliveryStream;
@@ -78,6 +78,7 @@ export class Guest {
   private readonly gotBook = new AddressBook();
   private readonly intakes = new Map<number, Intake>();
   private readonly consumers = new Map<number, GuestConsumer>();
+  private readonly lines: GuestLines;
   private isLinked = false;
   private isOver = false;
   private tidyAt = intakesTidyAt;
@@ -86,6 +87,9 @@ export class Guest {
     this.parts = parts;
     this.out = parts.out;
     this.deliveries = new DeliveryStream(parts.out);
+    const { turn, out, leads, origin, topology } = parts;
+    const vhostOf = (name: string) => topology.vhosts.get(name) ?? null;
+    this.lines = new GuestLines({ turn, out, leads, origin, vhostOf }, this, this.consumers);
     this.lazy = new LazyNews(parts.clock, (verdicts) => this.tellLazy(verdicts));
   }
 
@@ -103,11 +107,13 @@ export class Guest {
       this.lazy.settled();
     }
     for (const intake of this.intakes.values()) intake.retell();
+    this.lines.linked();
   }
 
   unlinked(): void {
     this.isLinked = false;
     for (const consumer of this.consumers.values()) consumer.suspend();
+    this.lines.unlinked();
   }
 
   /** The peer's session is over, or nothing was heard of it for long: what its consumers hold is ready again. */
@@ -122,6 +128,7 @@ export class Guest {
     this.isLinked = false;
     this.lazy.clear();
     this.leave();
+    this.lines.end();
     this.intakes.clear();
   }
 
@@ -131,9 +138,10 @@ export class Guest {
   }
 
   /** What nobody waits for is told now. */
-  private tellLazy(verdicts: Iterable<readonly [intake: Intake, upTo: number]>): void {
+  private tellLazy(verdicts: Iterable<readonly [intake: NumberedIntake, upTo: number]>): void {
     if (!this.isLinked) return;
     for (const [intake, upTo] of verdicts) this.writeVerdict(intake, upTo);
+    this.lines.tell();
     if (this.settledUpTo === this.settledTold) return;
     this.settledTold = this.settledUpTo;
     this.out.begin(FRAME_SETTLED);
@@ -152,9 +160,10 @@ export class Guest {
         this.settle(cursor);
         return true;
       case FRAME_CREDIT: {
-        const consumer = this.consumers.get(cursor.varint());
+        const consumer = cursor.varint();
         const credit = cursor.varint();
-        consumer?.grant(credit === 0 ? Number.POSITIVE_INFINITY : credit - 1);
+        const granted = credit === 0 ? Number.POSITIVE_INFINITY : credit - 1;
+        this.lines.behind(consumer, () => this.consumers.get(consumer)?.grant(granted));
         return true;
       }
       case FRAME_PASSED:
@@ -166,9 +175,12 @@ export class Guest {
       case FRAME_ATTACH:
         this.attach(cursor.json() as AttachBody);
         return true;
-      case FRAME_STOP:
-        this.stop(cursor.varint(), cursor.varint());
+      case FRAME_STOP: {
+        const consumer = cursor.varint();
+        const request = cursor.varint();
+        this.lines.behind(consumer, () => this.stop(consumer, request));
         return true;
+      }
       case FRAME_ASK:
         this.ask(cursor);
         return true;
@@ -177,6 +189,18 @@ export class Guest {
         return true;
       case FRAME_RESUMED:
         this.resumed();
+        return true;
+      case FRAME_LINE:
+        this.lines.introduced(cursor);
+        return true;
+      case FRAME_LINE_PUBLISHES:
+        this.lines.publishes(cursor, this.reader);
+        return true;
+      case FRAME_LINE_SETTLE:
+        this.lines.settle(cursor);
+        return true;
+      case FRAME_LED:
+        this.lines.said(cursor);
         return true;
       default:
         return false;
@@ -221,25 +245,44 @@ export class Guest {
     this.tidyAt = Math.max(intakesTidyAt, this.intakes.size * 2);
   }
 
-  verdict(intake: Intake, upTo: number, isAwaited: boolean): void {
+  verdict(intake: NumberedIntake, upTo: number, isAwaited: boolean): void {
     if (!this.isLinked) return;
     if (isAwaited) this.writeVerdict(intake, upTo);
     else this.lazy.verdict(intake, upTo);
   }
 
-  private writeVerdict(intake: Intake, upTo: number): void {
+  private writeVerdict(intake: NumberedIntake, upTo: number): void {
     this.lazy.forget(intake);
     this.out.begin(FRAME_VERDICT);
     this.out.varint(intake.number);
     this.out.varint(upTo);
   }
 
-  refused(intake: Intake, sequence: number, why: Refusal): void {
+  refused(intake: NumberedIntake, sequence: number, why: Refusal): void {
     if (!this.isLinked) return;
     this.out.begin(FRAME_REFUSED);
     this.out.varint(intake.number);
     this.out.varint(sequence);
     this.out.byte(refusals.indexOf(why));
+  }
+
+  // ---- mirrored queues that this node leads ------------------------------------------------------------------------
+
+  sayLeads(led: LedQueue, isAnew: boolean): void {
+    this.lines.sayLeads(led, isAnew);
+  }
+
+  sayLeft(led: LedQueue): void {
+    this.lines.sayLeft(led);
+  }
+
+  forGood(line: GuestLine): void {
+    this.lines.forGood(line);
+    this.lazy.settled();
+  }
+
+  writeLost(consumer: number, lost: readonly Position[]): void {
+    if (this.isLinked) writeLost(this.out, consumer, lost);
   }
 
   private direct(cursor: FrameCursor): void {
@@ -252,33 +295,48 @@ export class Guest {
   // ---- consumers -------------------------------------------------------------------------------------------------
 
   private attach(body: AttachBody): void {
+    if (body.line !== undefined) {
+      this.lines.attach(body);
+      return;
+    }
     const credit = body.credit ?? Number.POSITIVE_INFINITY;
     try {
       const existing = this.consumers.get(body.consumer);
-      const consumer = existing ?? this.newConsumer(body);
+      const consumer = existing ?? this.newConsumer(body, this.queueNamed(body.queue));
       if (body.isStopped && !body.isHolder) consumer.stop();
       if (body.request > 0) this.attached(body.request, null);
       if (existing !== undefined || body.request === 0) consumer.reconcile(body.claims, credit);
       else consumer.grant(credit);
       this.forgetIfOver(consumer);
     } catch (error) {
-      if (body.request > 0) this.attached(body.request, error);
+      if (body.request > 0) this.attachFailed(body.request, error);
       else this.writeDetached(body.consumer, 'queue-deleted');
     }
   }
 
-  private newConsumer({ consumer: id, queue: reference, spec, isHolder }: AttachBody): GuestConsumer {
+  private queueNamed(reference: QueueReference): Queue {
     const queue = queueOf(this.parts.topology, reference);
     if (queue === null) throw brokerError('queueNotFound', { queue: reference.name, vhost: reference.vhost });
+    return queue;
+  }
+
+  private newConsumer({ consumer: id, spec, isHolder }: AttachBody, queue: Queue): GuestConsumer {
     const consumer = new GuestConsumer(id, queue, spec, isHolder, this);
     this.consumers.set(id, consumer);
     return consumer;
   }
 
-  private attached(request: number, error: unknown): void {
+  /** `order`: of a mirrored queue, the consumer's place among all. */
+  attached(request: number, order: number | null): void {
     this.out.begin(FRAME_ATTACHED);
     this.out.varint(request);
-    this.out.json(error === null ? null : formOfError(error));
+    this.out.json(order);
+  }
+
+  attachFailed(request: number, error: unknown): void {
+    this.out.begin(FRAME_ATTACHED);
+    this.out.varint(request);
+    this.out.json(formOfError(error));
   }
 
   /** The peer has named all consumers that go on. */
@@ -297,7 +355,7 @@ export class Guest {
     this.answer(request, { answer: null });
   }
 
-  private forgetIfOver(consumer: GuestConsumer): void {
+  forgetIfOver(consumer: GuestConsumer): void {
     if (consumer.isOver && !consumer.isHolder) this.consumers.delete(consumer.id);
   }
 
@@ -307,11 +365,16 @@ export class Guest {
   }
 
   detached(consumer: GuestConsumer, why: DetachReason): void {
+    if (why === 'moved') {
+      // The peer hears of the next leader, and goes on there.
+      if (this.consumers.get(consumer.id) === consumer) this.consumers.delete(consumer.id);
+      return;
+    }
     this.forgetIfOver(consumer);
     if (!this.isOver) this.writeDetached(consumer.id, why);
   }
 
-  private writeDetached(id: number, why: DetachReason): void {
+  writeDetached(id: number, why: DetachReason): void {
     if (!this.isLinked) return;
     this.out.begin(FRAME_DETACHED);
     this.out.varint(id);
@@ -338,22 +401,48 @@ export class Guest {
   private get(cursor: FrameCursor): void {
     const request = cursor.varint();
     const holderId = cursor.varint();
-    const reference = cursor.json() as QueueReference;
+    const reference = cursor.json() as QueueReference & { readonly line?: number };
+    const line = this.lineOf(reference);
+    if (line === null) return;
     const answer = async (): Promise<void> => {
-      const queue = queueOf(this.parts.topology, reference);
-      if (queue === null) throw brokerError('queueNotFound', { queue: reference.name, vhost: reference.vhost });
-      const holder = holderId === 0 ? null : this.holder(holderId, reference);
-      const got = await queue.get(holder?.holder ?? null, () => this.isOver || !this.isLinked);
+      const queue = line?.queue ?? this.queueNamed(reference);
+      const holder = holderId === 0 ? null : this.holder(holderId, queue, reference);
+      const got = await queue.get(holder?.holder ?? null, () => this.isOver || !this.isLinked || line?.isOver === true);
+      // Whoever leads next is asked again.
+      if (line?.isOver) return;
       if (got?.delivery != null) holder!.got(got.delivery);
       this.writeGot(request, got);
     };
-    answer().catch((error: unknown) => this.writeGotError(request, error));
+    const begin = (): void => {
+      answer().catch((error: unknown) => {
+        if (!line?.isOver) this.writeGotError(request, error);
+      });
+    };
+    if (line === undefined) begin();
+    else line.inOrder(begin);
   }
 
-  private holder(id: number, queue: QueueReference): GuestConsumer {
+  /** Undefined: the queue is not mirrored. Null: what is asked is not for this node any more. */
+  private lineOf({ line }: { readonly line?: number }): GuestLine | null | undefined {
+    return line === undefined ? undefined : this.lines.find(line);
+  }
+
+  private holder(id: number, queue: Queue, reference: QueueReference): GuestConsumer {
+    const existing = this.consumers.get(id);
+    if (existing?.queue === queue) return existing;
     const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {} };
-    const body = { request: 0, consumer: id, queue, spec, isHolder: true, isStopped: false, credit: 0, claims: [] };
-    return this.consumers.get(id) ?? this.newConsumer(body);
+    const claims: readonly Position[] = [];
+    const body = {
+      request: 0,
+      consumer: id,
+      queue: reference,
+      spec,
+      isHolder: true,
+      isStopped: false,
+      credit: 0,
+      claims,
+    };
+    return this.newConsumer(body, queue);
   }
 
   private writeGot(request: number, got: Got | null): void {
@@ -382,11 +471,21 @@ export class Guest {
 
   private ask(cursor: FrameCursor): void {
     const request = cursor.varint();
-    const question = cursor.json() as QueueReference & { readonly kind: string; readonly body: JsonValue };
-    answerTo(this.parts.topology, question).then(
-      (answer) => this.answer(request, { answer }),
-      (error: unknown) => this.answer(request, { error: formOfError(error) }),
-    );
+    const question = cursor.json() as Question & { readonly line?: number };
+    const line = this.lineOf(question);
+    if (line === null) return;
+    const answer = async (): Promise<void> => {
+      // Before it has begun nobody knows who uses it.
+      if (line?.queue.isHeld) await line.queue.begun();
+      // Whoever leads next is asked again.
+      if (line?.isOver) return;
+      const found = await answerTo(this.parts.topology, question);
+      // A deletion ends the lead, too.
+      if (!line?.isOver || question.kind === 'delete') this.answer(request, { answer: found });
+    };
+    answer().catch((error: unknown) => {
+      if (!line?.isOver) this.answer(request, { error: formOfError(error) });
+    });
   }
 
   private answer(request: number, answer: object): void {

@@ -9,11 +9,16 @@ import {
   type Turn,
 } from '@chapar/core';
 
+/** What takes a peer's publishes to one queue, by the peer's number for it. */
+export interface NumberedIntake {
+  readonly number: number;
+}
+
 /** Told what a peer's publishes to one queue came to. */
 export interface VerdictSink {
   /** `isAwaited`: somebody waits for one of those that it newly covers. */
-  verdict(intake: Intake, upTo: number, isAwaited: boolean): void;
-  refused(intake: Intake, sequence: number, why: Refusal): void;
+  verdict(intake: NumberedIntake, upTo: number, isAwaited: boolean): void;
+  refused(intake: NumberedIntake, sequence: number, why: Refusal): void;
 }
 
 /**

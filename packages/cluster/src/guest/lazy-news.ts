@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@chapar/platform';
-import type { Intake } from './intake.js';
+import type { NumberedIntake } from './intake.js';
 
 /** Told at the latest after so long. Milliseconds. */
 const patienceMs = 20;
@@ -12,17 +12,17 @@ const gatheredMax = 1024;
  */
 export class LazyNews {
   private readonly clock: Clock;
-  private readonly tell: (verdicts: Iterable<readonly [intake: Intake, upTo: number]>) => void;
-  private verdicts = new Map<Intake, number>();
+  private readonly tell: (verdicts: Iterable<readonly [intake: NumberedIntake, upTo: number]>) => void;
+  private verdicts = new Map<NumberedIntake, number>();
   private gathered = 0;
   private timer: Timer | null = null;
 
-  constructor(clock: Clock, tell: (verdicts: Iterable<readonly [intake: Intake, upTo: number]>) => void) {
+  constructor(clock: Clock, tell: (verdicts: Iterable<readonly [intake: NumberedIntake, upTo: number]>) => void) {
     this.clock = clock;
     this.tell = tell;
   }
 
-  verdict(intake: Intake, upTo: number): void {
+  verdict(intake: NumberedIntake, upTo: number): void {
     this.verdicts.set(intake, upTo);
     this.count();
   }
@@ -32,7 +32,7 @@ export class LazyNews {
   }
 
   /** It was told more. */
-  forget(intake: Intake): void {
+  forget(intake: NumberedIntake): void {
     if (this.verdicts.size > 0) this.verdicts.delete(intake);
   }
 

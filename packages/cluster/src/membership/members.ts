@@ -1,6 +1,15 @@
-import { type Guard, GuardFailedError, type JsonValue, metadataKeyParts } from '@chapar/core';
+import {
+  type Guard,
+  GuardFailedError,
+  type JsonValue,
+  type MetadataEntry,
+  metadataKeyParts,
+  type QueueRecord,
+} from '@chapar/core';
 import type { Clock } from '@chapar/platform';
 import type { Mirror } from '../mirror.js';
+import { mirrorPath } from '../replication/mirror-records.js';
+import type { MirrorRecord } from '../replication/record.js';
 import { nodeKey, type RegistrationRecord } from '../session.js';
 import type { Writer } from '../writer.js';
 import { chunkKeysMax } from './bulk.js';
@@ -8,6 +17,7 @@ import {
   type ForgottenRecord,
   forgottenKey,
   type MemberRecord,
+  maintenanceKey,
   memberKey,
   membersPrefix,
   metadataRoom,
@@ -113,6 +123,7 @@ export class Members {
         [
           { key: forgottenKey(dataId), value: forgotten as unknown as JsonValue },
           { key: memberKey(dataId), value: undefined },
+          { key: maintenanceKey(dataId), value: undefined },
         ],
       );
     }
@@ -123,13 +134,14 @@ export class Members {
 
   private async deleteQueues(dataId: string): Promise<void> {
     for (;;) {
-      const queues = this.queuesOf(dataId).slice(0, chunkKeysMax);
+      // A mirrored one has two records, which go together.
+      const queues = this.queuesOf(dataId).slice(0, chunkKeysMax / 2);
       if (queues.length === 0) return;
-      const guards = queues.map(({ key, revision }) => ({ key, revision }));
+      const records = queues.flatMap((queue) => [queue, ...this.copiesOf(queue)]);
       try {
         await this.writer.change(
-          guards,
-          queues.map(({ key }) => ({ key, value: undefined })),
+          records.map(({ key, revision }) => ({ key, revision })),
+          records.map(({ key }) => ({ key, value: undefined })),
         );
       } catch (error) {
         // Somebody deleted one of them meanwhile.
@@ -175,10 +187,23 @@ export class Members {
     throw new CannotForgetError(`no node of this cluster has the name or the data id ${dataId}`);
   }
 
-  private queuesOf(dataId: string) {
-    return this.mirror.under(queuesPrefix).filter(({ value }) => {
-      return typeof value === 'object' && value !== null && 'home' in value && value.home === dataId;
+  /** Those that are on its disk alone: the only one that they ever had, or the last that has a copy. */
+  private queuesOf(dataId: string): MetadataEntry[] {
+    return this.mirror.under(queuesPrefix).filter((queue) => {
+      const { home } = queue.value as unknown as QueueRecord;
+      if (home !== undefined) return home === dataId;
+      return this.copiesOf(queue).some(({ value }) => {
+        const { replicas } = value as unknown as MirrorRecord;
+        return replicas.length === 1 && replicas[0] === dataId;
+      });
     });
+  }
+
+  /** The record of a mirrored queue's copies. */
+  private copiesOf({ value }: MetadataEntry): MetadataEntry[] {
+    const { mirrored, incarnation } = value as unknown as QueueRecord;
+    const copies = mirrored === true ? this.mirror.get(mirrorPath(incarnation)) : undefined;
+    return copies === undefined ? [] : [copies];
   }
 }
 

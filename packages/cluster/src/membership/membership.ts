@@ -9,6 +9,7 @@ import { writeDirectoryMemory } from './directory-memory.js';
 import { EtcdHealth } from './etcd-health.js';
 import { JoinRefusedError } from './join-refused.js';
 import { type Joined, Joining } from './joining.js';
+import { Maintenance } from './maintenance.js';
 import { Members } from './members.js';
 import { MetadataCopy } from './metadata-copy.js';
 import { NameClaims } from './name-claims.js';
@@ -53,6 +54,7 @@ export class Membership {
   readonly metadata: EtcdMetadata;
   readonly registration: Registration;
   readonly members: Members;
+  readonly maintenance: Maintenance;
   readonly claims: NameClaims;
   readonly health: EtcdHealth;
   readonly upkeep: Upkeep;
@@ -78,6 +80,7 @@ export class Membership {
     this.writer = new Writer(etcd, { clock, log }, prefix, mirror);
     this.metadata = new EtcdMetadata(mirror, this.writer);
     this.members = new Members(mirror, this.writer, clock);
+    this.maintenance = new Maintenance({ mirror, writer: this.writer, clock, members: this.members }, joined);
     this.copy = new MetadataCopy({ disk, clock, log }, directory, joined.cluster, mirror);
     const record: NodeRecord = { dataId: joined.dataId, boot: joined.boot, address, versions };
     const leaseSeconds = options.leaseSeconds ?? 10;
@@ -125,6 +128,11 @@ export class Membership {
 
   get dataId(): string {
     return this.joined.dataId;
+  }
+
+  /** Of this process. */
+  get boot(): string {
+    return this.joined.boot;
   }
 
   get node(): string {

@@ -43,10 +43,19 @@ export interface ForgottenRecord {
   readonly at: string;
 }
 
+/** Under `maintenance/<data id>`: the node is being drained, as long as that process lives. */
+export interface MaintenanceRecord {
+  readonly boot: string;
+  /** For people. */
+  readonly since: string;
+}
+
 export const clusterKey = 'cluster';
 export const membersPrefix = 'members/';
 export const memberKey = (dataId: string): string => membersPrefix + encodeURIComponent(dataId);
 export const forgottenKey = (dataId: string): string => `forgotten/${encodeURIComponent(dataId)}`;
+export const maintenancePrefix = 'maintenance/';
+export const maintenanceKey = (dataId: string): string => maintenancePrefix + encodeURIComponent(dataId);
 export const metadataRoom = 'meta/';
 export const queuesPrefix = `${metadataRoom}queues/`;
 

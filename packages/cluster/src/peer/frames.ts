@@ -25,6 +25,15 @@ export const FRAME_DIRECT = 9;
 /** Every consumer that goes on after the link was broken has said so. */
 export const FRAME_RESUMED = 10;
 
+/** Line, epoch, incarnation: what comes on this line is for the leader of a mirrored queue in that epoch. */
+export const FRAME_LINE = 11;
+/** Publishes on lines; see `LineStream`. */
+export const FRAME_LINE_PUBLISHES = 12;
+/** Line, number on the line, consumer, outcome, first position, number of positions. */
+export const FRAME_LINE_SETTLE = 13;
+/** Incarnation, epoch: all that this node has of a mirrored queue was said to its new leader. */
+export const FRAME_LED = 14;
+
 /** Queue number, up to which publish each has its verdict. */
 export const FRAME_VERDICT = 17;
 /** Queue number, publish, reason: this one is refused. Before any verdict that covers it. */
@@ -41,5 +50,22 @@ export const FRAME_GOT = 22;
 export const FRAME_ANSWER = 23;
 /** The number up to which settlements (FRAME_SETTLE) were carried out. */
 export const FRAME_SETTLED = 24;
+/** Incarnation, epoch, and 1 where all is to be said anew: the sender leads a mirrored queue. */
+export const FRAME_LEADS = 25;
+/** Incarnation, epoch: it leads it no more. */
+export const FRAME_LEFT = 26;
+/** Line, the number up to which settlements are for good: no leader to come has to hear of them. */
+export const FRAME_LINE_SETTLED = 27;
+/** Consumer, JSON: positions that it has claimed in vain. */
+export const FRAME_LOST = 28;
+
+// On replication lanes; their batches need no metadata.
+
+/** Number of the copy at whoever pulls, then a pull. */
+export const FRAME_PULL = 33;
+/** Whoever pulled and was not answered yet waits on. */
+export const FRAME_STILL = 34;
+/** Number of the copy at whoever pulled, then the answer with its messages. */
+export const FRAME_PULLED = 49;
 
 export const frameHeadBytes = 5;

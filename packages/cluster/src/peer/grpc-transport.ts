@@ -40,8 +40,9 @@ const method = (name: string) => ({
 const methods: { readonly [K in LaneKind]: ReturnType<typeof method> } = {
   bulk: method('Bulk'),
   control: method('Control'),
+  replication: method('Replication'),
 };
-const service: ServiceDefinition = { bulk: methods.bulk, control: methods.control };
+const service: ServiceDefinition = { ...methods };
 
 const options = {
   'grpc.max_receive_message_length': batchBytesMax,
@@ -70,6 +71,7 @@ export class GrpcTransport implements PeerTransport {
     server.addService(service, {
       bulk: (stream: ServerDuplexStream<Buffer, Buffer>) => accept('bulk', new GrpcLane(stream)),
       control: (stream: ServerDuplexStream<Buffer, Buffer>) => accept('control', new GrpcLane(stream)),
+      replication: (stream: ServerDuplexStream<Buffer, Buffer>) => accept('replication', new GrpcLane(stream)),
     });
     const bound = await new Promise<number>((resolve, reject) => {
       const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

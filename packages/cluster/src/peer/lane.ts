@@ -8,7 +8,9 @@ export type LaneKind =
   /** Publishes and deliveries: they flow towards the node that opened the lane, which grants credit for them. */
   | 'bulk'
   /** Questions, answers and announcements, both ways. */
-  | 'control';
+  | 'control'
+  /** What copies of mirrored queues pull, and what they get: that flows towards the node that opened the lane, too. */
+  | 'replication';
 
 export interface LaneSink {
   /** A batch arrived. It belongs to the receiver; views into it stay valid and pin it. */

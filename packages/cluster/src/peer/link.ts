@@ -1,6 +1,7 @@
 import type { Topology, Turn } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import { Guest } from '../guest/guest.js';
+import type { Leads } from '../guest/leads.js';
 import type { Mirror } from '../mirror.js';
 import { HomeFrames } from '../remote/home-frames.js';
 import type { RemoteHome, SessionEnd } from '../remote/remote-home.js';
@@ -16,6 +17,8 @@ export interface LinkParts {
   readonly mirror: Mirror;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of the mirrored queues that this node leads. */
+  readonly leads: Leads;
 }
 
 /**
@@ -45,8 +48,8 @@ export class Link {
     this.home = home;
     this.homeFrames = new HomeFrames(home);
     this.out = home.out;
-    const { turn, topology, clock } = parts;
-    this.guest = new Guest({ turn, topology, clock, out: home.out });
+    const { turn, topology, clock, leads } = parts;
+    this.guest = new Guest({ turn, topology, clock, out: home.out, leads, origin: peer.boot });
     home.isRegistered = true;
     home.node = peer.node;
   }

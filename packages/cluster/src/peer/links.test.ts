@@ -66,7 +66,7 @@ type Node = Awaited<ReturnType<Cluster['node']>>;
 function lanesTo(others: readonly Node[]): string[] {
   const lanes = others.flatMap(({ name, registration }) =>
     ['opened', 'accepted'].flatMap((how) =>
-      ['bulk', 'control'].map((kind) => `${how} ${kind} ${name}@${registration.session?.revision}`),
+      ['bulk', 'control', 'replication'].map((kind) => `${how} ${kind} ${name}@${registration.session?.revision}`),
     ),
   );
   return lanes.sort();
@@ -90,7 +90,7 @@ describe('the links of a cluster', () => {
     const [a, b, c] = [await cluster.node('a'), await cluster.node('b'), await cluster.node('c')];
     cluster.peers.reset('a', 'b');
     await cluster.advance(1);
-    expect(a.open.size + b.open.size).toBe(8);
+    expect(a.open.size + b.open.size).toBe(12);
     await cluster.advance(500);
     expectLinked(a, b, c);
     expect([a.departed, b.departed, c.departed]).toEqual([[], [], []]);

@@ -26,6 +26,8 @@ export interface LinkOwner {
   arrived(peer: Peer): void;
   /** The peer's session, or this node's, is over for good. */
   departed(peer: Peer): void;
+  /** Nobody listens at its address, though its session is not over. */
+  refused?(peer: Peer): void;
 }
 
 export interface LinksOptions {
@@ -39,12 +41,14 @@ export interface LinksOptions {
   readonly secret: string | null;
 }
 
-const kinds: readonly LaneKind[] = ['bulk', 'control'];
+const kinds: readonly LaneKind[] = ['bulk', 'control', 'replication'];
 const retryFirstMs = 100;
 const retryLastMs = 2000;
 /** A peer's session that our copy of etcd does not show yet is waited for. Milliseconds. */
 const unknownMs = 5000;
 const prefix = 'nodes/';
+/** What a machine says when nobody listens there: by gRPC, and in simulations. */
+const refusal = /ECONNREFUSED|connection refused/;
 
 /** One lane of ours to one peer, kept open while the peer is registered in that session. */
 class Opening {
@@ -53,6 +57,8 @@ class Opening {
   lane: Lane | null = null;
   isOver = false;
   said = '';
+  /** At the last try nobody listened there. */
+  isRefused = false;
   readonly peer: Peer;
   readonly address: string;
   readonly kind: LaneKind;
@@ -120,6 +126,13 @@ export class Links {
     return this.openings.get(node)?.find(({ said }) => said !== '')?.said ?? '';
   }
 
+  /** Every link to a registered node is broken, and its machine says that nobody listens there: its process is gone. */
+  isRefused(node: string): boolean {
+    const openings = this.openings.get(node) ?? [];
+    if (openings.some(({ lane }) => lane !== null) || (this.accepted.get(node)?.size ?? 0) > 0) return false;
+    return openings.some(({ isRefused }) => isRefused);
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.end();
@@ -184,6 +197,7 @@ export class Links {
     }
     opening.delayMs = 0;
     opening.said = '';
+    opening.isRefused = false;
     const watched = new WatchedLane(lane, (reason) => this.again(opening, reason));
     opening.lane = watched;
     this.owner.opened(opening.peer, opening.kind, watched, version);
@@ -192,6 +206,7 @@ export class Links {
   private again(opening: Opening, reason: string): void {
     if (opening.isOver || this.isClosed) return;
     opening.lane = null;
+    opening.isRefused = refusal.test(reason);
     opening.delayMs = Math.min(retryLastMs, Math.max(retryFirstMs, opening.delayMs * 2));
     const { peer, address, kind } = opening;
     if (opening.said !== reason) {
@@ -201,6 +216,7 @@ export class Links {
         'no link to a node of the cluster; tried again',
       );
     }
+    if (opening.isRefused) this.owner.refused?.(peer);
     opening.timer = this.options.clock.after(opening.delayMs, () => {
       opening.timer = null;
       if (!opening.isOver) this.open(opening);

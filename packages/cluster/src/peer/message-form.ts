@@ -59,7 +59,8 @@ export class MessageReader {
     this.addresses = [];
   }
 
-  read(cursor: FrameCursor, vhost: VirtualHost | null): Message {
+  /** `isLogged`: whatever it says of itself. */
+  read(cursor: FrameCursor, vhost: VirtualHost | null, isLogged = false): Message {
     const flags = cursor.byte();
     const dialect = cursor.byte() as DialectId;
     const priority = (flags & FLAG_PRIORITY) === 0 ? -1 : cursor.byte();
@@ -72,7 +73,7 @@ export class MessageReader {
     return new Message(
       address,
       dialect,
-      (flags & FLAG_PERSISTENT) !== 0,
+      isLogged || (flags & FLAG_PERSISTENT) !== 0,
       priority,
       expirationMs,
       cursor.buffer,

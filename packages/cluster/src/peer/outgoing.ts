@@ -32,6 +32,8 @@ export interface SentFrame {
 export class Outgoing implements Flushable {
   private readonly turn: Turn;
   private readonly clock: Clock;
+  /** Whether small batches may wait for others. */
+  private readonly gathers: boolean;
   private sentAtMs = 0;
   private gathering: Timer | null = null;
   private lane: Lane | null = null;
@@ -55,8 +57,9 @@ export class Outgoing implements Flushable {
   onFlush: (() => void) | null = null;
   sentBytes = 0;
 
-  constructor(turn: Turn, clock: Clock) {
+  constructor(turn: Turn, clock: Clock, gathers = true) {
     this.turn = turn;
+    this.gathers = gathers;
     this.clock = clock;
   }
 
@@ -104,7 +107,7 @@ export class Outgoing implements Flushable {
 
   private mayGather(): boolean {
     const bytes = this.end - this.start;
-    if (bytes === 0 || bytes >= smallBytes || this.lane === null) return false;
+    if (!this.gathers || bytes === 0 || bytes >= smallBytes || this.lane === null) return false;
     if (this.gathering !== null) return true;
     if (this.clock.monotonicMs() - this.sentAtMs >= closeMs) return false;
     this.gathering = this.clock.after(gatherMs, () => this.flush());

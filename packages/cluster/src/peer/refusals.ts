@@ -2,7 +2,7 @@ import { BrokerError, type DetachReason, type ErrorKey, errorRegistry, type Outc
 
 /** Outcomes, refusals and reasons as they stand in frames, by number. */
 export const outcomes: readonly Outcome[] = ['accept', 'release', 'reject'];
-export const refusals: readonly Refusal[] = ['store-failed', 'queue-full', 'node-down'];
+export const refusals: readonly Refusal[] = ['store-failed', 'queue-full', 'node-down', 'not-enough-copies'];
 export const detachReasons: readonly DetachReason[] = ['queue-deleted', 'consumer-timeout', 'node-down'];
 
 /** An error of the registry on its way between nodes. */

@@ -1,4 +1,4 @@
-import type { Got } from '@chapar/core';
+import type { Got, Position } from '@chapar/core';
 import { DELIVERY_MESSAGE, DELIVERY_REDELIVERED, DELIVERY_SAME } from '../guest/delivery-stream.js';
 import type { FrameCursor } from '../peer/frame-cursor.js';
 import {
@@ -7,6 +7,10 @@ import {
   FRAME_DELIVERIES,
   FRAME_DETACHED,
   FRAME_GOT,
+  FRAME_LEADS,
+  FRAME_LEFT,
+  FRAME_LINE_SETTLED,
+  FRAME_LOST,
   FRAME_REFUSED,
   FRAME_SETTLED,
   FRAME_VERDICT,
@@ -32,12 +36,14 @@ export class HomeFrames {
         this.deliveries(cursor);
         return true;
       case FRAME_VERDICT:
-        home.queues.get(cursor.varint())?.line.settled(cursor.varint());
-        home.weigh();
+        this.verdict(cursor.varint(), cursor.varint());
         return true;
-      case FRAME_REFUSED:
-        home.queues.get(cursor.varint())?.line.refused(cursor.varint(), refusals[cursor.byte()]!);
+      case FRAME_REFUSED: {
+        const number = cursor.varint();
+        const published = home.queues.get(number)?.line ?? home.lines.get(number)?.face.publishes;
+        published?.refused(cursor.varint(), refusals[cursor.byte()]!);
         return true;
+      }
       case FRAME_SETTLED:
         home.settled(cursor.varint());
         return true;
@@ -45,7 +51,7 @@ export class HomeFrames {
         this.got(cursor);
         return true;
       case FRAME_ATTACHED:
-        this.answered(cursor.varint(), cursor.json() as ErrorForm | null, null);
+        this.attached(cursor.varint(), cursor.json() as ErrorForm | number | null);
         return true;
       case FRAME_ANSWER: {
         const id = cursor.varint();
@@ -56,9 +62,38 @@ export class HomeFrames {
       case FRAME_DETACHED:
         home.consumers.get(cursor.varint())?.detached(detachReasons[cursor.byte()]!);
         return true;
+      case FRAME_LEADS:
+        home.leads(cursor.text(), cursor.varint(), cursor.byte() === 1);
+        return true;
+      case FRAME_LEFT:
+        home.left(cursor.text(), cursor.varint());
+        return true;
+      case FRAME_LINE_SETTLED:
+        home.lines.get(cursor.varint())?.face.settlements.forGood(cursor.varint());
+        return true;
+      case FRAME_LOST:
+        home.consumers.get(cursor.varint())?.lose(cursor.json() as Position[]);
+        return true;
       default:
         return false;
     }
+  }
+
+  private verdict(number: number, upTo: number): void {
+    const { home } = this;
+    const queue = home.queues.get(number);
+    if (queue === undefined) {
+      home.lines.get(number)?.face.publishes.settled(upTo);
+      return;
+    }
+    queue.line.settled(upTo);
+    home.weigh();
+  }
+
+  /** `said`: of a mirrored queue, the consumer's place among all. */
+  private attached(id: number, said: ErrorForm | number | null): void {
+    if (typeof said === 'number') this.answered(id, null, said);
+    else this.answered(id, said, null);
   }
 
   private answered(id: number, error: ErrorForm | null, answer: unknown): void {

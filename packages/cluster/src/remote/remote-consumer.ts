@@ -9,14 +9,29 @@ import type {
   Message,
   Outcome,
   Position,
+  SharedQueue,
   Window,
   WindowMember,
 } from '@chapar/core';
 import { RemoteDelivery } from './remote-delivery.js';
-import type { RemoteQueue } from './remote-queue.js';
 
 /** What each delivery costs beside its body, where bytes on their way are counted. */
 const overheadBytes = 64;
+
+/** Where a consumer says what its queue is to know. */
+export interface ConsumerHost {
+  /** It has something to tell at the end of the turn. */
+  touch(consumer: RemoteConsumer): void;
+  settle(consumer: RemoteConsumer, position: Position, outcome: Outcome): void;
+  /** Resolves when its queue counts it no more, or nobody can tell. */
+  stopConsumer(consumer: RemoteConsumer): Promise<void>;
+  /** It holds nothing and gets nothing any more. */
+  forget(consumer: RemoteConsumer): void;
+}
+
+export interface HostedQueue extends SharedQueue {
+  readonly host: ConsumerHost;
+}
 
 interface Arrived {
   readonly position: Position;
@@ -30,7 +45,7 @@ interface Arrived {
  */
 export class RemoteConsumer implements Consumer, WindowMember {
   readonly id: number;
-  readonly queue: RemoteQueue;
+  readonly queue: HostedQueue;
   readonly spec: ConsumerSpec;
   readonly sink: DeliverySink;
   /** Somebody who only gets. */
@@ -44,6 +59,8 @@ export class RemoteConsumer implements Consumer, WindowMember {
   isDirty = false;
   /** Its home has not answered yet that it is attached. */
   isAsking = false;
+  /** Among the consumers of a mirrored queue, over all its leaders; 0: none has said. */
+  order = 0;
   /** The first grant that is counted on; null: it has come. */
   private expected: number | null = null;
   stopped = false;
@@ -53,7 +70,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
   private firstHeld: RemoteDelivery | null = null;
   private lastHeld: RemoteDelivery | null = null;
 
-  constructor(id: number, queue: RemoteQueue, spec: ConsumerSpec, sink: DeliverySink, isHolder: boolean) {
+  constructor(id: number, queue: HostedQueue, spec: ConsumerSpec, sink: DeliverySink, isHolder: boolean) {
     this.id = id;
     this.queue = queue;
     this.spec = spec;
@@ -70,6 +87,11 @@ export class RemoteConsumer implements Consumer, WindowMember {
 
   get isDetached(): boolean {
     return this.gone;
+  }
+
+  /** It wants to hear of it when another node leads its mirrored queue. */
+  get endsWithLeader(): boolean {
+    return !this.stopped && this.spec.arguments['x-cancel-on-ha-failover'] === true;
   }
 
   get holdsNothing(): boolean {
@@ -216,6 +238,17 @@ export class RemoteConsumer implements Consumer, WindowMember {
     for (let held = this.firstHeld; held !== null; held = held.next) if (!held.isVoid) positions.push(held.position);
     for (const { position } of this.waiting) positions.push(position);
     return positions;
+  }
+
+  /** Somebody else has got these since, or they are settled: what is said of them is for nobody. */
+  lose(positions: readonly Position[]): void {
+    const lost = new Set(positions);
+    for (let held = this.firstHeld; held !== null; held = held.next) if (lost.has(held.position)) held.isVoid = true;
+    const { waiting } = this;
+    this.waiting = waiting.filter(({ position }) => !lost.has(position));
+    if (!this.spec.acknowledges || this.waiting.length === waiting.length) return;
+    this.credit += waiting.length - this.waiting.length;
+    this.queue.host.touch(this);
   }
 
   /** The home has begun anew and delivers again what this consumer holds: its own copies count for nobody. */

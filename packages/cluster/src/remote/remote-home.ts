@@ -3,6 +3,7 @@ import type {
   ConsumerSpec,
   DeliverySink,
   Got,
+  Incarnation,
   JsonValue,
   Outcome,
   Position,
@@ -17,14 +18,18 @@ import {
   FRAME_ATTACH,
   FRAME_CREDIT,
   FRAME_GET,
+  FRAME_LED,
   FRAME_PASSED,
   FRAME_RESUMED,
   FRAME_STOP,
 } from '../peer/frames.js';
 import { Outgoing } from '../peer/outgoing.js';
 import { referenceTo } from '../peer/queue-reference.js';
+import type { Epoch } from '../replication/record.js';
+import type { FaceLine } from './face-line.js';
+import { LineStream } from './line-stream.js';
 import { PublishStream } from './publish-stream.js';
-import { RemoteConsumer } from './remote-consumer.js';
+import { type ConsumerHost, RemoteConsumer } from './remote-consumer.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Requests } from './requests.js';
 import { Settlements } from './settlements.js';
@@ -45,8 +50,15 @@ export interface RemoteHomeParts {
   vhost(name: string): VirtualHost | null;
   /** Publishers had better wait for this peer, or need no longer. */
   onBehind(home: RemoteHome, isBehind: boolean): void;
+  /** Mirrored queues that it was said to lead have to look for another leader. */
+  onLost(home: RemoteHome): void;
+  /** It leads a mirrored queue; `isAnew`: what was said to it in this epoch before does not count. */
+  onLeads(home: RemoteHome, incarnation: Incarnation, epoch: Epoch, isAnew: boolean): void;
+  onLeft(home: RemoteHome, incarnation: Incarnation, epoch: Epoch): void;
   /** For consumers and queues, unique on this node. */
   nextNumber(): number;
+  /** This node itself, as the leader of mirrored queues. */
+  readonly isOwn: boolean;
 }
 
 /** What follows a pair of sessions: the same processes in another one, a process that has begun anew, or nothing. */
@@ -56,7 +68,7 @@ export type SessionEnd = 'same' | 'restarted' | 'gone';
  * Another node as the home of queues: all that this node has under way there, and its way back. It outlives links and sessions: a link
  * that breaks is caught up with, a session that ends takes with it what was under way in it.
  */
-export class RemoteHome {
+export class RemoteHome implements ConsumerHost {
   readonly dataId: string;
   node: string;
   readonly out: Outgoing;
@@ -64,6 +76,10 @@ export class RemoteHome {
   readonly requests = new Requests();
   readonly queues = new Map<number, RemoteQueue>();
   readonly consumers = new Map<number, RemoteConsumer>();
+  /** To the mirrored queues that it leads, by number. */
+  readonly lines = new Map<number, FaceLine>();
+  readonly lineStream: LineStream;
+  private touched: FaceLine[] = [];
   private readonly settlements: Settlements;
   private readonly parts: RemoteHomeParts;
   private dirty: RemoteConsumer[] = [];
@@ -80,7 +96,8 @@ export class RemoteHome {
     this.parts = parts;
     this.dataId = dataId;
     this.node = node;
-    this.out = new Outgoing(parts.turn, parts.clock);
+    this.out = new Outgoing(parts.turn, parts.clock, !parts.isOwn);
+    this.lineStream = new LineStream(this.out);
     this.publishes = new PublishStream(this.out);
     this.settlements = new Settlements(this.out);
     this.unlinkedSinceMs = parts.clock.monotonicMs();
@@ -168,12 +185,18 @@ export class RemoteHome {
       out.varint(holder?.id ?? 0);
       out.json(reference);
     };
-    const got = (await this.request(queue, ask, holder)) as Got | null;
-    if (got?.delivery != null && (holder!.isDetached || isGone())) {
-      holder!.settle(got.delivery, 'release');
-      return null;
+    let got: Got | null = null;
+    try {
+      got = (await this.request(queue, ask, holder)) as Got | null;
+    } finally {
+      if (holder?.holdsNothing === true) this.forget(holder);
     }
-    return got;
+    if (got?.delivery == null) return got;
+    // Another answer, which brought nothing, may have let it go.
+    this.consumers.set(holder!.id, holder!);
+    if (!holder!.isDetached && !isGone()) return got;
+    holder!.settle(got.delivery, 'release');
+    return null;
   }
 
   // ---- consumers -------------------------------------------------------------------------------------------------
@@ -198,11 +221,17 @@ export class RemoteHome {
     return new RemoteConsumer(this.parts.nextNumber(), queue, spec, sink, true);
   }
 
-  private writeAttach(out: Outgoing, consumer: RemoteConsumer, request: number): void {
+  /** `more`: of one that consumes from a mirrored queue, its line, and what it is to be found with beside what it holds. */
+  writeAttach(
+    out: Outgoing,
+    consumer: RemoteConsumer,
+    request: number,
+    more: { readonly line: number; readonly further: readonly Position[] } | null = null,
+  ): void {
     const { queue, spec, isHolder, stopped } = consumer;
     const credit = consumer.creditAnew();
     const { window: _, ...told } = spec;
-    const revision = this.revisionOf(queue);
+    const revision = this.parts.revisionOf(queue);
     consumer.passedToSend = 0;
     out.begin(FRAME_ATTACH);
     out.need(revision);
@@ -214,7 +243,8 @@ export class RemoteHome {
       isHolder,
       isStopped: stopped,
       credit: Number.isFinite(credit) ? credit : null,
-      claims: consumer.claims(),
+      claims: more === null ? consumer.claims() : [...consumer.claims(), ...more.further],
+      ...(more === null ? {} : { line: more.line, order: consumer.order }),
     });
   }
 
@@ -256,7 +286,7 @@ export class RemoteHome {
       out.varint(consumer);
       out.varint(id);
     };
-    await this.request(queue, say).catch(() => undefined);
+    await this.request(queue as RemoteQueue, say).catch(() => undefined);
   }
 
   /** It holds nothing and gets nothing any more. */
@@ -270,26 +300,42 @@ export class RemoteHome {
   flush(): void {
     if (!this.isLinked) return;
     this.settlements.flush();
-    const { dirty, out } = this;
-    if (dirty.length === 0) return;
-    this.dirty = [];
-    for (const consumer of dirty) {
-      consumer.isDirty = false;
-      if (consumer.stopped) continue;
-      const { passedToSend } = consumer;
-      const credit = consumer.takeCreditDue();
-      if (credit > 0) {
-        out.begin(FRAME_CREDIT);
-        out.varint(consumer.id);
-        out.varint(Number.isFinite(credit) ? credit + 1 : 0);
-      }
-      if (passedToSend > passedBytesMin) {
-        consumer.passedToSend = 0;
-        out.begin(FRAME_PASSED);
-        out.varint(consumer.id);
-        out.varint(passedToSend);
+    const { dirty, touched } = this;
+    if (dirty.length > 0) {
+      this.dirty = [];
+      for (const consumer of dirty) {
+        consumer.isDirty = false;
+        this.tell(consumer);
       }
     }
+    if (touched.length === 0) return;
+    this.touched = [];
+    for (const line of touched) if (this.lines.has(line.number)) line.flush();
+  }
+
+  /** What it has to say beside its settlements. */
+  tell(consumer: RemoteConsumer): void {
+    if (consumer.stopped) return;
+    const { out } = this;
+    const { passedToSend } = consumer;
+    const credit = consumer.takeCreditDue();
+    if (credit > 0) {
+      out.begin(FRAME_CREDIT);
+      out.varint(consumer.id);
+      out.varint(Number.isFinite(credit) ? credit + 1 : 0);
+    }
+    if (passedToSend > passedBytesMin) {
+      consumer.passedToSend = 0;
+      out.begin(FRAME_PASSED);
+      out.varint(consumer.id);
+      out.varint(passedToSend);
+    }
+  }
+
+  /** It has something to say at the end of the turn. */
+  touchLine(line: FaceLine): void {
+    this.touched.push(line);
+    this.out.schedule();
   }
 
   /** Verdicts came, or publishes went. */
@@ -300,6 +346,19 @@ export class RemoteHome {
     if (isBehind === this.isBehind) return;
     this.isBehind = isBehind;
     this.parts.onBehind(this, isBehind);
+  }
+
+  /** It leads a mirrored queue, and waits until this node has said what it has of it. */
+  leads(incarnation: Incarnation, epoch: Epoch, isAnew: boolean): void {
+    this.parts.onLeads(this, incarnation, epoch, isAnew);
+    const { out } = this;
+    out.begin(FRAME_LED);
+    out.text(incarnation);
+    out.varint(epoch);
+  }
+
+  left(incarnation: Incarnation, epoch: Epoch): void {
+    this.parts.onLeft(this, incarnation, epoch);
   }
 
   settled(count: number): void {
@@ -317,8 +376,9 @@ export class RemoteHome {
     this.settlements.flush();
     for (const consumer of this.consumers.values()) {
       // One that was not answered is asked for again below, when those that are gone have made room.
-      if (!consumer.isAsking) this.writeAttach(this.out, consumer, 0);
+      if (!consumer.isAsking && consumer.queue.host === this) this.writeAttach(this.out, consumer, 0);
     }
+    for (const line of this.lines.values()) line.resume();
     this.out.begin(FRAME_RESUMED);
     this.requests.resend(this.out);
   }
@@ -326,7 +386,14 @@ export class RemoteHome {
   unlinked(): void {
     this.isLinked = false;
     this.unlinkedSinceMs = this.parts.clock.monotonicMs();
+    for (const line of this.lines.values()) line.face.unlinked();
     this.weigh();
+  }
+
+  /** It is not the leader of anything any more, as far as this node can reach it. */
+  private loseLines(): void {
+    for (const line of [...this.lines.values()]) line.face.lost(line);
+    this.parts.onLost(this);
   }
 
   sessionEnded(how: SessionEnd): void {
@@ -334,6 +401,7 @@ export class RemoteHome {
     this.isLinked = false;
     this.unlinkedSinceMs = this.parts.clock.monotonicMs();
     this.isRegistered = isBack;
+    this.loseLines();
     this.refuse();
     for (const { line } of this.queues.values()) line.renew();
     this.settlements.clear();
@@ -362,6 +430,7 @@ export class RemoteHome {
     this.requests.fail(({ deadlineMs }) => deadlineMs <= nowMs);
     if (this.isGivenUp || nowMs - this.unlinkedSinceMs < holdMs) return;
     this.isGivenUp = true;
+    this.loseLines();
     this.refuse();
     this.requests.fail(() => true);
     for (const consumer of [...this.consumers.values()]) consumer.detached('node-down');

@@ -1,10 +1,9 @@
 import type { Outgoing } from '../peer/outgoing.js';
 import type { RemoteConsumer } from './remote-consumer.js';
-import type { RemoteQueue } from './remote-queue.js';
 
 /** Something that a queue's home was asked, until it answers. */
 export interface Request {
-  readonly queue: RemoteQueue;
+  readonly queue: { unreachable(): Error };
   /** Who holds what is got. */
   readonly holder: RemoteConsumer | null;
   /** By the monotonic clock: when the asker is told that the home is out of reach. Milliseconds. */

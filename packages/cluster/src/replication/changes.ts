@@ -1,19 +1,6 @@
-import type { DropReason, Position } from '@chapar/core';
-import type { Origin } from './origins.js';
+import type { ReplicaChange as Change, ReplicaMark as Mark } from '@chapar/core';
 
-/**
- * What happens to messages after they were committed, and to what is known of origins. None takes a position: each may be said again
- * without harm, none names what is not committed, and so none ever has to be undone by a cut.
- */
-export type Change =
-  | { readonly kind: 'settle'; readonly first: Position; readonly last: Position }
-  | Mark
-  | { readonly kind: 'forget'; readonly origin: Origin };
-
-/** Said of one message that stays. */
-export type Mark =
-  | { readonly kind: 'pend'; readonly position: Position; readonly reason: DropReason; readonly atMs: number }
-  | { readonly kind: 'returned'; readonly position: Position; readonly count: number };
+export type { Change, Mark };
 
 /** The changes of one reign, numbered from 1 by their leader and kept for followers that lag; those before are in what lives. */
 export class Ledger {

@@ -1,11 +1,6 @@
-import type { Position } from '@chapar/core';
-import type { Epoch } from './record.js';
+import type { Epoch, EpochStart, Position } from '@chapar/core';
 
-export interface EpochStart {
-  readonly epoch: Epoch;
-  /** Of the entry that the epoch begins with. */
-  readonly first: Position;
-}
+export type { EpochStart };
 
 /** Two logs say different things about what was agreed on: nothing that follows a rule makes them so. */
 export class HistoryContradictionError extends Error {}
@@ -41,11 +36,6 @@ export class EpochHistory {
 
   cut(end: Position): void {
     while (this.begun.length > 0 && this.begun.at(-1)!.first > end) this.begun.pop();
-  }
-
-  /** Forgets what lies before the epoch that `committed` was written in: there is nothing to agree on any more. */
-  trim(committed: Position): void {
-    while (this.begun.length > 1 && this.begun[1]!.first <= committed) this.begun.shift();
   }
 
   /** The last position of an epoch in a log that ends at `end`; null when the epoch is none of this log's. */

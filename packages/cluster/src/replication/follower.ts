@@ -24,7 +24,8 @@ export class Follower {
   readonly leader: DataId;
   protected readonly log: ReplicaLog;
   private readonly identity: FollowerIdentity;
-  private link: number;
+  /** Of the conversation that is under way. */
+  link: number;
   private number = 0;
   private isGreeted = false;
   /** It agrees with the leader, but for what it lacks. */

@@ -1,13 +1,15 @@
 import type { Incarnation, Position, Revision } from '@chapar/core';
 import { type Change, Ledger, type Mark } from './changes.js';
+import { Ends } from './ends.js';
 import { agreedEnd } from './epoch-history.js';
 import type { Answer, Pull, Welcome } from './exchange.js';
 import { Origins, type Provenance } from './origins.js';
-import type { Range, Ranges } from './ranges.js';
+import { type Range, Ranges } from './ranges.js';
 import { type DataId, type Epoch, growth, type MirrorRecord, shrinking, touch } from './record.js';
 import type { Proposal, RecordView } from './record-view.js';
 import { type ReplicaLog, SyncMarks } from './replica-log.js';
 import { type FollowerPatience, Standing } from './standing.js';
+import { Wishes } from './wishes.js';
 
 export interface LeaderSettings {
   readonly patience: FollowerPatience;
@@ -15,6 +17,12 @@ export interface LeaderSettings {
   readonly ledgerMax: number;
   /** Positions in one answer, and changes. */
   readonly answerMax: number;
+}
+
+/** Messages that stand in the log, and up to where nothing else does. */
+export interface Portion {
+  readonly entries: readonly Range[];
+  readonly upTo: Position;
 }
 
 /**
@@ -32,11 +40,19 @@ export class Leader {
   changesCommitted = 0;
   readonly ledger: Ledger;
   readonly members = new Map<DataId, Standing>();
+  /** What administrators want of the record. */
+  readonly wishes = new Wishes();
+  readonly ends = new Ends();
+  /** Who had a copy in this reign and was to have none any more. */
+  readonly removed = new Set<DataId>();
   /** Whose publishes the log holds, committed or not. */
   readonly origins = new Origins();
+  /** Called when `committed` or `changesCommitted` moved. */
+  onCounted: (() => void) | null = null;
   protected readonly log: ReplicaLog;
   protected readonly view: RecordView;
   private readonly settings: LeaderSettings;
+  private replicas: readonly DataId[];
   private readonly positionMarks = new SyncMarks();
   private readonly changeMarks = new SyncMarks();
   /** There may be holes up to here. */
@@ -48,6 +64,7 @@ export class Leader {
     this.view = view;
     this.log = log;
     this.settings = settings;
+    this.replicas = view.record.replicas;
     this.incarnation = view.record.incarnation;
     this.epoch = view.record.epoch;
     this.ledger = new Ledger(settings.ledgerMax);
@@ -86,10 +103,24 @@ export class Leader {
     this.count();
   }
 
+  get end(): Position {
+    return this.log.end;
+  }
+
+  /** How far its own log is on the disk. */
+  get syncedUpTo(): Position {
+    return this.positionMarks.synced;
+  }
+
   // -- what counts -------------------------------------------------------------------------------------------------
 
   /** The record changed, or what is under way. */
   recordChanged(): void {
+    // Whoever comes back to have a copy again has a new one: nothing that the one before had on its disk is there.
+    const { replicas } = this.view.record;
+    for (const id of this.replicas) if (!replicas.includes(id)) this.removed.add(id);
+    for (const id of this.members.keys()) if (!replicas.includes(id)) this.members.delete(id);
+    this.replicas = replicas;
     this.count();
   }
 
@@ -106,10 +137,13 @@ export class Leader {
       position = Math.min(position, member.synced);
       change = Math.min(change, member.changesSynced);
     }
-    this.changesCommitted = Math.max(this.changesCommitted, change);
-    if (!this.countsFrom(position) || position <= this.committed) return;
-    this.committed = position;
-    this.log.commit(position);
+    const hasMoved = change > this.changesCommitted;
+    if (hasMoved) this.changesCommitted = change;
+    if (this.countsFrom(position) && position > this.committed) {
+      this.committed = position;
+      this.log.commit(position);
+    } else if (!hasMoved) return;
+    this.onCounted?.();
   }
 
   /** An entry of an earlier reign that all have may still be cut by a leader that does not have this reign's first entry. */
@@ -119,13 +153,53 @@ export class Leader {
 
   // -- followers ---------------------------------------------------------------------------------------------------
 
-  /** Null: the pull is of another reign or of a conversation that is over. The messages of the answer are to be read now, or when they are: its changes too. */
+  /** Null: the pull is of another reign or of a conversation that is over. The messages of the answer are to be read now. */
   pulled(pull: Pull, nowMs: number): Answer | null {
-    if (pull.epoch !== this.epoch || pull.incarnation !== this.incarnation) return null;
-    const member = this.member(pull.member);
-    if (!member.heard(pull, this.log.end, nowMs)) return null;
+    return this.heard(pull, nowMs) ? this.answer(pull) : null;
+  }
+
+  /** It is to have a copy, by what is known of the record. */
+  knows(member: DataId): boolean {
+    return this.view.record.replicas.includes(member);
+  }
+
+  /** Takes what the pull says; false: it is of another reign or of a conversation that is over. It may be answered later. */
+  heard(pull: Pull, nowMs: number): boolean {
+    if (pull.epoch !== this.epoch || pull.incarnation !== this.incarnation) return false;
+    if (!this.knows(pull.member)) return false;
+    if (!this.member(pull.member).heard(pull, this.log.end, nowMs)) return false;
     this.count();
-    return pull.opening === null ? this.answer(pull) : this.welcome(pull);
+    return true;
+  }
+
+  /** To a pull that was not heard: whoever sent it has to greet again; null: it is of an earlier session, or of another reign. */
+  turnedAway(pull: Pull): Answer | null {
+    const isOurs = pull.epoch === this.epoch && pull.session === this.member(pull.member).session;
+    return isOurs ? { ...this.empty(pull), isLost: true } : null;
+  }
+
+  /** The follower's pull waits here, and its process is heard. */
+  still(member: DataId, nowMs: number): void {
+    this.member(member).heardAtMs = nowMs;
+  }
+
+  /** There is more to say than that nothing happened, or only how far things are committed. */
+  hasNews({ opening, lacks, end, changes }: Pull): boolean {
+    return opening !== null || lacks.length > 0 || this.log.end > end || this.ledger.number > changes;
+  }
+
+  /** The messages that an answer would carry now, and how far it would go. */
+  reading(pull: Pull): Portion {
+    if (pull.opening !== null || this.ledger.after(pull.changes, 0) === null) return { entries: [], upTo: pull.end };
+    return pull.lacks.length > 0 ? this.filling(pull.lacks) : this.following(pull.end);
+  }
+
+  /**
+   * The answer to a pull that was heard. `readUpTo`: what `reading` said was read so far and no further; the changes that are told with it
+   * are those of now, so what was settled since is not among its messages.
+   */
+  answer(pull: Pull, readUpTo = Number.POSITIVE_INFINITY): Answer {
+    return pull.opening === null ? this.told(pull, readUpTo) : this.welcome(pull);
   }
 
   private welcome(pull: Pull): Answer {
@@ -146,18 +220,19 @@ export class Leader {
     return this.log.liveIn(1, upTo);
   }
 
-  private answer(pull: Pull): Answer {
+  private told(pull: Pull, readUpTo: Position): Answer {
     const changes = this.ledger.after(pull.changes, this.settings.answerMax);
     if (changes === null) return { ...this.empty(pull), isLost: true };
     const told = { changes, changesUpTo: pull.changes + changes.length };
-    const { entries, upTo } = pull.lacks.length > 0 ? this.filling(pull.lacks) : this.following(pull.end);
+    const portion = pull.lacks.length > 0 ? this.filling(pull.lacks) : this.following(pull.end);
+    const { entries, upTo } = withinRead(portion, readUpTo);
     const marks = marksOf(this.log, entries);
     if (pull.lacks.length > 0) return { ...this.empty(pull), ...told, entries, marks, filledUpTo: upTo };
     const origins = pull.end < this.holesUpTo ? this.log.originRows() : null;
     return { ...this.empty(pull), ...told, entries, marks, upTo, origins };
   }
 
-  private filling(lacks: readonly Range[]): { entries: Range[]; upTo: Position } {
+  private filling(lacks: readonly Range[]): Portion {
     const entries: Range[] = [];
     let room = this.settings.answerMax;
     for (const { first, last } of lacks) {
@@ -170,7 +245,7 @@ export class Leader {
     return { entries, upTo: lacks.at(-1)!.last };
   }
 
-  private following(end: Position): { entries: Range[]; upTo: Position } {
+  private following(end: Position): Portion {
     const upTo = Math.min(this.log.end, end + this.settings.answerMax);
     return { entries: [...this.log.liveIn(end + 1, upTo)], upTo };
   }
@@ -217,7 +292,11 @@ export class Leader {
   proposal(nowMs: number, sessions: ReadonlyMap<DataId, Revision>, nonce: string): Proposal | null {
     const { view, settings } = this;
     const { record } = view;
+    this.ends.note(this.log.end, nowMs);
     if (view.isWaiting || record.leader !== this.self || record.epoch !== this.epoch) return null;
+    // Before all else: who was taken out of the set to be removed would else join it again.
+    const wished = this.wishes.next(record, nonce);
+    if (wished !== null) return { next: wished, joiner: null };
     for (const id of record.inSync) {
       const member = this.member(id);
       if (id === this.self) continue;
@@ -254,11 +333,17 @@ export class Leader {
     return null;
   }
 
-  /** Whoever joins has all that is committed, and knows where this reign begins. */
+  /** Whoever joins has all that is committed and all that is settled for good, and knows where this reign begins. */
   protected isWelcome(member: Standing, nowMs: number): boolean {
     const has = Math.max(this.committed, this.firstPosition);
+    if (member.changesSynced < this.changesCommitted) return false;
     return member.synced >= has && member.mayJoin(nowMs, this.settings.patience);
   }
+}
+
+function withinRead(portion: Portion, readUpTo: Position): Portion {
+  if (portion.upTo <= readUpTo) return portion;
+  return { entries: [...Ranges.of(portion.entries).within(1, readUpTo)], upTo: readUpTo };
 }
 
 function marksOf(log: ReplicaLog, ranges: readonly Range[]): Mark[] {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  enlarged,
   growth,
   type MirrorRecord,
   promotion,
+  reduced,
   replacement,
   shrinking,
   successionDelayMs,
@@ -64,6 +66,24 @@ describe('a record', () => {
     expect(replacement(record, 'd', 'b', 'n1')).toBeNull();
     expect(transfer(record, 'c', 'n1')).toEqual({ ...record, leader: 'c', epoch: 4, nonce: 'n1' });
     expect(transfer(record, 'd', 'n1')).toBeNull();
+  });
+
+  it('gets one copy more or less, and its min with them as far as the set allows', () => {
+    const three = { ...record, replicas: ['a', 'b', 'c'] };
+    expect(enlarged(three, 'd', 'n1')).toEqual({ ...record, nonce: 'n1' });
+    expect(enlarged(three, 'c', 'n1')).toBeNull();
+    expect(enlarged(record, 'e', 'n1')).toMatchObject({ replicas: ['a', 'b', 'c', 'd', 'e'], min: 3 });
+    expect(enlarged({ ...record, inSync: ['a', 'b'] }, 'e', 'n1')?.min).toBe(2);
+    expect(reduced(record, 'd', 'n1')).toEqual({ ...three, nonce: 'n1' });
+    expect(reduced(record, 'c', 'n1')).toBeNull();
+    expect(reduced(record, 'e', 'n1')).toBeNull();
+    expect(reduced({ ...three, inSync: ['a', 'b'] }, 'c', 'n1')).toMatchObject({ replicas: ['a', 'b'], min: 1 });
+  });
+
+  it('keeps a min that somebody chose', () => {
+    const two = () => 2;
+    expect([enlarged(record, 'e', 'n1', two)?.min, reduced(record, 'd', 'n1', two)?.min]).toEqual([2, 2]);
+    expect(enlarged({ ...record, inSync: ['a', 'b'] }, 'e', 'n1', () => 3)?.min).toBe(2);
   });
 });
 

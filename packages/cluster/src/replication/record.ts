@@ -1,10 +1,9 @@
-import type { Incarnation, JsonValue } from '@chapar/core';
+import type { Epoch, Incarnation, JsonValue } from '@chapar/core';
+
+export type { Epoch };
 
 /** Names a disk, not a node: a node that lost its disk is another member. */
 export type DataId = string;
-
-/** Counts the reigns over one queue. */
-export type Epoch = number;
 
 /**
  * What all nodes agree on about a mirrored queue; one key in etcd. Every change of it is one write, guarded by the revision that it was
@@ -26,6 +25,9 @@ export interface MirrorRecord {
   /** Fields of versions to come are kept as they are. */
   readonly [field: string]: JsonValue;
 }
+
+/** Of the write that makes the record: whoever it names leads, if nothing of it was there before. */
+export const firstNonce = 'new';
 
 /** A successor further down in the order waits so much longer than the one before it. Milliseconds. */
 export const successionStepMs = 1000;
@@ -91,6 +93,38 @@ export function replacement(record: MirrorRecord, gone: DataId, newcomer: DataId
   return { ...record, replicas: replicas.map((id) => (id === gone ? newcomer : id)), nonce };
 }
 
+/** How many disks have what is confirmed when there are so many copies. */
+export type MinFor = (copies: number) => number;
+
+/** Another node is to have a copy, as the last in the order; it joins the set when it has caught up. Null: it has one. */
+export function enlarged(
+  record: MirrorRecord,
+  member: DataId,
+  nonce: string,
+  minFor: MinFor = usualMin,
+): MirrorRecord | null {
+  if (record.replicas.includes(member)) return null;
+  const replicas = [...record.replicas, member];
+  return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
+}
+
+/** `member` has no copy any more. Null: not while it is in the set (it leaves that first), or it has none. */
+export function reduced(
+  record: MirrorRecord,
+  member: DataId,
+  nonce: string,
+  minFor: MinFor = usualMin,
+): MirrorRecord | null {
+  if (record.inSync.includes(member) || !record.replicas.includes(member)) return null;
+  const replicas = record.replicas.filter((id) => id !== member);
+  return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
+}
+
+/** It does not rise above what the set has, or nothing would be confirmed until others have caught up. */
+function minWith({ min, inSync }: MirrorRecord, wished: number): number {
+  return Math.min(wished, Math.max(min, inSync.length));
+}
+
 /** Changes nothing but who wrote last, which decides whatever else was asked at the same revision. */
 export function touch(record: MirrorRecord, nonce: string): MirrorRecord {
   return { ...record, nonce };
@@ -100,4 +134,11 @@ export function touch(record: MirrorRecord, nonce: string): MirrorRecord {
 export function transfer(record: MirrorRecord, to: DataId, nonce: string): MirrorRecord | null {
   if (to === record.leader || !record.inSync.includes(to)) return null;
   return { ...record, leader: to, epoch: record.epoch + 1, nonce };
+}
+
+/** As `transfer`, by a leader that stops: it leaves the set with it, where it may, so that the next one waits for its disk no more. */
+export function resignation(record: MirrorRecord, to: DataId, nonce: string): MirrorRecord | null {
+  const next = transfer(record, to, nonce);
+  if (next === null || record.inSync.length <= record.min) return next;
+  return { ...next, inSync: record.inSync.filter((id) => id !== record.leader) };
 }

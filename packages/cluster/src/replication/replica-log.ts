@@ -1,17 +1,10 @@
-import type { Position } from '@chapar/core';
+import type { OriginRow, Position, ReplicaEntry } from '@chapar/core';
 import type { Change, Mark } from './changes.js';
 import type { EpochHistory } from './epoch-history.js';
-import type { OriginRow, Provenance } from './origins.js';
 import type { Ranges } from './ranges.js';
 import type { Epoch } from './record.js';
 
-/** One message on its way from log to log. */
-export interface ReplicaEntry {
-  readonly position: Position;
-  readonly provenance: Provenance | null;
-  /** As they stand in the log. */
-  readonly bytes: Uint8Array;
-}
+export type { ReplicaEntry };
 
 /**
  * What a replica asks of the log on its disk. Everything that writes is one operation more in `operations`, takes effect at once for who
@@ -52,7 +45,9 @@ export interface ReplicaLog {
 export class SyncMarks {
   /** Known to be on the disk. */
   synced = 0;
-  private readonly waiting: { readonly operation: number; readonly value: number }[] = [];
+  private waiting: { readonly operation: number; readonly value: number }[] = [];
+  /** Of those that wait. */
+  private first = 0;
 
   /** `value` counts from when `operation` is synced. */
   note(operation: number, value: number): void {
@@ -62,7 +57,11 @@ export class SyncMarks {
 
   /** Everything up to this operation is on the disk. */
   reached(operation: number): void {
-    while (this.waiting.length > 0 && this.waiting[0]!.operation <= operation)
-      this.synced = Math.max(this.synced, this.waiting.shift()!.value);
+    const { waiting } = this;
+    while (this.first < waiting.length && waiting[this.first]!.operation <= operation)
+      this.synced = Math.max(this.synced, waiting[this.first++]!.value);
+    if (this.first < waiting.length && this.first < 1024) return;
+    this.waiting = waiting.slice(this.first);
+    this.first = 0;
   }
 }

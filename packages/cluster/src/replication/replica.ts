@@ -1,7 +1,7 @@
 import type { Revision } from '@chapar/core';
 import { Follower, type FollowerIdentity } from './follower.js';
 import { Leader, type LeaderSettings } from './leader.js';
-import { type DataId, type MirrorRecord, promotion, successionDelayMs } from './record.js';
+import { type DataId, firstNonce, type MirrorRecord, promotion, resignation, successionDelayMs } from './record.js';
 import { type Proposal, RecordView } from './record-view.js';
 import type { ReplicaLog } from './replica-log.js';
 
@@ -11,7 +11,12 @@ export interface Surroundings {
   readonly sessions: ReadonlyMap<DataId, Revision>;
   /** Nothing depends on it but when somebody acts: whether a registered member may be taken for dead. */
   isLive(id: DataId): boolean;
+  /** Nodes that are being drained: they lead what nobody else will. Absent: none. */
+  readonly resting?: ReadonlySet<DataId>;
 }
+
+/** A node that is being drained waits so much longer for somebody else to lead. Milliseconds. */
+const restingMs = 3000;
 
 /**
  * The part that this node has in one mirrored queue: it leads, follows, or waits to hear whether it leads. What it decides it says by
@@ -42,7 +47,25 @@ export class Replica {
     this.view = new RecordView(record, revision);
     this.log = log;
     this.settings = settings;
-    this.arrange();
+    if (this.isFirst) this.lead();
+    else this.arrange();
+  }
+
+  /**
+   * The record is as it was made, names this node, and was made since this node registered: then no process before this one can have led
+   * by it, nor this one in an earlier session, and whoever made it has written the reign's epoch for us.
+   */
+  protected get isFirst(): boolean {
+    const { record, revision } = this.view;
+    const { self, session } = this.identity;
+    const isNew = record.nonce === firstNonce && record.epoch === 1 && revision > session;
+    return isNew && record.leader === self && this.log.end === 0;
+  }
+
+  /** From now on it says nothing: the session is over, or the copy. */
+  stop(): void {
+    this.unfollow();
+    if (this.leader !== null) this.retire(this.view.record);
   }
 
   get self(): DataId {
@@ -62,6 +85,13 @@ export class Replica {
     return this.proposed(this.candidacy);
   }
 
+  /** This node leads no more by its own wish: what should be written; null: not now. */
+  resign(to: DataId): Proposal | null {
+    const { view, leader } = this;
+    const next = leader === null || view.isWaiting ? null : resignation(view.record, to, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
+  }
+
   protected promoted(record: MirrorRecord): MirrorRecord {
     return promotion(record, this.self, this.nonce());
   }
@@ -78,15 +108,18 @@ export class Replica {
   }
 
   /** How long until it is this node's turn to lead; null: it is not. */
-  protected delayMs(nowMs: number, { sessions, isLive }: Surroundings): number | null {
+  protected delayMs(nowMs: number, { sessions, isLive, resting }: Surroundings): number | null {
     const { record } = this.view;
     const { leader } = record;
     const isGone = leader === null || leader === this.self || !sessions.has(leader) || !isLive(leader);
     if (!isGone) this.leaderGoneAtMs = null;
     else this.leaderGoneAtMs ??= nowMs;
     if (this.leaderGoneAtMs === null) return null;
-    const delayMs = successionDelayMs(record, this.self, (id) => sessions.has(id) && isLive(id));
-    return delayMs === null ? null : this.leaderGoneAtMs + delayMs - nowMs;
+    const mayLead = (id: DataId) => sessions.has(id) && isLive(id) && resting?.has(id) !== true;
+    const delayMs = successionDelayMs(record, this.self, mayLead);
+    if (delayMs === null) return null;
+    const restMs = leader !== this.self && resting?.has(this.self) === true ? restingMs : 0;
+    return this.leaderGoneAtMs + delayMs + restMs - nowMs;
   }
 
   /** The record as of `revision`. */
@@ -96,10 +129,17 @@ export class Replica {
     const ours = this.view.seen(record, revision);
     const isPromoted = ours !== null && ours === this.candidacy;
     this.candidacy = null;
-    if (this.leader !== null && (record.leader !== this.self || record.epoch !== this.leader.epoch)) this.leader = null;
+    if (this.leader !== null && (record.leader !== this.self || record.epoch !== this.leader.epoch))
+      this.retire(record);
     if (isPromoted) this.lead();
     this.leader?.recordChanged();
     this.arrange();
+  }
+
+  private retire(record: MirrorRecord): void {
+    const { wishes } = this.leader!;
+    this.leader = null;
+    wishes.close(record);
   }
 
   protected lead(): void {
@@ -130,10 +170,11 @@ export class Replica {
     const { leader, epoch, replicas } = record;
     if (this.leader !== null || this.candidacy !== null) return;
     const { follower } = this;
-    if (follower !== null && follower.epoch === epoch && follower.leader === leader) return;
+    const isMember = replicas.includes(this.self);
+    if (isMember && follower !== null && follower.epoch === epoch && follower.leader === leader) return;
     this.unfollow();
-    if (leader === null || leader === this.self || !replicas.includes(this.self)) return;
-    this.follower = this.makeFollower(leader, epoch, ++this.links);
+    if (leader === null || leader === this.self || !isMember) return;
+    this.follower = this.makeFollower(leader, epoch, this.nextLink());
   }
 
   protected makeFollower(leader: DataId, epoch: number, link: number): Follower {
@@ -141,13 +182,20 @@ export class Replica {
   }
 
   private unfollow(): void {
+    this.links = Math.max(this.links, this.follower?.link ?? 0);
     this.follower?.stop();
     this.follower = null;
   }
 
+  /** Followers begin conversations of their own, too: no number is given twice, or a late answer would pass for one of another conversation. */
+  private nextLink(): number {
+    this.links = Math.max(this.links, this.follower?.link ?? 0) + 1;
+    return this.links;
+  }
+
   /** The conversation with the leader broke. */
   broken(): void {
-    this.follower?.broken(++this.links);
+    this.follower?.broken(this.nextLink());
   }
 
   /** The log is on the disk up to this operation. */

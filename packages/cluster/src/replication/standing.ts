@@ -55,17 +55,17 @@ export class Standing {
     const isOver = session < this.session || (session === this.session && link < this.link);
     const isNew = session > this.session || link > this.link;
     if (isOver || (isNew && pull.opening === null) || (!isNew && number <= this.number)) return false;
-    if (session > this.session) this.forget();
     [this.session, this.link, this.number, this.heardAtMs] = [session, link, number, nowMs];
-    if (isNew) this.endAtLast = Number.POSITIVE_INFINITY;
+    if (isNew) this.begins();
     [this.endBefore, this.endAtLast] = [this.endAtLast, end];
     this.synced = Math.max(this.synced, pull.synced);
     this.changesSynced = Math.max(this.changesSynced, pull.changesSynced);
     return true;
   }
 
-  /** Another process has the disk now: what was heard of the one before it is the past. */
-  private forget(): void {
+  /** Another process may have the disk now, or the copy be another: what was heard before is the past, and what still holds is said again. */
+  private begins(): void {
+    this.endAtLast = Number.POSITIVE_INFINITY;
     this.synced = this.changesSynced = 0;
   }
 

@@ -6,7 +6,7 @@ import { type Flushable, PHASE_CONFIRM, type Turn } from '../turn.js';
 export type PublishTag = number;
 
 /** Why a message was not taken. */
-export type Refusal = 'queue-full' | 'store-failed' | 'node-down';
+export type Refusal = 'queue-full' | 'store-failed' | 'node-down' | 'not-enough-copies';
 
 /** Why a message came back. */
 export type ReturnReason = 'no-route';

@@ -55,12 +55,15 @@ export class Policies {
   /** Called after each change. */
   onChanged: ((vhost: string, change: PolicyChange) => void) | null = null;
   private readonly log: Log;
+  private readonly isClustered: boolean;
   private readonly saidNotHonoured = new Set<string>();
   private readonly vhosts = new Map<string, OfVirtualHost>();
   private readonly combined = new WeakMap<Policy, WeakMap<Policy, EffectivePolicy>>();
 
-  constructor(log: Log) {
+  /** `isClustered`: more settings act where there are other nodes. */
+  constructor(log: Log, isClustered = false) {
     this.log = log;
+    this.isClustered = isClustered;
   }
 
   /** Takes the policies that are stored and follows their changes. */
@@ -118,7 +121,7 @@ export class Policies {
   }
 
   private sayNotHonoured({ definition }: Policy): void {
-    for (const setting of settingsNotHonouredYet(definition)) {
+    for (const setting of settingsNotHonouredYet(definition, this.isClustered)) {
       if (this.saidNotHonoured.has(setting)) continue;
       this.saidNotHonoured.add(setting);
       this.log.warn({ setting }, `policy setting ${setting} is kept but has no effect in this version`);

@@ -162,9 +162,14 @@ const notHonouredYet = new Set([
   'federation-upstream-pattern',
 ]);
 
-export function settingsNotHonouredYet(definition: Arguments): string[] {
-  const waits = (name: string): boolean => argumentsNotHonouredYet({ [`x-${name}`]: true }).length > 0;
-  return Object.keys(definition).filter((name) => notHonouredYet.has(name) || waits(name));
+/** Of these: those that act where there are other nodes. */
+const honouredInClusters = new Set(['ha-mode', 'ha-params', 'ha-sync-mode', 'min-in-sync']);
+
+export function settingsNotHonouredYet(definition: Arguments, isClustered: boolean): string[] {
+  const waits = (name: string): boolean => argumentsNotHonouredYet({ [`x-${name}`]: true }, false).length > 0;
+  return Object.keys(definition).filter(
+    (name) => (notHonouredYet.has(name) || waits(name)) && !(isClustered && honouredInClusters.has(name)),
+  );
 }
 
 /** The first thing that is wrong with a definition, in the field's words and order; null when nothing is. */

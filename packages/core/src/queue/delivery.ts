@@ -37,7 +37,7 @@ export class QueueDelivery implements Delivery {
 export type Outcome = 'accept' | 'release' | 'reject';
 
 /** Why a consumer was detached by the queue's side. */
-export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down';
+export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down' | 'moved';
 
 /** The door's side of a consumer. */
 export interface DeliverySink {
@@ -48,7 +48,8 @@ export interface DeliverySink {
   deliver(consumer: Consumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
   /**
    * The queue let the consumer go. After `queue-deleted` and `node-down` what it held is void; after `consumer-timeout` what it held too long is ready
-   * again, and it keeps the rest. In both cases settling what it holds no more does nothing.
+   * again, and it keeps the rest. After `moved`, which no door gets to see, another node leads the queue and knows what it holds. In all cases settling what it
+   * holds no more does nothing.
    */
   detached(consumer: Consumer, why: DetachReason): void;
 }

@@ -7,6 +7,7 @@ import { Outbox, type OutboxOwner } from './outbox.js';
 import type { Paging } from './paging.js';
 import type { Pending } from './pending.js';
 import type { Persist } from './persist.js';
+import type { ReadyMessages } from './ready-messages.js';
 import { Returns } from './returns.js';
 import type { QueueRules } from './rules.js';
 import type { QueueStatistics } from './statistics.js';
@@ -82,7 +83,7 @@ export class Exit implements OutboxOwner {
   gone(position: Position, message: Message, accepted: boolean): void {
     const { log } = this;
     if (this.returns !== null) this.returns.forget(position, position);
-    if (log === null || !message.persistent) return;
+    if (log === null || !(message.persistent || log.isMirrored)) return;
     const { persist, pending } = this.parts;
     log.settle(position, position);
     persist.touch();
@@ -91,8 +92,19 @@ export class Exit implements OutboxOwner {
   }
 
   /** These were never in memory, and are forgotten. */
-  forgotten(first: Position, last: Position): void {
+  private forgotten(first: Position, last: Position): void {
     this.returns?.forget(first, last);
+  }
+
+  /** Everything that waits is gone. */
+  purge(ready: ReadyMessages): void {
+    const { paging } = this.parts;
+    paging.forget((first, last) => this.forgotten(first, last));
+    while (!ready.isEmpty) {
+      const position = ready.headPosition;
+      this.gone(position, ready.shift(), false);
+    }
+    paging.emptied();
   }
 
   // ---- dropped ---------------------------------------------------------------------------------------------------
@@ -109,7 +121,7 @@ export class Exit implements OutboxOwner {
       return;
     }
     if (this.returns !== null) this.returns.forget(position, position);
-    if (this.log !== null && message.persistent) {
+    if (this.log !== null && (message.persistent || this.log.isMirrored)) {
       this.log.pend(position, reason);
       this.parts.persist.touch();
     }
@@ -127,6 +139,14 @@ export class Exit implements OutboxOwner {
   private openOutbox(): Outbox | null {
     if (this.outbox === null && this.router !== null) this.outbox = new Outbox(this, this.router, this.parts.turn);
     return this.outbox;
+  }
+
+  get hasSafety(): boolean {
+    return this.log?.whenSafe !== undefined;
+  }
+
+  whenSafe(done: () => void): void {
+    this.log!.whenSafe!(done);
   }
 
   departed(position: Position, message: Message): void {
@@ -152,7 +172,7 @@ export class Exit implements OutboxOwner {
       this.drop(position, message, 'delivery_limit');
       return true;
     }
-    if (log === null || !message.persistent) return false;
+    if (log === null || !(message.persistent || log.isMirrored)) return false;
     log.returned(position, count);
     this.parts.persist.touch();
     return false;

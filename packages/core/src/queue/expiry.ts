@@ -15,6 +15,8 @@ export function expiresAtMs({ receivedAtMs, expirationMs }: Message, { ttlMs }: 
 /** What expiry sees of its queue. */
 export interface ExpiringQueue {
   readonly rules: QueueRules;
+  /** Nothing leaves it yet; `headChanged` is called when it may. */
+  readonly isHeld: boolean;
   /** The oldest, which is in memory, leaves. */
   expireHead(): void;
 }
@@ -40,13 +42,13 @@ export class Expiry {
   /** The oldest is in memory, and its time is over. */
   get isHeadDue(): boolean {
     const { ready } = this;
-    return ready.hasHead && expiresAtMs(ready.head, this.queue.rules) <= this.turn.nowMs;
+    return !this.queue.isHeld && ready.hasHead && expiresAtMs(ready.head, this.queue.rules) <= this.turn.nowMs;
   }
 
   /** Perhaps another message is the oldest now. */
   headChanged(): void {
     const { ready } = this;
-    if (!ready.hasHead) return;
+    if (!ready.hasHead || this.queue.isHeld) return;
     const atMs = expiresAtMs(ready.head, this.queue.rules);
     if (atMs < this.deadline.atMs) this.deadline.set(atMs);
   }

@@ -5,6 +5,8 @@ import type { Overflow, QueueRules } from './rules.js';
 export interface Fill {
   readonly readyCount: number;
   readonly readyBytes: number;
+  /** What will be ready when it is committed; null: all is at once. */
+  readonly arriving: { readonly count: number; readonly bytes: number } | null;
   /** Dead letters that their target does not take; null: there never was one. */
   readonly outbox: { readonly stuckCount: number; readonly stuckBytes: number } | null;
 }
@@ -34,12 +36,14 @@ export class LengthLimit {
    * The queue must not take this message: it has no room, or to make some it would drop more letters behind those that already fill
    * it and that nobody takes.
    */
-  refuses({ readyCount, readyBytes, outbox }: Fill, message: Message): boolean {
+  refuses({ readyCount, readyBytes, arriving, outbox }: Fill, message: Message): boolean {
     const { lengthMax, bytesMax } = this;
     const stuckCount = outbox === null ? 0 : outbox.stuckCount;
     const stuckBytes = outbox === null ? 0 : outbox.stuckBytes;
     if (this.overflow === 'drop-head') return stuckCount > 0 && (stuckCount >= lengthMax || stuckBytes >= bytesMax);
-    return readyCount + stuckCount >= lengthMax || readyBytes + stuckBytes + message.bodyBytes > bytesMax;
+    const count = readyCount + (arriving === null ? 0 : arriving.count) + stuckCount;
+    const bytes = readyBytes + (arriving === null ? 0 : arriving.bytes) + stuckBytes;
+    return count >= lengthMax || bytes + message.bodyBytes > bytesMax;
   }
 
   /** The oldest has to go. */

@@ -10,6 +10,8 @@ export class Letter {
   readonly reason: DropReason;
   /** When it left. Milliseconds, node time. */
   readonly atMs: number;
+  /** What the log was told before and of it counts up to here, see `Outbox.isSafe`. */
+  readonly said: number;
   /** Null while it is on disk alone. */
   message: Message | null;
   /** Of its body; 0 as long as nobody has read it since the start. */
@@ -24,8 +26,9 @@ export class Letter {
   /** Who has it, where another target refused. */
   taken: Set<Incarnation> | null = null;
 
-  constructor(position: Position, message: Message | null, reason: DropReason, atMs: number) {
+  constructor(position: Position, message: Message | null, reason: DropReason, atMs: number, said: number) {
     this.position = position;
+    this.said = said;
     this.message = message;
     this.bodyBytes = message === null ? 0 : message.bodyBytes;
     this.reason = reason;

@@ -19,6 +19,9 @@ const sayEveryMs = 60_000;
 /** The queue whose outbox it is. */
 export interface OutboxOwner extends Source {
   readonly deleted: boolean;
+  /** What is said of a letter is not at once safe: a letter departs only when the log's next owner would know it for one, see `QueueLog.whenSafe`. */
+  readonly hasSafety: boolean;
+  whenSafe(done: () => void): void;
   /** The letter is where it belongs, or lost: it leaves the log. */
   departed(position: Position, message: Message): void;
   /** Keeps a letter on disk alone. */
@@ -54,6 +57,12 @@ export class Outbox implements Flushable {
   private delayMs = 0;
   private readonly nextTry: Deadline;
   private isScheduled = false;
+  /** How many letters the log was told of, and how many of those it is safe to send. */
+  private said = 0;
+  private safe = 0;
+  private isSafetyAsked = false;
+  /** The queue goes on elsewhere, with its letters. */
+  private isOver = false;
   private lostUnsaid = 0;
   private saidAtMs = Number.NEGATIVE_INFINITY;
 
@@ -81,7 +90,7 @@ export class Outbox implements Flushable {
   /** Position 0: the message never was in the queue, and goes out once. */
   add(position: Position, message: Message, reason: DropReason): void {
     message.keep();
-    const letter = new Letter(position, message, reason, this.turn.nowMs);
+    const letter = new Letter(position, message, reason, this.turn.nowMs, position === 0 ? 0 : ++this.said);
     if (this.isStuck) {
       if (position === 0) {
         this.lose('refused');
@@ -94,7 +103,7 @@ export class Outbox implements Flushable {
 
   /** What recovery found, by position. */
   recover(found: readonly PendingDrop[]): void {
-    for (const { position, reason, atMs } of found) this.push(new Letter(position, null, reason, atMs));
+    for (const { position, reason, atMs } of found) this.push(new Letter(position, null, reason, atMs, ++this.said));
   }
 
   private push(letter: Letter): void {
@@ -116,10 +125,30 @@ export class Outbox implements Flushable {
     this.isScheduled = false;
     if (this.turn.isStopped) return;
     for (let left = sendMax; left > 0 && this.toSend > 0 && this.loading === 0; left--) {
-      if (this.waiting[this.first]!.message === null) this.load();
+      const letter = this.waiting[this.first]!;
+      if (!this.isSafe(letter)) {
+        this.awaitSafety();
+        return;
+      }
+      if (letter.message === null) this.load();
       else this.send(this.next());
     }
     if (this.toSend > 0 && this.loading === 0) this.schedule();
+  }
+
+  private isSafe(letter: Letter): boolean {
+    return letter.said <= this.safe || !this.owner.hasSafety;
+  }
+
+  private awaitSafety(): void {
+    if (this.isSafetyAsked) return;
+    this.isSafetyAsked = true;
+    const { said } = this;
+    this.owner.whenSafe(() => {
+      this.isSafetyAsked = false;
+      this.safe = said;
+      if (this.toSend > 0) this.schedule();
+    });
   }
 
   private next(): Letter {
@@ -156,6 +185,7 @@ export class Outbox implements Flushable {
   }
 
   private loaded(letter: Letter, message: Message | null): void {
+    if (this.isOver) return;
     letter.message = message;
     letter.isUnreadable = message === null;
     if (message !== null && letter.bodyBytes === 0) {
@@ -191,6 +221,7 @@ export class Outbox implements Flushable {
 
   /** Called when all targets of the letter have answered. */
   answered(letter: Letter): void {
+    if (this.isOver) return;
     if (!letter.isRefused) {
       this.sent++;
       this.finish(letter);
@@ -252,6 +283,14 @@ export class Outbox implements Flushable {
       this.bytes -= letter.bodyBytes;
       this.lose('deleted');
     }
+  }
+
+  /** The queue goes on elsewhere: its letters set out from there. */
+  abandon(): void {
+    this.isOver = true;
+    this.nextTry.set(Number.POSITIVE_INFINITY);
+    this.refused = this.waiting = [];
+    this.first = this.toSend = this.count = this.bytes = 0;
   }
 
   private lose(nowhere: Nowhere): void {

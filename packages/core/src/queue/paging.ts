@@ -29,7 +29,7 @@ export class Paging {
   /** The message leaves memory. */
   pageOut(position: Position, message: Message): void {
     // What was logged is found there.
-    if (this.log !== null && message.persistent) return;
+    if (this.log !== null && (message.persistent || this.log.isMirrored)) return;
     this.pages ??= this.persist.pages();
     this.pages.page(position, message);
     this.persist.touch();
@@ -67,6 +67,11 @@ export class Paging {
     // A chunk in which nothing could be read, or that nobody took.
     if (!ready.hasHead) this.fill();
     if (ready.hasHead || ready.isEmpty) this.wakeReaders();
+  }
+
+  /** Reads messages that may be anywhere, by ascending position. */
+  readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
+    this.pages?.readAt(positions, bytesMax, done);
   }
 
   /** Reads a message that is not among those that wait; null: it cannot be read. */

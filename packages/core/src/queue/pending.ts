@@ -36,10 +36,15 @@ export class Pending {
 
   refuseAll(why: Refusal): void {
     const slots = this.slots.slice(this.first);
+    this.clear();
+    for (const slot of slots) slot?.refused(why);
+  }
+
+  /** Forgets those that wait: somebody else will tell them. */
+  clear(): void {
     this.positions = [];
     this.slots = [];
     this.first = 0;
-    for (const slot of slots) slot?.refused(why);
   }
 
   private find(position: Position): number {

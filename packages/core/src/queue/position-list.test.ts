@@ -11,6 +11,7 @@ describe('a list of positions', () => {
         arbitrary: fc.record({ kind: fc.constant('far' as const), by: fc.array(fc.nat({ max: 2 ** 45 })) }),
       },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('shift' as const), by: fc.array(fc.nat()) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), by: fc.array(fc.nat({ max: 40 })) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('unshift' as const), by: fc.array(fc.nat({ max: 2 })) }) },
     );
     fc.assert(
@@ -32,6 +33,12 @@ describe('a list of positions', () => {
               list.unshift(position);
               model = [position, ...model];
             }
+          } else if (kind === 'remove') {
+            // Those at these places, and their neighbours, which may be none of them.
+            const chosen = by.flatMap((place) => (model[place] === undefined ? [] : [model[place], model[place] + 1]));
+            const wanted = [...new Set(chosen)].sort((a, b) => a - b);
+            expect(list.remove(wanted)).toEqual(model.filter((position) => wanted.includes(position)));
+            model = model.filter((position) => !wanted.includes(position));
           } else {
             for (let i = 0; i < by.length && model.length > 0; i++) {
               expect(list.first).toBe(model[0]);

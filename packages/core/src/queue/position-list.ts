@@ -72,6 +72,22 @@ export class PositionList {
     return positions;
   }
 
+  /** Takes these out, which ascend; returns those that were here. What stands before the last of them is gone over. */
+  remove(wanted: readonly Position[]): Position[] {
+    const removed: Position[] = [];
+    const kept: Position[] = [];
+    for (let next = 0; this.length > 0; ) {
+      const { first } = this;
+      while (next < wanted.length && wanted[next]! < first) next++;
+      if (next === wanted.length) break;
+      this.shift();
+      if (first === wanted[next]) removed.push(first);
+      else kept.push(first);
+    }
+    for (let i = kept.length - 1; i >= 0; i--) this.unshift(kept[i]!);
+    return removed;
+  }
+
   clear(): void {
     this.length = this.chunks.length = this.before.length = 0;
   }

@@ -28,9 +28,16 @@ export class PriorityLevel {
     return this.paged.length > 0;
   }
 
+  /** The oldest was given back. Younger ones may have been, too: those that were claimed. */
+  get isReturnedNext(): boolean {
+    if (this.returned.length === 0) return false;
+    const { freshPosition } = this;
+    return freshPosition === 0 || this.returned.headPosition <= freshPosition;
+  }
+
   /** The oldest is in memory. */
   get hasHead(): boolean {
-    return !this.front.isEmpty || this.returned.length > 0 || (!this.isPaged && !this.back.isEmpty);
+    return !this.front.isEmpty || this.isReturnedNext || (!this.isPaged && !this.back.isEmpty);
   }
 
   /** Position of the oldest that was not given back; 0 when there is none. */
@@ -40,15 +47,15 @@ export class PriorityLevel {
   }
 
   get headPosition(): Position {
-    return this.returned.length > 0 ? this.returned.headPosition : this.freshPosition;
+    return this.isReturnedNext ? this.returned.headPosition : this.freshPosition;
   }
 
   get headRedelivered(): boolean {
-    return this.returned.length > 0 || this.freshPosition <= this.redeliveredUpTo;
+    return this.isReturnedNext || this.freshPosition <= this.redeliveredUpTo;
   }
 
   get head(): Message {
-    if (this.returned.length > 0) return this.returned.head;
+    if (this.isReturnedNext) return this.returned.head;
     return this.front.isEmpty ? this.back.head : this.front.head;
   }
 

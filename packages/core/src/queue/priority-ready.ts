@@ -1,6 +1,6 @@
 import type { Arguments } from '../arguments.js';
 import type { Message } from '../message.js';
-import type { LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
+import type { LoggedMessage, LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
 import { costBytes, type Memory, unboundedMemory } from './memory.js';
 import { PriorityLevel } from './priority-level.js';
 import { Ready } from './ready.js';
@@ -39,6 +39,8 @@ export class PriorityReady implements ReadyMessages {
   bytes = 0;
   /** The level that is being read: nothing is put before what is on its way. */
   private reading: PriorityLevel | null = null;
+  /** Of what is on its way: what was taken out meanwhile. */
+  private struck: Set<Position> | null = null;
   /** Of the paged: those that could not be read. They wait for a restart, or for a purge. */
   private stranded: Position[] = [];
 
@@ -201,9 +203,11 @@ export class PriorityReady implements ReadyMessages {
 
   take(read: LogRead): void {
     const level = this.reading!;
-    this.reading = null;
+    const { struck } = this;
+    this.reading = this.struck = null;
     while (level.isPaged && level.paged.first <= read.upTo) level.paged.shift();
     for (const { position, message } of read.messages) {
+      if (struck?.has(position)) continue;
       level.front.push(position, message);
       this.frontBytes += costBytes(message);
       this.inMemory++;
@@ -217,7 +221,7 @@ export class PriorityReady implements ReadyMessages {
 
   shift(): Message {
     const level = this.first()!;
-    const message = level.returned.length > 0 ? level.returned.shift() : this.shiftFresh(level);
+    const message = level.isReturnedNext ? level.returned.shift() : this.shiftFresh(level);
     this.bytes -= message.bodyBytes;
     this.inMemory--;
     return message;
@@ -235,6 +239,45 @@ export class PriorityReady implements ReadyMessages {
     level.turnOver();
     this.frontBytes += level.front.costBytes;
     this.backBytes -= level.front.costBytes;
+  }
+
+  takeAt(position: Position): Message | null {
+    for (const level of this.levels) {
+      const message = level === undefined ? null : this.takeOf(level, position);
+      if (message === null) continue;
+      this.inMemory--;
+      this.bytes -= message.bodyBytes;
+      return message;
+    }
+    return null;
+  }
+
+  private takeOf({ returned, front, back }: PriorityLevel, position: Position): Message | null {
+    const costBefore = front.costBytes;
+    const message = returned.remove(position) ?? front.remove(position);
+    this.frontBytes -= costBefore - front.costBytes;
+    if (message !== null) return message;
+    const young = back.remove(position);
+    if (young !== null) this.backBytes -= costBytes(young);
+    return young;
+  }
+
+  takePaged(read: readonly LoggedMessage[]): readonly LoggedMessage[] {
+    const taken: LoggedMessage[] = [];
+    this.levels.forEach((level, priority) => {
+      if (!level?.isPaged) return;
+      const its = read.filter(({ message }) => this.priorityOf(message) === priority);
+      const removed = new Set(level.paged.remove(its.map(({ position }) => position)));
+      for (const logged of its) {
+        if (!removed.has(logged.position)) continue;
+        if (level === this.reading) (this.struck ??= new Set()).add(logged.position);
+        this.pagedCount--;
+        this.pagedBytes -= logged.message.bodyBytes;
+        this.bytes -= logged.message.bodyBytes;
+        taken.push(logged);
+      }
+    });
+    return taken;
   }
 
   deliveredUpTo(last: Position): Position {
@@ -265,7 +308,7 @@ export class PriorityReady implements ReadyMessages {
     if (to > 0) range(from, to);
     for (const position of this.stranded) range(position, position);
     this.stranded = [];
-    this.reading = null;
+    this.reading = this.struck = null;
     this.bytes -= this.pagedBytes;
     this.pagedCount = this.pagedBytes = 0;
   }

@@ -4,18 +4,22 @@ import type { Later } from '../later.js';
 import type { Message } from '../message.js';
 import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
-import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
+import type { Turn } from '../turn.js';
+import { Arriving } from './arriving.js';
+import { Beginning } from './beginning.js';
+import { Claim } from './claim.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
-import { type DeliverySink, type Outcome, QueueDelivery } from './delivery.js';
+import type { DeliverySink, DetachReason, Outcome, QueueDelivery } from './delivery.js';
+import { Dispatch } from './dispatch.js';
 import { Exit } from './exit.js';
 import type { Got } from './got.js';
+import { Handout } from './handout.js';
 import { LengthLimit } from './length-limit.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import type { Outbox } from './outbox.js';
 import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
-import { Portion } from './portion.js';
 import { readyMessages } from './priority-ready.js';
 import type { QueueProperties } from './queue-properties.js';
 import type { ReadyMessages } from './ready-messages.js';
@@ -35,7 +39,7 @@ const nobody = {};
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
  * between calls: when a message waits, nobody in the turn order can take it.
  */
-export class Queue implements SharedQueue, Flushable {
+export class Queue implements SharedQueue {
   properties: QueueProperties;
   readonly name: string;
   readonly incarnation: Incarnation;
@@ -53,14 +57,21 @@ export class Queue implements SharedQueue, Flushable {
   private readonly pending = new Pending();
   /** The last position given. */
   private lastPosition: Position = 0;
-  private unsettled = 0;
-  private unsettledBytesCount = 0;
   private readonly timing: Timing;
+  private readonly handout: Handout;
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
-  private dispatchAsked = false;
-  private readonly portion = new Portion();
+  private readonly dispatch: Dispatch;
+  /** Nothing is taken any more. */
   private failed = false;
+  /** Not among the ready ones. Null: what comes is there at once. */
+  readonly arriving: Arriving | null;
+  private readonly admitted = (position: Position, message: Message): void => this.admit(position, message);
+  private readonly beginning = new Beginning();
+  /** The last consumer went while the queue was held. */
+  private wasLeft = false;
+  /** Of a mirrored queue, until `begin`: nothing is delivered, got, expired or dropped. */
+  isHeld: boolean;
   deleted = false;
   mayRefuse = false;
   /** What policies say; replaced, with the rules that follow from it, when another applies. */
@@ -97,9 +108,15 @@ export class Queue implements SharedQueue, Flushable {
     this.exit = new Exit(this, { turn, persist, log, paging: this.paging, pending: this.pending });
     this.obey();
     this.logs = log !== null;
+    this.isHeld = log?.isMirrored ?? false;
+    this.arriving = this.isHeld ? new Arriving(memory) : null;
     this.timing = new Timing(turn, this, this.ready, this.paging);
+    const { statistics, ready, order, paging, exit, timing } = this;
+    const handout = new Handout({ turn, statistics, ready, paging, exit, timing });
+    this.handout = handout;
+    this.dispatch = new Dispatch(this, { turn, ready, order, paging, timing, handout });
     if (log === null) return;
-    log.onCommitted = (upTo) => this.pending.committed(upTo);
+    log.onCommitted = (upTo) => this.committed(upTo);
     log.onFailed = (error) => this.fail(error);
   }
 
@@ -118,6 +135,24 @@ export class Queue implements SharedQueue, Flushable {
     this.timing.watchHead();
   }
 
+  /** Who had messages of a mirrored queue under its leader before has claimed them, or had the time to: the rest is ready, and the queue serves. */
+  begin(): void {
+    if (!this.isHeld || this.deleted) return;
+    this.isHeld = false;
+    // First: all have their turn before the first of them gets something.
+    this.dispatch.ask();
+    for (const consumer of this.consumers) consumer.wake();
+    this.used();
+    this.opened();
+    this.beginning.pass();
+    if (this.wasLeft && this.consumers.size === 0) this.onUnused?.();
+  }
+
+  /** Resolves when it has begun, or when it is clear that it will not under this leader. Only when held. */
+  begun(): Promise<void> {
+    return this.beginning.past();
+  }
+
   // ---- publish -------------------------------------------------------------------------------------------------
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
@@ -133,28 +168,46 @@ export class Queue implements SharedQueue, Flushable {
     if (log === null) {
       position = this.lastPosition + 1;
       slot?.committed();
-    } else if (message.persistent) {
+    } else if (message.persistent || this.arriving !== null) {
       if (this.failed) {
-        slot?.refused('store-failed');
+        // A mirrored message may be with others, who know what becomes of it.
+        if (this.arriving === null) slot?.refused('store-failed');
         return;
       }
       position = log.publish(message);
       this.persist.touch();
       if (slot !== null) this.pending.push(position, slot);
+      if (this.arriving !== null) {
+        this.lastPosition = position;
+        this.arriving.push(position, message);
+        return;
+      }
     } else {
       position = log.skip();
       slot?.committed();
     }
     this.lastPosition = position;
+    this.admit(position, message);
+  }
+
+  /** The log has committed everything up to here. */
+  private committed(upTo: Position): void {
+    this.pending.committed(upTo);
+    this.arriving?.committed(upTo, this.admitted);
+  }
+
+  /** Nothing takes the message back any more: it is delivered, or ready. */
+  private admit(position: Position, message: Message): void {
+    const { limit } = this;
     if (this.ready.isEmpty) {
       const consumer = this.order.take();
       if (consumer !== null) {
-        this.deliver(consumer, position, message, false);
+        this.handout.deliver(consumer, position, message, false);
         return;
       }
     }
     message.keep();
-    this.portion.arrivals++;
+    this.dispatch.waits();
     this.ready.push(position, message);
     if (limit !== null) this.trim();
     if (this.timing.expiry !== null || message.expirationMs >= 0) this.timing.mayExpire().arrived();
@@ -163,107 +216,32 @@ export class Queue implements SharedQueue, Flushable {
   /** Drops the oldest as long as more waits than may. What has to be read for it goes when it was. */
   private trim(): void {
     const { limit, ready } = this;
-    if (limit === null) return;
+    if (limit === null || this.isHeld) return;
     while (ready.hasHead && limit.isExceeded(this)) this.dropHead('maxlen');
     this.paging.fill();
   }
 
   // ---- deliver -------------------------------------------------------------------------------------------------
 
-  /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
-  private dispatch(): void {
-    this.handOutReady();
-    this.timing.expiry?.headChanged();
-  }
-
-  private handOutReady(): void {
-    const { ready } = this;
-    const { expiry } = this.timing;
-    for (let left = this.portion.next(); ready.hasHead; left--) {
-      if (left === 0) {
-        this.dispatchAsked = true;
-        this.turn.postpone(this);
-        return;
-      }
-      if (expiry?.isHeadDue) {
-        this.expireHead();
-        continue;
-      }
-      const consumer = this.order.take();
-      if (consumer === null) return;
-      const position = ready.headPosition;
-      const redelivered = ready.headRedelivered;
-      this.deliver(consumer, position, ready.shift(), redelivered);
-      this.paging.fill();
-    }
-    this.paging.fill();
-  }
-
   /** More of what waits is in memory. */
   private filled(): void {
     this.trim();
-    if (!this.dispatchAsked) this.dispatch();
-  }
-
-  private deliver(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): void {
-    const statistics = this.statistics;
-    let shown = message;
-    if (redelivered) {
-      statistics.redelivered++;
-      shown = this.exit.shown(position, message);
-    }
-    if (!consumer.spec.acknowledges) {
-      statistics.deliveredSettled++;
-      const more = consumer.sink.deliver(consumer, shown, redelivered, null);
-      this.exit.gone(position, message, true);
-      if (!more) consumer.pause();
-      return;
-    }
-    message.keep();
-    statistics.delivered++;
-    const delivery = this.handOut(consumer, position, message, redelivered);
-    if (!consumer.sink.deliver(consumer, shown, redelivered, delivery)) consumer.pause();
-  }
-
-  private handOut(consumer: QueueConsumer, position: Position, message: Message, redelivered: boolean): QueueDelivery {
-    const delivery = new QueueDelivery(consumer, position, message, redelivered, this.turn.tenths);
-    this.unsettled++;
-    this.unsettledBytesCount += message.bodyBytes;
-    consumer.hold(delivery);
-    this.timing.timeout?.holds(consumer);
-    return delivery;
+    if (!this.dispatch.isAsked) this.dispatch.run();
   }
 
   /** A promise when it has to be read first. */
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
+    if (this.isHeld) return this.begun().then(() => this.get(holder, isGone));
     this.used();
     this.timing.expiry?.takeDue();
-    if (this.ready.hasHead) return this.getHead(holder);
+    if (this.ready.hasHead) return this.handout.get(holder);
     if (this.ready.isEmpty) {
       this.statistics.getEmpty++;
       return null;
     }
     // Somebody else may have been faster.
     return this.paging.head().then(() => this.get(holder, isGone));
-  }
-
-  private getHead(holder: QueueConsumer | null): Got {
-    const { ready, statistics } = this;
-    const position = ready.headPosition;
-    const redelivered = ready.headRedelivered;
-    const own = ready.shift();
-    this.timing.expiry?.takeDue();
-    this.paging.fill();
-    if (redelivered) statistics.redelivered++;
-    const message = redelivered ? this.exit.shown(position, own) : own;
-    if (holder === null) {
-      statistics.gotSettled++;
-      this.exit.gone(position, own, true);
-      return { message, redelivered, delivery: null, ready: ready.length };
-    }
-    statistics.got++;
-    return { message, redelivered, delivery: this.handOut(holder, position, own, redelivered), ready: ready.length };
   }
 
   // ---- expiry ----------------------------------------------------------------------------------------------------
@@ -287,9 +265,7 @@ export class Queue implements SharedQueue, Flushable {
   settle(delivery: QueueDelivery, outcome: Outcome): void {
     if (delivery.settled) return;
     const { consumer, position, message } = delivery;
-    consumer.letGo(delivery);
-    this.unsettled--;
-    this.unsettledBytesCount -= message.bodyBytes;
+    this.handout.letGo(delivery);
     if (!this.deleted) this.leave(position, message, outcome);
     if (this.roster.single?.passOn()) this.takeOver();
     // Last: somebody who takes from this queue may wake, and what was given back stands before what waits.
@@ -303,7 +279,7 @@ export class Queue implements SharedQueue, Flushable {
       this.ready.giveBack(position, message);
       this.trim();
       if (message.expirationMs >= 0) this.timing.mayExpire();
-      this.askDispatch();
+      this.dispatch.ask();
       return;
     }
     this.statistics.settled++;
@@ -333,8 +309,22 @@ export class Queue implements SharedQueue, Flushable {
 
   /** Perhaps another consumer is served now: from the end of the turn on, behind what the last one gives back in this turn. */
   private takeOver(): void {
-    this.askDispatch();
+    this.dispatch.ask();
     this.roster.single?.current?.wake();
+  }
+
+  /**
+   * The consumer held these messages under the leader before: those that are ready come into its hands and are not sent again. `done`
+   * is told which, by ascending position, perhaps within this call; not at all when the queue has ended meanwhile.
+   */
+  claim(
+    consumer: QueueConsumer,
+    positions: readonly Position[],
+    done: (deliveries: readonly QueueDelivery[]) => void,
+  ): void {
+    if (this.isHeld && positions.length > 0) this.roster.single?.prefer(consumer);
+    const { ready, paging, handout, timing } = this;
+    new Claim({ owner: this, ready, paging, handout, timing }, consumer, positions, done).begin();
   }
 
   /** Never in the turn order. */
@@ -350,31 +340,21 @@ export class Queue implements SharedQueue, Flushable {
     if (this.roster.single !== null) this.takeOver();
     if (this.consumers.size > 0) return;
     this.used();
-    this.onUnused?.();
+    // Others may not have had the time to come back.
+    if (this.isHeld) this.wasLeft = true;
+    else this.onUnused?.();
   }
 
   /** Called by a consumer that can take messages again. */
   activate(consumer: QueueConsumer): void {
-    if (!this.roster.mayJoin(consumer)) return;
+    if (this.isHeld || !this.roster.mayJoin(consumer)) return;
     this.order.join(consumer);
     // While somebody waits for the turn's end to get what was given back, order is kept by waiting with him.
-    if (!this.ready.isEmpty && !this.dispatchAsked) this.dispatch();
+    if (!this.ready.isEmpty && !this.dispatch.isAsked) this.dispatch.run();
   }
 
   deactivate(consumer: QueueConsumer): void {
     this.order.leave(consumer);
-  }
-
-  /** What is given back within a turn goes out in its order at the turn's end, not one by one as it comes. */
-  private askDispatch(): void {
-    if (this.dispatchAsked) return;
-    this.dispatchAsked = true;
-    this.turn.add(PHASE_DECIDE, this);
-  }
-
-  endOfTurn(): void {
-    this.dispatchAsked = false;
-    if (!this.deleted) this.dispatch();
   }
 
   // ---- administration ------------------------------------------------------------------------------------------
@@ -413,41 +393,57 @@ export class Queue implements SharedQueue, Flushable {
     this.exit.obey(rules);
   }
 
-  /** Drops what waits; what consumers hold stays theirs. Returns how many. */
-  purge(): number {
+  /** Drops what waits; what consumers hold, or will claim, stays theirs. Returns how many. */
+  purge(): Later<number> {
+    if (this.isHeld) return this.begun().then(() => this.purge());
     const count = this.ready.length;
-    this.paging.forget((first, last) => this.exit.forgotten(first, last));
-    while (!this.ready.isEmpty) {
-      const position = this.ready.headPosition;
-      this.exit.gone(position, this.ready.shift(), false);
-    }
-    this.paging.emptied();
+    this.exit.purge(this.ready);
     this.statistics.purged += count;
     return count;
   }
 
   /** The queue ends: consumers are told, what they hold is void, confirms that wait are given (there is nothing left to lose). */
   delete(): void {
+    this.end('queue-deleted');
+  }
+
+  /**
+   * This node leads a mirrored queue no more: it goes on elsewhere with all that was committed. What consumers hold is void here, no
+   * confirm that waits is given or refused, and nothing more is said to the log.
+   */
+  dissolve(): void {
+    this.end('moved');
+  }
+
+  private end(why: DetachReason): void {
     if (this.deleted) return;
     this.deleted = true;
-    this.onUnused = null;
+    this.onUnused = this.onExpired = null;
     // Whoever remembers the queue a while longer (routes, deliveries) shall not keep a connection alive with it.
     if (this.properties.owner !== null) this.properties = { ...this.properties, owner: nobody };
-    this.exit.outbox?.close();
+    if (why === 'moved') this.exit.outbox?.abandon();
+    else this.exit.outbox?.close();
     this.timing.stop();
     this.paging.end(this.lastPosition);
     const consumers = this.roster.clear();
     for (const consumer of consumers) consumer.end();
     for (const consumer of consumers) consumer.abandon();
-    this.pending.committed(Number.POSITIVE_INFINITY);
-    for (const consumer of consumers) consumer.sink.detached(consumer, 'queue-deleted');
+    if (why === 'moved') this.pending.clear();
+    else this.pending.committed(Number.POSITIVE_INFINITY);
+    for (const consumer of consumers) consumer.sink.detached(consumer, why);
+    if (this.arriving === null) return;
+    this.failed = true;
+    this.isHeld = false;
+    this.arriving.clear();
+    this.beginning.pass();
   }
 
   /** The log cannot promise any more: what waits for a confirm is refused, and so is what comes. */
   private fail(error: Error): void {
     this.failed = true;
     this.onLogFailed?.(error);
-    this.pending.refuseAll('store-failed');
+    // What was given to a mirrored log may be with others, who know what becomes of it.
+    if (this.arriving === null) this.pending.refuseAll('store-failed');
   }
 
   /** Dead letters on their way; null: there was none yet. */
@@ -458,6 +454,11 @@ export class Queue implements SharedQueue, Flushable {
   /** The way to the dead-letter exchange. Without one, what is dropped is gone. */
   set deadLetterRouter(router: DeadLetterRouter | null) {
     this.exit.router = router;
+  }
+
+  /** Other nodes have copies, and this one leads them. */
+  get isMirrored(): boolean {
+    return this.arriving !== null;
   }
 
   get readyCount(): number {
@@ -478,11 +479,11 @@ export class Queue implements SharedQueue, Flushable {
   }
 
   get unsettledCount(): number {
-    return this.unsettled;
+    return this.handout.count;
   }
 
   get unsettledBytes(): number {
-    return this.unsettledBytesCount;
+    return this.handout.bytes;
   }
 
   /** Messages at or below were delivered; recorded at a clean stop. */

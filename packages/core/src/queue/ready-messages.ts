@@ -1,5 +1,5 @@
 import type { Message } from '../message.js';
-import type { LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
+import type { LoggedMessage, LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
 
 /** Called with a message that leaves memory, to be read back when its turn comes. */
 export type PageOut = (position: Position, message: Message) => void;
@@ -37,6 +37,10 @@ export interface ReadyMessages {
   read(pages: QueuePages, done: (read: LogRead) => void, bytesMax?: number): void;
   /** Takes what `read` read. */
   take(read: LogRead): void;
+  /** Takes the message at this position out, wherever it stands in memory; null: it does not. */
+  takeAt(position: Position): Message | null;
+  /** Takes those of these messages out that wait on disk; they were read there, and stand by ascending position. Returns them. */
+  takePaged(read: readonly LoggedMessage[]): readonly LoggedMessage[];
   /** Puts a delivered message back in its place. */
   giveBack(position: Position, message: Message): void;
   /** Takes the head out. Only when it is in memory. */

@@ -1,5 +1,5 @@
 import type { Message } from '../message.js';
-import type { LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
+import type { LoggedMessage, LogRead, Position, QueuePages, RecoveredQueue } from '../ports.js';
 import { type Memory, unboundedMemory } from './memory.js';
 import type { PageOut, ReadyMessages } from './ready-messages.js';
 import { ReturnedHeap } from './returned-heap.js';
@@ -9,7 +9,7 @@ import { Strays } from './strays.js';
 /**
  * The messages of a queue that wait for a consumer, in order of their positions:
  *
- *     returned   those that were given back, all older than any fresh one: in memory
+ *     returned   those that were given back: in memory, and older than any fresh one unless they were claimed from between them
  *     front      the oldest fresh ones: in memory, and filled up from the disk
  *     paged      a range of positions, counted and nothing more: on disk
  *     back       the youngest: in memory, so that a queue that has nearly caught up reads little
@@ -62,7 +62,14 @@ export class Ready implements ReadyMessages {
   /** The oldest is in memory. */
   get hasHead(): boolean {
     if (this.pagedFrom > this.pagedTo) return this.inMemory > 0;
-    return !this.front.isEmpty || this.returned.length > 0;
+    return !this.front.isEmpty || this.isReturnedNext;
+  }
+
+  /** What stands at the same position on disk is the same message, which was claimed. */
+  private get isReturnedNext(): boolean {
+    if (this.returned.length === 0) return false;
+    const { freshPosition } = this;
+    return freshPosition === 0 || this.returned.headPosition <= freshPosition;
   }
 
   /** Reading on is due. */
@@ -104,7 +111,7 @@ export class Ready implements ReadyMessages {
     this.pagedCount = count - pending.length;
     this.pagedBytes = bytes;
     if (pending.length > 0) {
-      const strays = new Strays(pending);
+      const strays = new Strays(pending.map(({ position }) => position));
       this.strays = strays;
       visit((position, _priority, bodyBytes) => {
         if (strays.has(position)) this.pagedBytes -= bodyBytes;
@@ -127,7 +134,38 @@ export class Ready implements ReadyMessages {
       this.pagedBytes -= message.bodyBytes;
     }
     this.pagedFrom = read.upTo + 1;
+    if (!this.isPaged && this.back.isEmpty) this.strays = null;
     for (const position of read.unreadable) this.stranded.push(position);
+  }
+
+  takeAt(position: Position): Message | null {
+    const message = this.returned.remove(position) ?? this.front.remove(position) ?? this.takeOfBack(position);
+    if (message === null) return null;
+    this.inMemory--;
+    this.bytes -= message.bodyBytes;
+    return message;
+  }
+
+  /** Those around it may be paged out yet, and it would be found between them. */
+  private takeOfBack(position: Position): Message | null {
+    const message = this.back.remove(position);
+    if (message !== null) (this.strays ??= new Strays()).add(position);
+    return message;
+  }
+
+  takePaged(read: readonly LoggedMessage[]): readonly LoggedMessage[] {
+    const { pagedFrom, pagedTo } = this;
+    const taken = read.filter(
+      ({ position }) => position >= pagedFrom && position <= pagedTo && this.strays?.has(position) !== true,
+    );
+    for (const { position, message } of taken) {
+      // A read that is under way may bring it, too.
+      (this.strays ??= new Strays()).add(position);
+      this.pagedCount--;
+      this.pagedBytes -= message.bodyBytes;
+      this.bytes -= message.bodyBytes;
+    }
+    return taken;
   }
 
   /** Puts a delivered message back in its place. */
@@ -139,8 +177,7 @@ export class Ready implements ReadyMessages {
 
   /** Position of the oldest; 0 when empty. */
   get headPosition(): Position {
-    if (this.returned.length > 0) return this.returned.headPosition;
-    return this.freshPosition;
+    return this.isReturnedNext ? this.returned.headPosition : this.freshPosition;
   }
 
   /** Position of the oldest that was not given back; 0 when there is none. */
@@ -150,19 +187,19 @@ export class Ready implements ReadyMessages {
   }
 
   get headRedelivered(): boolean {
-    return this.returned.length > 0 || this.freshPosition <= this.redeliveredUpTo;
+    return this.isReturnedNext || this.freshPosition <= this.redeliveredUpTo;
   }
 
   /** The oldest. Only when it is in memory. */
   get head(): Message {
-    if (this.returned.length > 0) return this.returned.head;
+    if (this.isReturnedNext) return this.returned.head;
     return this.front.isEmpty ? this.back.head : this.front.head;
   }
 
   /** Takes the oldest out. Only when it is in memory. */
   shift(): Message {
     let message: Message;
-    if (this.returned.length > 0) {
+    if (this.isReturnedNext) {
       message = this.returned.shift();
     } else {
       if (this.front.isEmpty) this.turnOver();
@@ -176,6 +213,7 @@ export class Ready implements ReadyMessages {
   /** Everything up to the youngest was taken: they are the next. */
   private turnOver(): void {
     if (this.back.isEmpty) return;
+    this.strays = null;
     const { front } = this;
     this.front = this.back;
     this.back = front;
@@ -197,6 +235,7 @@ export class Ready implements ReadyMessages {
     this.bytes -= this.pagedBytes;
     this.pagedFrom = 1;
     this.pagedTo = this.pagedCount = this.pagedBytes = 0;
+    this.strays = null;
     for (const position of this.stranded) range(position, position);
     this.stranded = [];
   }

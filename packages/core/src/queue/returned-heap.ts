@@ -20,9 +20,37 @@ export class ReturnedHeap {
   }
 
   push(position: Position, message: Message): void {
-    let at = this.positions.length;
     this.positions.push(position);
     this.messages.push(message);
+    this.rise(this.positions.length - 1, position, message);
+  }
+
+  shift(): Message {
+    const first = this.messages[0]!;
+    this.takeOut(0);
+    return first;
+  }
+
+  /** Takes the message at this position out; null: it is not here. Looks at each: for what is rare. */
+  remove(position: Position): Message | null {
+    const at = this.positions.indexOf(position);
+    if (at === -1) return null;
+    const message = this.messages[at]!;
+    this.takeOut(at);
+    return message;
+  }
+
+  /** The last one takes the place of this one, and then its own. */
+  private takeOut(at: number): void {
+    const position = this.positions.pop()!;
+    const message = this.messages.pop()!;
+    if (at === this.positions.length) return;
+    if (at > 0 && this.positions[(at - 1) >> 1]! > position) this.rise(at, position, message);
+    else this.sink(at, position, message);
+  }
+
+  private rise(from: number, position: Position, message: Message): void {
+    let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (this.positions[parent]! <= position) break;
@@ -33,13 +61,9 @@ export class ReturnedHeap {
     this.messages[at] = message;
   }
 
-  shift(): Message {
-    const first = this.messages[0]!;
-    const position = this.positions.pop()!;
-    const message = this.messages.pop()!;
+  private sink(from: number, position: Position, message: Message): void {
     const length = this.positions.length;
-    if (length === 0) return first;
-    let at = 0;
+    let at = from;
     for (;;) {
       let child = at * 2 + 1;
       if (child >= length) break;
@@ -50,7 +74,6 @@ export class ReturnedHeap {
     }
     this.positions[at] = position;
     this.messages[at] = message;
-    return first;
   }
 
   private move(from: number, to: number): void {

@@ -74,6 +74,46 @@ export class Ring {
     return message;
   }
 
+  /** Takes the message at this position out, wherever it stands; null: it is not here. */
+  remove(position: Position): Message | null {
+    const found = this.find(position);
+    if (found === -1) return null;
+    const message = this.messages[found & this.mask]!;
+    let gap = found;
+    // Those on the shorter side close up.
+    if (found - this.first < this.tail - found) {
+      for (; gap > this.first; gap--) this.move(gap - 1, gap);
+      this.first++;
+    } else {
+      for (this.tail--; gap < this.tail; gap++) this.move(gap + 1, gap);
+    }
+    this.messages[gap & this.mask] = undefined;
+    if (this.first === this.tail) this.rest();
+    const cost = costBytes(message);
+    this.costBytes -= cost;
+    this.memory.usedBytes -= cost;
+    return message;
+  }
+
+  /** Where it stands; -1: it is not here. */
+  private find(position: Position): number {
+    let low = this.first;
+    let high = this.tail - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const at = this.positions[middle & this.mask]!;
+      if (at === position) return middle;
+      if (at < position) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  private move(from: number, to: number): void {
+    this.messages[to & this.mask] = this.messages[from & this.mask];
+    this.positions[to & this.mask] = this.positions[from & this.mask]!;
+  }
+
   clear(): void {
     this.messages = [];
     this.positions = [];

@@ -30,6 +30,16 @@ export class SingleActive {
     else this.wait(consumer);
   }
 
+  /** This one was served before, so it is served on, unless somebody else holds something or outranks it. */
+  prefer(consumer: QueueConsumer): void {
+    const { holder } = this;
+    const at = this.waiting.indexOf(consumer);
+    if (holder === null || at === -1 || holder.heldCount > 0 || holder.spec.priority > consumer.spec.priority) return;
+    this.waiting.splice(at, 1);
+    this.holder = consumer;
+    this.wait(holder);
+  }
+
   /** Lets one of a higher priority take over where that is due. True when it did. */
   passOn(): boolean {
     const { holder } = this;

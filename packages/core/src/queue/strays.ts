@@ -1,18 +1,19 @@
-import type { LogRead, PendingDrop, Position } from '../ports.js';
+import type { LogRead, Position } from '../ports.js';
 
-/** Dead letters that recovery found: they stand among what waits on disk, and are no part of it. */
+/** Messages that stand among what waits on disk and are no part of it: dead letters that recovery found, and what consumers have claimed. */
 export class Strays {
-  /** Ascending. */
-  private readonly positions: readonly Position[];
-  private readonly known: ReadonlySet<Position>;
+  private readonly positions: Set<Position>;
 
-  constructor(found: readonly PendingDrop[]) {
-    this.positions = found.map(({ position }) => position);
-    this.known = new Set(this.positions);
+  constructor(positions: Iterable<Position> = []) {
+    this.positions = new Set(positions);
+  }
+
+  add(position: Position): void {
+    this.positions.add(position);
   }
 
   has(position: Position): boolean {
-    return this.known.has(position);
+    return this.positions.has(position);
   }
 
   /** What was read, without them. */
@@ -27,7 +28,7 @@ export class Strays {
   /** Calls `range` with what of `first..last` is between them. */
   between(first: Position, last: Position, range: (first: Position, last: Position) => void): void {
     let from = first;
-    for (const position of this.positions) {
+    for (const position of [...this.positions].sort((a, b) => a - b)) {
       if (position < from || position > last) continue;
       if (position > from) range(from, position - 1);
       from = position + 1;

@@ -6,6 +6,8 @@ import type { QueueRules } from './rules.js';
 /** What this sees of its queue. */
 export interface UnusableQueue {
   readonly rules: QueueRules;
+  /** Its consumers may not be back yet. */
+  readonly isHeld: boolean;
   readonly consumers: ReadonlySet<QueueConsumer>;
   /** Its time is over. Called again after the same time if it is still there: what should have removed it may have failed. */
   onExpired: (() => void) | null;
@@ -42,6 +44,7 @@ export class Unused {
 
   private due(): void {
     const { consumers, rules } = this.queue;
+    if (this.queue.isHeld) this.usedAtMs = this.turn.nowMs;
     const isOver = consumers.size === 0 && this.usedAtMs + rules.expiresMs <= this.turn.nowMs;
     if (isOver) this.usedAtMs = this.turn.nowMs;
     this.watch();

@@ -96,12 +96,16 @@ function storeQueue(
 ): Later<SharedQueue> {
   const { residence } = topology;
   const { name, incarnation, autoDelete, arguments: args } = properties;
-  const home = residence === null ? {} : { home: residence.place(properties) };
-  const record: QueueRecord = { incarnation, autoDelete, arguments: args, ...home };
+  const mirroring = residence?.mirrored(properties, topology.policyOf({ name, properties })) ?? null;
+  let place: Pick<QueueRecord, 'home' | 'mirrored'> = {};
+  if (mirroring !== null) place = { mirrored: true };
+  else if (residence !== null) place = { home: residence.place(properties) };
+  const record: QueueRecord = { incarnation, autoDelete, arguments: args, ...place };
   const key = queueKey(vhost.name, name);
   // Of those that no record holds a claim holds the name.
   const claim: Guard[] = residence === null ? [] : [{ key: claimKey(vhost.name, name), revision: 'absent' }];
-  return store(topology, vhost, 'queue', name, key, record, claim).then(() => {
+  const guards = [...claim, ...(mirroring?.guards ?? [])];
+  return store(topology, vhost, 'queue', name, key, record, guards, mirroring?.writes).then(() => {
     const made = vhost.queues.get(name);
     if (made?.incarnation === incarnation) return shown(topology, made);
     assertTriesLeft(tries, 'queue', name, vhost);
@@ -258,11 +262,12 @@ async function store(
   key: string,
   record: object,
   further: readonly Guard[] = [],
+  beside: readonly Write[] = [],
 ): Promise<void> {
   const write: Write = { key, value: record as JsonValue & object };
   const guards: Guard[] = [{ key: vhostKey(vhost.name), revision: 'present' }, { key, revision: 'absent' }, ...further];
   try {
-    await noting(vhost, key, topology.parts.metadata.change(guards, [write]));
+    await noting(vhost, key, topology.parts.metadata.change(guards, [write, ...beside]));
   } catch (error) {
     if (!(error instanceof GuardFailedError)) throw metadataFailed(kind, name, vhost, error);
     if (error.key === vhostKey(vhost.name)) throw brokerError('vhostDeleted', { vhost: vhost.name });

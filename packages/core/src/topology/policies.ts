@@ -5,7 +5,10 @@ import type { Exchange } from '../routing/exchange.js';
 import { typeOf } from './queue-type.js';
 import type { VirtualHost } from './virtual-host.js';
 
-export function queueSubject({ name, properties }: SharedQueue): PolicySubject {
+/** A queue as policies see it, there or about to be. */
+export type NamedQueue = Pick<SharedQueue, 'name' | 'properties'>;
+
+export function queueSubject({ name, properties }: NamedQueue): PolicySubject {
   return { kind: typeOf(properties.arguments) === 'quorum' ? 'quorum_queues' : 'classic_queues', name };
 }
 
@@ -16,6 +19,9 @@ export function exchangeSubject({ name }: Exchange): PolicySubject {
 /** A policy came, changed or went: one pass over what exists. */
 export function applyPolicyChange(policies: Policies, vhost: VirtualHost, change: PolicyChange): void {
   for (const queue of vhost.queues.values()) {
+    queue.applyPolicy(policies.after(vhost.name, change, queue.policy, queueSubject(queue)));
+  }
+  for (const queue of vhost.led.values()) {
     queue.applyPolicy(policies.after(vhost.name, change, queue.policy, queueSubject(queue)));
   }
   let isRoutedAnew = false;

@@ -53,6 +53,9 @@ const notHonouredYet = new Set([
   'x-message-deduplication',
 ]);
 
+/** Of these: those that act where there are other nodes. */
+const honouredInClusters = new Set(['x-quorum-initial-group-size', 'x-queue-leader-locator']);
+
 export interface ArgumentFault {
   readonly argument: string;
   readonly reason: string;
@@ -77,6 +80,6 @@ export const comparedQueueArguments: readonly string[] = Object.keys(known).filt
   (name) => name !== 'x-queue-mode' && name !== 'x-queue-version' && name !== 'x-queue-master-locator',
 );
 
-export function argumentsNotHonouredYet(args: Arguments): string[] {
-  return Object.keys(args).filter((name) => notHonouredYet.has(name));
+export function argumentsNotHonouredYet(args: Arguments, isClustered: boolean): string[] {
+  return Object.keys(args).filter((name) => notHonouredYet.has(name) && !(isClustered && honouredInClusters.has(name)));
 }

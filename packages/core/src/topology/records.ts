@@ -22,6 +22,8 @@ export interface QueueRecord {
   readonly arguments: Arguments;
   /** The data id of the directory that has its messages. Absent: written by a node alone, and there. */
   readonly home?: string;
+  /** Nodes have copies of it, and one leads them; there is no `home`. Absent: it lives in one place. */
+  readonly mirrored?: true;
 }
 
 /** Names both ends by incarnation: one whose end is gone, or was declared anew, is ignored. */

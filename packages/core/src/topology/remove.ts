@@ -1,6 +1,6 @@
 import { brokerError } from '../errors.js';
 import { andThen, type Later } from '../later.js';
-import { type Guard, GuardFailedError } from '../ports.js';
+import { type Guard, GuardFailedError, type Write } from '../ports.js';
 import { Queue } from '../queue/queue.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Binding } from '../routing/binding.js';
@@ -10,7 +10,7 @@ import { bindingRecordKey, exchangeKey, queueKey } from './records.js';
 import type { Topology } from './topology.js';
 import type { VirtualHost } from './virtual-host.js';
 
-/** Records of bindings that go together with their end, and with each other. A change has at most 126 guards and writes in etcd. */
+/** Records of bindings that go together with their end, and with each other. A change has at most 126 guards and writes in etcd; a mirrored queue's companions are few. */
 const bindingsMax = 100;
 
 /** queue.delete. Throws 406 when a condition does not hold; the queue's messages are gone afterwards. Returns how many were ready. */
@@ -26,20 +26,24 @@ export function removeQueue(
     queue.assertReachable();
     return residence!.deleteAtHome(queue, conditions);
   }
+  // Before it has begun nobody knows who uses it.
+  if (queue.isHeld) return queue.begun().then(() => removeQueue(topology, vhost, queue, conditions));
   if (conditions.ifUnused && queue.consumers.size > 0) {
     throw brokerError('inUse', { kind: 'queue', name, vhost: vhost.name });
   }
   const count = queue.readyCount;
   if (conditions.ifEmpty && count > 0) throw brokerError('notEmpty', { queue: name, vhost: vhost.name });
   // Somebody else was quicker, and the name may stand for another queue by now.
-  if (vhost.queues.get(name) !== queue) return count;
+  const named = vhost.named(queue);
+  if (named === undefined) return count;
   if (!queue.logs) {
     topology.dropQueue(vhost, queue);
     return residence === null ? count : andThen(residence.seen(), () => count);
   }
-  const bindings = [...(vhost.queueBindings.get(queue) ?? [])];
+  const bindings = [...(vhost.queueBindings.get(named) ?? [])];
   const key = queueKey(vhost.name, name);
-  return removeRecords(topology, vhost, 'queue', queue, key, bindings).then(() => count);
+  const companions = queue.isMirrored ? residence!.companions(named) : [];
+  return removeRecords(topology, vhost, 'queue', named, key, bindings, companions).then(() => count);
 }
 
 /** exchange.delete. Throws 406 when it is in use and `ifUnused`, 403 for the broker's own. */
@@ -72,13 +76,17 @@ async function removeRecords(
   what: SharedQueue | Exchange,
   key: string,
   bindings: readonly Binding[],
+  companions: readonly Write[] = [],
 ): Promise<void> {
   const records = bindings.filter(({ revision }) => revision > 0).map((binding) => recordOf(vhost, binding));
   const { metadata, log } = topology.parts;
   try {
     // Those of the first change need no guard of their own: a binding that came anew names the same end, which goes.
     const first = records.slice(0, bindingsMax).map((record) => ({ key: record.key, value: undefined }));
-    await metadata.change([{ key, revision: topology.revisionOf(what) }], [{ key, value: undefined }, ...first]);
+    await metadata.change(
+      [{ key, revision: topology.revisionOf(what) }],
+      [{ key, value: undefined }, ...companions, ...first],
+    );
     await topology.residence?.seen();
   } catch (error) {
     // Somebody else has removed it.

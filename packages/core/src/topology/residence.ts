@@ -1,5 +1,6 @@
 import type { Later } from '../later.js';
-import type { Incarnation } from '../ports.js';
+import type { EffectivePolicy } from '../policy/effective-policy.js';
+import type { Guard, Incarnation, Write } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
 import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
@@ -19,6 +20,12 @@ export interface Residence {
   readonly tag: string;
   /** The data id of the node where a durable queue that is declared here shall live. */
   place(properties: QueueProperties): string;
+  /** Which nodes shall have copies of a queue that is declared here, by its arguments and policy; null: it lives in one place. */
+  mirrored(properties: QueueProperties, policy: EffectivePolicy): Mirroring | null;
+  /** The face of a mirrored queue on this node, wherever it is led. */
+  face(properties: QueueProperties): SharedQueue;
+  /** What goes from metadata with the record of a mirrored queue. */
+  companions(queue: Pick<SharedQueue, 'incarnation'>): readonly Write[];
   /** A queue that lives elsewhere. `home`: a data id. */
   elsewhere(properties: QueueProperties, home: string): SharedQueue;
   /** Reserves the name of a queue of this node that no record holds. False: somebody else has it. */
@@ -44,6 +51,12 @@ export interface Residence {
   hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean>;
   /** Whether this node has known of what is gone from metadata by now: its messages may go, too. What it never heard of is set aside. */
   hasKnown(incarnation: Incarnation): boolean;
+}
+
+/** What is written with the record of a mirrored queue. */
+export interface Mirroring {
+  readonly guards: readonly Guard[];
+  readonly writes: readonly Write[];
 }
 
 /** Who owns an exclusive queue that lives elsewhere: none of this node's connections. */

@@ -5,8 +5,17 @@ import { type Arguments, canonical, noArguments } from '../arguments.js';
 import { DeadLetterRouter } from '../dead-letter/router.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
+import type { EffectivePolicy } from '../policy/effective-policy.js';
 import { Policies } from '../policy/policies.js';
-import type { Incarnation, LogStore, MetadataEvent, MetadataStore, RecoveredQueue, Revision } from '../ports.js';
+import type {
+  Incarnation,
+  LogStore,
+  MetadataEvent,
+  MetadataStore,
+  QueueLog,
+  RecoveredQueue,
+  Revision,
+} from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
 import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
@@ -19,7 +28,7 @@ import { bindingKey } from '../routing/binding.js';
 import { Exchange, type ExchangeProperties } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { Turn } from '../turn.js';
-import { applyPolicyChange, exchangeSubject, queueSubject } from './policies.js';
+import { applyPolicyChange, exchangeSubject, type NamedQueue, queueSubject } from './policies.js';
 import { argumentsNotHonouredYet } from './queue-arguments.js';
 import type { BindingRecord, ExchangeRecord, QueueRecord, VirtualHostRecord } from './records.js';
 import type { Residence } from './residence.js';
@@ -77,7 +86,7 @@ export class Topology {
     this.parts = parts;
     this.residence = parts.residence ?? null;
     this.persist = new Persist(parts.turn, parts.logs);
-    this.policies = parts.policies ?? new Policies(parts.log);
+    this.policies = parts.policies ?? new Policies(parts.log, this.residence !== null);
     this.policies.onChanged = (name, change) => {
       const vhost = this.vhosts.get(name);
       if (vhost !== undefined) applyPolicyChange(this.policies, vhost, change);
@@ -93,7 +102,11 @@ export class Topology {
       this.parts.metadata.watch(prefix, revision, (events) => this.apply(events));
     }
     this.dropStrangers();
-    for (const vhost of this.vhosts.values()) for (const queue of vhost.localQueues()) queue.opened();
+    for (const vhost of this.vhosts.values())
+      for (const queue of vhost.localQueues()) {
+        // Those that are led begin when they are told to.
+        if (!queue.isMirrored) queue.opened();
+      }
   }
 
   /** Messages of queues that metadata does not have. */
@@ -203,12 +216,15 @@ export class Topology {
     }
     if (record === undefined) return;
     const { residence } = this;
-    const { home, ...rest } = record;
+    const { home, mirrored, ...rest } = record;
     const properties = { ...rest, name, vhost: vhost.name, durable: true, owner: null };
-    const isHere = residence === null || home === undefined || home === residence.here;
-    const added = isHere
-      ? this.addQueue(vhost, properties)
-      : this.addShared(vhost, residence.elsewhere(properties, home));
+    let added: SharedQueue;
+    if (residence !== null && mirrored === true) {
+      added = this.addShared(vhost, residence.face(properties));
+      this.sayNotHonoured(properties.arguments);
+    } else if (residence === null || home === undefined || home === residence.here)
+      added = this.addQueue(vhost, properties);
+    else added = this.addShared(vhost, residence.elsewhere(properties, home));
     this.revisions.set(added, revision);
   }
 
@@ -293,17 +309,48 @@ export class Topology {
     const recovered = this.takeRecovered(properties.incarnation);
     this.addShared(vhost, queue);
     if (recovered !== undefined) queue.recover(recovered);
-    queue.onLogFailed = (error) => this.logFailed(error);
-    if (properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
-    queue.onExpired = () => this.onQueueUnused?.(vhost, queue);
+    this.listenTo(vhost, queue);
     this.sayNotHonoured(properties.arguments);
     if (!isStored(properties)) this.residence?.queueAdded(queue);
     return queue;
   }
 
+  private listenTo(vhost: VirtualHost, queue: Queue): void {
+    queue.onLogFailed = (error) => this.logFailed(error);
+    if (queue.properties.autoDelete) queue.onUnused = () => this.onQueueUnused?.(vhost, queue);
+    queue.onExpired = () => this.onQueueUnused?.(vhost, queue);
+  }
+
+  /**
+   * This node leads a mirrored queue from now on: opens it over its log, with what is committed. It is held until it begins. Its face
+   * stands among the virtual host's queues already.
+   */
+  lead(vhost: VirtualHost, properties: QueueProperties, log: QueueLog, found: RecoveredQueue | null): Queue {
+    const queue = new Queue(this.parts.turn, this.persist, properties, log, this.parts.memory);
+    queue.deadLetterRouter = vhost.deadLetterRouter;
+    queue.applyPolicy(this.policyOf(queue));
+    if (found !== null) queue.recover(found);
+    this.listenTo(vhost, queue);
+    vhost.led.get(queue.name)?.dissolve();
+    vhost.led.set(queue.name, queue);
+    return queue;
+  }
+
+  /** It leads the queue no more. */
+  unlead(queue: Queue): void {
+    const led = this.vhosts.get(queue.properties.vhost)?.led;
+    if (led?.get(queue.name) === queue) led.delete(queue.name);
+    queue.dissolve();
+  }
+
+  /** What policies come to for a queue that is there or about to be. */
+  policyOf(queue: NamedQueue): EffectivePolicy {
+    return this.policies.of(queue.properties.vhost, queueSubject(queue));
+  }
+
   /** A queue wherever it lives. */
   addShared<Q extends SharedQueue>(vhost: VirtualHost, queue: Q): Q {
-    queue.applyPolicy(this.policies.of(vhost.name, queueSubject(queue)));
+    queue.applyPolicy(this.policyOf(queue));
     vhost.queues.set(queue.name, queue);
     vhost.version++;
     return queue;
@@ -328,7 +375,16 @@ export class Topology {
     vhost.forgetAddress('', queue.name);
     for (const binding of [...(vhost.queueBindings.get(queue) ?? [])]) this.dropBinding(vhost, binding);
     queue.delete();
+    this.endLed(vhost, queue);
     if (isHere && queue.logs) this.parts.logs.remove(queue.incarnation);
+  }
+
+  /** A mirrored queue is deleted, and this node leads it. Of its copy here whoever keeps the copies disposes. */
+  private endLed(vhost: VirtualHost, { name, incarnation }: SharedQueue): void {
+    const led = vhost.led.get(name);
+    if (led?.incarnation !== incarnation) return;
+    vhost.led.delete(name);
+    led.delete();
   }
 
   addBinding(
@@ -378,7 +434,7 @@ export class Topology {
   }
 
   private sayNotHonoured(args: Arguments): void {
-    for (const name of argumentsNotHonouredYet(args)) {
+    for (const name of argumentsNotHonouredYet(args, this.residence !== null)) {
       if (this.saidNotHonoured.has(name)) continue;
       this.saidNotHonoured.add(name);
       this.parts.log.warn({ argument: name }, `queue argument ${name} is kept but has no effect in this version`);

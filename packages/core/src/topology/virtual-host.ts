@@ -36,6 +36,8 @@ export class VirtualHost {
   readonly exchanges = new Map<string, Exchange>();
   /** All that can be named, also those that live on other nodes. */
   readonly queues = new Map<string, SharedQueue>();
+  /** Mirrored queues that this node leads; under the same names stand their faces in `queues`. */
+  readonly led = new Map<string, Queue>();
   /** Buffer-less ends (direct reply-to), by routing key of the default exchange. */
   readonly directQueues = new Map<string, DirectQueue>();
   /** Bindings by the queue that they lead to. */
@@ -56,15 +58,24 @@ export class VirtualHost {
     this.dialects = dialects;
   }
 
-  /** Those that live on this node. */
+  /** Those that live on this node, or are led by it. */
   *localQueues(): Iterable<Queue> {
     for (const queue of this.queues.values()) if (queue instanceof Queue) yield queue;
+    yield* this.led.values();
   }
 
-  /** The queue of that name, when it lives on this node. */
+  /** The queue of that name, when it lives on this node or is led by it. */
   localQueue(name: string): Queue | undefined {
     const queue = this.queues.get(name);
-    return queue instanceof Queue ? queue : undefined;
+    return queue instanceof Queue ? queue : this.led.get(name);
+  }
+
+  /** What stands for this queue among those that can be named: itself, or its face; undefined: it is gone, or the name is another one's. */
+  named(queue: SharedQueue): SharedQueue | undefined {
+    const found = this.queues.get(queue.name);
+    return found === queue || (this.led.get(queue.name) === queue && found?.incarnation === queue.incarnation)
+      ? found
+      : undefined;
   }
 
   /** The one Address of these names. Throws RangeError above 255 bytes of UTF-8. */

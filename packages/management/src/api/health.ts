@@ -1,4 +1,3 @@
-import type { JsonValue } from '@chapar/core';
 import type { Call } from '../call.js';
 import { alarmsOfNode } from '../cluster/answers.js';
 import { type Peers, withSilent } from '../cluster/peers.js';
@@ -7,8 +6,9 @@ import type { Row } from '../json/counters.js';
 import { alarmsJson } from '../json/node.js';
 import { fieldProtocol } from '../json/protocol.js';
 import type { ManagementOptions } from '../options.js';
-import { ok, type Reply } from '../reply.js';
+import { failed, ok, type Reply } from '../reply.js';
 import type { Endpoint, Route } from '../route.js';
+import { leaderChecks, notCritical } from './quorum-health.js';
 
 /** For probes and scripts. `/health/*` are ours and ask for no password; the others are the field's. */
 export function healthRoutes(options: ManagementOptions, peers: Peers, reach: Reach): readonly Route[] {
@@ -60,7 +60,12 @@ function checks(options: ManagementOptions, peers: Peers, reach: Reach, fine: ()
     check('is-in-service', 'As `/health/ready`', ready),
     check('ready-to-serve-clients', 'As `/health/ready`', ready),
     check('metadata-store/initialized', 'Metadata is read before the API answers', fine),
-    check('node-is-quorum-critical', 'No queue needs this node for a majority', () => notCritical(peers)),
+    check(
+      'node-is-quorum-critical',
+      'No mirrored queue would have fewer copies in sync than it needs without this node, else 503 with those that would',
+      (call) => notCritical(call, peers),
+    ),
+    ...leaderChecks(peers),
     check(
       'etcd',
       'etcd answers, has no alarm, and this node is registered, else 503; 200 for a node that is alone',
@@ -93,12 +98,6 @@ async function readiness(options: ManagementOptions, reach: Reach): Promise<Repl
   if (!options.isReady()) return failed({ reason: 'the node does not serve clients now' });
   const reason = await reach.problem();
   return reason === null ? ok({ status: 'ok' }) : failed({ reason });
-}
-
-/** As long as queues are not replicated. */
-function notCritical({ view }: Peers): Reply {
-  const isAlone = view === null || view.members.length < 2;
-  return ok({ status: 'ok', reason: isAlone ? 'single node cluster' : 'no queue is replicated' });
 }
 
 function etcd({ view }: Peers): Reply {
@@ -142,8 +141,4 @@ function protocolListener(options: ManagementOptions, call: Call): Reply {
   const protocols = options.listeners().map((listener) => fieldProtocol(listener.protocol));
   if (protocols.includes(fieldProtocol(protocol))) return ok({ status: 'ok', protocol });
   return failed({ reason: 'No active listener', missing: protocol, protocols });
-}
-
-function failed(why: { readonly [name: string]: JsonValue }): Reply {
-  return { status: 503, json: { status: 'failed', ...why } };
 }

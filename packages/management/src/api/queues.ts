@@ -5,6 +5,7 @@ import { type Peers, withSilent } from '../cluster/peers.js';
 import { QueueRows } from '../cluster/queue-rows.js';
 import { everywhere, gatherScattered } from '../cluster/scattered.js';
 import type { Columns } from '../columns.js';
+import { copiesStatusJson } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
 import { list } from '../listing.js';
 import { badRequest, notFound } from '../problem.js';
@@ -88,12 +89,16 @@ async function get(call: Call, peers: Peers): Promise<Reply> {
   const { broker } = call;
   const rows = new QueueRows(broker, peers);
   const scope = { ...everywhere, vhosts: [queue.properties.vhost], queue: queue.name };
-  const [, consumers] = await Promise.all([
+  const mirrored = peers.membership?.mirrored ?? null;
+  const isMirrored = mirrored?.view(queue.incarnation) != null;
+  const [, consumers, status] = await Promise.all([
     rows.fetch([queue], null),
     gatherScattered(broker, peers, consumerKind, scope),
+    isMirrored ? mirrored!.status(queue.incarnation) : null,
   ]);
   // Who publishes and consumes how much comes with the rates.
-  const row = { consumer_details: consumers.rows, deliveries: [], incoming: [], ...rows.json(queue) };
+  const copies = isMirrored ? { copies: status === null ? null : copiesStatusJson(status) } : {};
+  const row = { consumer_details: consumers.rows, deliveries: [], incoming: [], ...rows.json(queue), ...copies };
   return withSilent(ok(row), [...new Set([...rows.silent, ...consumers.silent])]);
 }
 

@@ -1,6 +1,7 @@
 import type { Broker } from '@chapar/core';
 import { channelNamed, oneChannel } from '../api/channels.js';
 import { type Closing, closeConnections, closeHere } from '../api/connections.js';
+import { answerMaintenance } from '../api/maintenance.js';
 import { memoryOfNode, oneNode } from '../api/nodes.js';
 import { watched, watchedParts } from '../api/overview.js';
 import { memoryJson } from '../json/memory.js';
@@ -26,6 +27,7 @@ export function answerPeers(broker: Broker, options: ManagementOptions, peers: P
   answerQueueRows(broker, peers);
   answerTotals(broker, peers);
   answerStatus(broker, options, peers);
+  answerMaintenance(broker, peers);
   membership.answer(oneNode, () => nodeJson(broker, options));
   membership.answer(memoryOfNode, () => memoryJson());
   membership.answer(watchedParts, () => watched(broker, options));

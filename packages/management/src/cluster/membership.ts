@@ -1,7 +1,9 @@
 import type { JsonValue } from '@chapar/core';
+import type { MirroredQueues } from './mirrored-queues.js';
 
 /** What the API sees of the cluster that this node belongs to, and asks of it. The composer connects it. */
 export interface Membership {
+  readonly mirrored: MirroredQueues;
   view(): ClusterView;
   /** Asks another node's API; rejects when it is not linked, does not answer in time, or its answerer throws. */
   ask(node: string, kind: string, body: JsonValue): Promise<JsonValue>;
@@ -50,6 +52,8 @@ export interface MemberView {
   readonly isHere: boolean;
   /** Registered in etcd. */
   readonly isLive: boolean;
+  /** In maintenance: nothing new is placed there. */
+  readonly isResting: boolean;
   /** Since when it is registered or gone, milliseconds since 1970; null: not known. */
   readonly sinceMs: number | null;
   /** Where peers reach it. Empty when it is gone. */

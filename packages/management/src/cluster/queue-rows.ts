@@ -1,8 +1,10 @@
 import type { Broker, JsonValue, SharedQueue } from '@chapar/core';
 import { type Columns, pick } from '../columns.js';
+import { copiesFields } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
-import { queueJson, queueProperties, queueTotals } from '../json/queue.js';
+import { queueJson, queueProperties, queueTotals, queueType } from '../json/queue.js';
 import { Pace } from '../pace.js';
+import type { CopiesView } from './mirrored-queues.js';
 import type { Peers } from './peers.js';
 
 /** What nodes ask each other for: rows of queues that live there. A type, so that it is JSON. */
@@ -24,6 +26,15 @@ const known = new Set([
   'type',
   'policy',
   'state',
+  'leader',
+  'members',
+  'online',
+  'slave_nodes',
+  'synchronised_slave_nodes',
+  'in_sync',
+  'epoch',
+  'min_in_sync',
+  'wanted_members',
 ]);
 
 /**
@@ -48,7 +59,7 @@ export class QueueRows {
     if (columns?.every(([first = '']) => known.has(first)) === true) return;
     const byHome = new Map<string, SharedQueue[]>();
     for (const queue of queues) {
-      const { home } = queue;
+      const home = this.homeOf(queue);
       if (home === null || this.silent.has(home) || !this.peers.isLive(home)) continue;
       const there = byHome.get(home);
       if (there === undefined) byHome.set(home, [queue]);
@@ -58,20 +69,45 @@ export class QueueRows {
   }
 
   json(queue: SharedQueue): Row {
-    return queue.home === null
-      ? queueJson(this.broker, queue)
-      : { ...this.properties(queue), ...this.fetched.get(queue) };
+    const known = this.properties(queue);
+    return this.homeOf(queue) === null
+      ? { ...queueJson(this.broker, this.hereOf(queue)), ...known }
+      : { ...known, ...this.fetched.get(queue), ...this.copiesOf(queue) };
   }
 
   /** For `disable_stats=true&enable_queue_totals=true`. */
   totals(queue: SharedQueue): Row {
-    return { ...this.properties(queue), ...(queue.home === null ? queueTotals(queue) : this.fetched.get(queue)) };
+    const isHere = this.homeOf(queue) === null;
+    return { ...this.properties(queue), ...(isHere ? queueTotals(this.hereOf(queue)) : this.fetched.get(queue)) };
   }
 
   /** What is known without asking. */
   properties(queue: SharedQueue): Row {
-    const isDown = queue.home !== null && !this.peers.isLive(queue.home);
-    return { ...queueProperties(this.broker, queue), ...(isDown ? { state: 'down' } : {}) };
+    const home = this.homeOf(queue);
+    const isDown = home !== null && !this.peers.isLive(home);
+    const where = { node: home ?? this.broker.identity.node, ...(isDown ? { state: 'down' } : {}) };
+    return { ...queueProperties(this.broker, queue), ...where, ...this.copiesOf(queue) };
+  }
+
+  /** The node that knows what it does; null: this one. Empty: a mirrored queue that nobody leads. */
+  private homeOf(queue: SharedQueue): string | null {
+    const view = this.viewOf(queue);
+    if (view === null) return queue.home;
+    return view.leader === this.broker.identity.node ? null : (view.leader ?? '');
+  }
+
+  /** Of a mirrored queue there is a face among those that can be named, and what is led beside it. */
+  private hereOf(queue: SharedQueue): SharedQueue {
+    return this.broker.topology.vhosts.get(queue.properties.vhost)?.localQueue(queue.name) ?? queue;
+  }
+
+  private viewOf({ incarnation }: SharedQueue): CopiesView | null {
+    return this.peers.membership?.mirrored.view(incarnation) ?? null;
+  }
+
+  private copiesOf(queue: SharedQueue): Row {
+    const view = this.viewOf(queue);
+    return view === null ? {} : copiesFields(view, queueType(queue));
   }
 
   private async ask(home: string, queues: readonly SharedQueue[], columns: Columns): Promise<void> {

@@ -15,7 +15,7 @@ export async function clusterStatus(
 ): Promise<{ readonly status: Row; readonly silent: readonly string[] }> {
   const { view } = peers;
   const { identity } = broker;
-  const led = queuesByHome(broker);
+  const led = queuesByHome(broker, peers);
   if (view === null) {
     const alone = { name: identity.node, running: true, here: true, version: identity.version };
     const queues = led.get(identity.node) ?? 0;
@@ -28,13 +28,16 @@ export async function clusterStatus(
     const answer = answers.get(name);
     return answer === undefined ? { answered: false } : { answered: true, ...(answer as Row) };
   };
+  const copies = copiesByNode(peers);
   const nodes = view.members.map((member) => ({
     ...memberJson(member),
     queues: led.get(member.name) ?? 0,
+    copies: copies.get(member.name) ?? 0,
     ...statusOf(member),
   }));
   const { id, prefix, revision } = view;
-  return { status: { name: identity.clusterName, id, prefix, node: identity.node, revision, nodes }, silent };
+  const mirrored = mirroredJson(peers);
+  return { status: { name: identity.clusterName, id, prefix, node: identity.node, revision, mirrored, nodes }, silent };
 }
 
 export function answerStatus(broker: Broker, options: ManagementOptions, { membership }: Peers): void {
@@ -43,8 +46,28 @@ export function answerStatus(broker: Broker, options: ManagementOptions, { membe
 
 // ---------------------------------------------------------------------------------------------------------------
 
-function memberJson({ name, dataId, isHere, isLive, sinceMs, address, version }: MemberView): Row {
-  return { name, data_id: dataId, here: isHere, running: isLive, since: sinceMs, address, version };
+function memberJson({ name, dataId, isHere, isLive, isResting, sinceMs, address, version }: MemberView): Row {
+  const state = { here: isHere, running: isLive, maintenance: isResting };
+  return { name, data_id: dataId, ...state, since: sinceMs, address, version };
+}
+
+/** How mirrored queues are, all in all. */
+function mirroredJson({ membership }: Peers): Row {
+  const counts = { queues: 0, without_leader: 0, below_min: 0, fewer_copies: 0 };
+  for (const { leader, online, inSync, min, members, wanted } of membership?.mirrored.all() ?? []) {
+    counts.queues++;
+    if (leader === null || !online.includes(leader)) counts.without_leader++;
+    if (inSync.filter((node) => online.includes(node)).length < min) counts.below_min++;
+    if (inSync.length < members.length || members.length < (wanted ?? 0)) counts.fewer_copies++;
+  }
+  return counts;
+}
+
+function copiesByNode({ membership }: Peers): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { members } of membership?.mirrored.all() ?? [])
+    for (const node of members) counts.set(node, (counts.get(node) ?? 0) + 1);
+  return counts;
 }
 
 /** What a node says of itself. */
@@ -81,11 +104,12 @@ function etcdJson(etcd: EtcdView): Row {
 }
 
 /** How many queues each node leads, by its name. */
-function queuesByHome(broker: Broker): Map<string, number> {
+function queuesByHome(broker: Broker, { membership }: Peers): Map<string, number> {
   const counts = new Map<string, number>();
   for (const vhost of broker.topology.vhosts.values()) {
-    for (const { home } of vhost.queues.values()) {
-      const node = home ?? broker.identity.node;
+    for (const { home, incarnation } of vhost.queues.values()) {
+      const view = membership?.mirrored.view(incarnation) ?? null;
+      const node = view === null ? (home ?? broker.identity.node) : (view.leader ?? '');
       counts.set(node, (counts.get(node) ?? 0) + 1);
     }
   }

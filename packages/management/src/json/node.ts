@@ -55,6 +55,7 @@ export function nodeJson(broker: Broker, options: ManagementOptions): Row {
   const { alarms, identity, platform, resources, startedAtMs } = broker;
   return {
     applications: [{ name: 'chapar', description: identity.product, version: identity.version }],
+    being_drained: false,
     auth_mechanisms: ['PLAIN', 'AMQPLAIN', 'EXTERNAL'].map((name) => ({
       name,
       description: `SASL ${name}`,
@@ -87,23 +88,29 @@ export function nodeJson(broker: Broker, options: ManagementOptions): Row {
 }
 
 /** A node that is not running, or does not answer: what the others know of it. */
-export function absentNodeJson({ name, isLive, address, version, dataId, sinceMs }: MemberView): Row {
+export function absentNodeJson({ name, isLive, isResting, address, version, dataId, sinceMs }: MemberView): Row {
   return {
     applications: version === '' ? [] : [{ name: 'chapar', description: 'Chapar', version }],
     name,
     partitions: [],
     running: isLive,
     type: 'disc',
-    ...memberFields({ isLive, address, dataId, sinceMs }),
+    ...memberFields({ isLive, isResting, address, dataId, sinceMs }),
   };
 }
 
 /** Ours, of each node of a cluster. */
 export function memberFields({
   isLive,
+  isResting,
   address,
   dataId,
   sinceMs,
-}: Pick<MemberView, 'isLive' | 'address' | 'dataId' | 'sinceMs'>): Row {
-  return { data_id: dataId, peer_address: address, [isLive ? 'registered_since' : 'gone_since']: sinceMs };
+}: Pick<MemberView, 'isLive' | 'isResting' | 'address' | 'dataId' | 'sinceMs'>): Row {
+  return {
+    being_drained: isResting,
+    data_id: dataId,
+    peer_address: address,
+    [isLive ? 'registered_since' : 'gone_since']: sinceMs,
+  };
 }

@@ -22,13 +22,24 @@ export class ApiClient {
     return this.request('PUT', parts, body);
   }
 
-  post(parts: readonly string[], body: unknown): Promise<unknown> {
-    return this.request('POST', parts, body);
+  /** `query` such as `dry-run=true`. */
+  post(parts: readonly string[], body: unknown, query = ''): Promise<unknown> {
+    return this.request('POST', parts, body, query);
   }
 
   /** `query` such as `if-empty=true`. */
-  delete(parts: readonly string[], query = ''): Promise<unknown> {
-    return this.request('DELETE', parts, undefined, query);
+  delete(parts: readonly string[], query = '', body?: unknown): Promise<unknown> {
+    return this.request('DELETE', parts, body, query);
+  }
+
+  /** A health check: null when it passes, else what it says. */
+  async check(...parts: readonly string[]): Promise<Readonly<Record<string, unknown>> | null> {
+    const path = `/api/${parts.map(encodeURIComponent).join('/')}`;
+    const response = await this.send('GET', path, undefined);
+    const text = await response.text();
+    if (response.status === 503) return parseBody(text) as Readonly<Record<string, unknown>>;
+    if (!response.ok) throw this.refusal(response.status, text, 'GET', path);
+    return null;
   }
 
   private async request(method: Method, parts: readonly string[], body?: unknown, query = ''): Promise<unknown> {

@@ -6,6 +6,13 @@ export interface ClusterAnswer {
   readonly id?: string;
   readonly prefix?: string;
   readonly node: string;
+  /** How many mirrored queues there are, and what is wrong with how many of them. */
+  readonly mirrored?: {
+    readonly queues: number;
+    readonly without_leader: number;
+    readonly below_min: number;
+    readonly fewer_copies: number;
+  };
   readonly nodes: readonly NodeAnswer[];
 }
 
@@ -18,7 +25,10 @@ interface NodeAnswer {
   readonly since?: number | null;
   readonly address?: string;
   readonly version?: string;
+  readonly maintenance?: boolean;
   readonly queues: number;
+  /** Of mirrored queues. */
+  readonly copies?: number;
   /** Whether it was asked and said the following; absent for a node alone. */
   readonly answered?: boolean;
   readonly ready?: boolean;
@@ -46,7 +56,19 @@ interface EtcdAnswer {
   readonly registration: string;
 }
 
-const columns = ['node', 'state', 'since', 'queues', 'revision', 'links', 'etcd', 'alarms', 'version', 'address'];
+const columns = [
+  'node',
+  'state',
+  'since',
+  'queues',
+  'copies',
+  'revision',
+  'links',
+  'etcd',
+  'alarms',
+  'version',
+  'address',
+];
 
 /** A node a line, then what is wrong, in words. Ends with a newline. */
 export function clusterText(cluster: ClusterAnswer, nowMs: number): string {
@@ -56,7 +78,7 @@ export function clusterText(cluster: ClusterAnswer, nowMs: number): string {
     columns,
     'table',
   );
-  const wrong = cluster.nodes.flatMap((node) => wrongWith(node, nowMs));
+  const wrong = [...wrongWithQueues(cluster), ...cluster.nodes.flatMap((node) => wrongWith(node, nowMs))];
   const said = wrong.length === 0 ? '' : `\n${wrong.map((line) => `! ${line}`).join('\n')}\n`;
   return `cluster ${cluster.name}${where}, as ${cluster.node} sees it\n\n${table}${said}`;
 }
@@ -68,6 +90,7 @@ function row(node: NodeAnswer, nowMs: number): Row {
     state: stateOf(node),
     since: node.since == null ? '' : age(nowMs - node.since),
     queues: node.queues,
+    copies: node.copies,
     revision: node.revision,
     links: links === undefined ? '' : `${links.filter(({ up }) => up).length}/${links.length}`,
     etcd: etcd === undefined ? '' : etcdState(etcd),
@@ -77,10 +100,21 @@ function row(node: NodeAnswer, nowMs: number): Row {
   };
 }
 
-function stateOf({ running, answered, ready }: NodeAnswer): string {
+function stateOf({ running, answered, ready, maintenance }: NodeAnswer): string {
   if (!running) return 'gone';
   if (answered === false) return 'silent';
+  if (maintenance === true) return 'maintenance';
   return ready === false ? 'not ready' : 'running';
+}
+
+function wrongWithQueues({ mirrored }: ClusterAnswer): string[] {
+  if (mirrored === undefined) return [];
+  const { without_leader: leaderless, below_min: short, fewer_copies: fewer } = mirrored;
+  const wrong: string[] = [];
+  if (leaderless > 0) wrong.push(`${leaderless} mirrored queues have no leader`);
+  if (short > 0) wrong.push(`${short} mirrored queues have too few copies: publishes to them are refused`);
+  if (fewer > 0) wrong.push(`${fewer} mirrored queues have fewer copies in sync than they shall have`);
+  return wrong;
 }
 
 function wrongWith(node: NodeAnswer, nowMs: number): string[] {

@@ -71,8 +71,12 @@ function describe({ dataDir, dataId, metadata, queues, files, checkpoint, damage
     ['damage', damages.length === 0 ? 'none' : `${damages.length} places`],
   ];
   const parts = [`${head.map(([name, text]) => `${name.padEnd(10)}  ${text}`).join('\n')}\n`];
-  if (queues.length > 0)
-    parts.push(table(queues, ['vhost', 'name', 'kind', 'messages', 'pending', 'bytes', 'nextPosition', 'incarnation']));
+  if (queues.length > 0) {
+    // Nobody without mirrored queues needs to know what it is.
+    const copies = queues.some(({ committed }) => committed !== null) ? ['committed'] : [];
+    const positions = ['nextPosition', ...copies];
+    parts.push(table(queues, ['vhost', 'name', 'kind', 'messages', 'pending', 'bytes', ...positions, 'incarnation']));
+  }
   if (files.length > 0) parts.push(table(files, ['path', 'bytes', 'liveMessages', 'liveBytes', 'entries']));
   if (damages.length > 0) parts.push(table(damages, ['path', 'offset', 'what']));
   return parts.join('\n');

@@ -14,6 +14,8 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
     'durable',
     'exclusive',
     'auto_delete',
+    'node',
+    'members',
     'arguments',
   ],
   exchanges: ['vhost', 'name', 'type', 'durable', 'auto_delete', 'internal', 'arguments'],

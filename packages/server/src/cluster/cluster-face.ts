@@ -11,6 +11,7 @@ import {
 } from '@chapar/management';
 import type { Clock, Timer } from '@chapar/platform';
 import type { MembershipOptions } from '../config/membership-options.js';
+import { CopiesFace } from './copies-face.js';
 
 /** Another node's API answers within this or not at all. Milliseconds. */
 const answerMsMax = 2000;
@@ -18,6 +19,7 @@ const lookEveryMs = 1000;
 
 /** The cluster as administrators see it and act on it: what the management API asks for, from this node of it. */
 export class ClusterFace implements Membership {
+  readonly mirrored: CopiesFace;
   private readonly node: ClusterNode;
   private readonly clock: Clock;
   private readonly endpoints: readonly string[];
@@ -34,6 +36,7 @@ export class ClusterFace implements Membership {
     this.clock = clock;
     this.endpoints = etcd;
     this.leaseSeconds = leaseSeconds;
+    this.mirrored = new CopiesFace(node);
     const { mirror, dataId } = node.membership;
     this.since.set(dataId, clock.wallMs());
     const lastOf = new Map(node.membership.members.registrations().map(({ node, record }) => [nodeKey(node), record]));
@@ -122,7 +125,8 @@ export class ClusterFace implements Membership {
   }
 
   private members(): MemberView[] {
-    const { members, dataId: here } = this.node.membership;
+    const { members, maintenance, dataId: here } = this.node.membership;
+    const { resting } = maintenance;
     const sessions = new Map(this.node.listRelations().map(({ peer }) => [peer.dataId, peer.session]));
     return members.list().map(({ dataId, node: name, live }): MemberView => {
       const isHere = dataId === here;
@@ -133,6 +137,7 @@ export class ClusterFace implements Membership {
         isHere,
         // This node knows that it lives, also while etcd has lost sight of it.
         isLive: live !== null || isHere,
+        isResting: resting.has(dataId),
         sinceMs: this.since.get(dataId) ?? null,
         address: live?.address ?? '',
         version: String(live?.versions['chapar'] ?? ''),

@@ -34,12 +34,29 @@ func (c *client) consume(channel *amqp.Channel) error {
 	}
 	c.ledger.trouble("attached", strings.Join(c.Queues, " "))
 	c.announce()
+	var held []arrival
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
 	for {
 		select {
 		case arrived := <-arrivals:
-			if err := c.accept(arrived); err != nil {
+			c.note(arrived)
+			held = append(held, arrived)
+			if c.isResting() {
+				break
+			}
+			if err := c.accept(held); err != nil {
 				return err
 			}
+			held = nil
+		case <-ticks.C:
+			if c.isResting() {
+				break
+			}
+			if err := c.accept(held); err != nil {
+				return err
+			}
+			held = nil
 		case tag := <-cancelled:
 			c.ledger.trouble("cancelled", tag)
 			time.Sleep(firstPause)
@@ -50,7 +67,7 @@ func (c *client) consume(channel *amqp.Channel) error {
 			}
 			return err
 		case <-c.stop:
-			return nil
+			return c.accept(held)
 		}
 	}
 }
@@ -64,15 +81,25 @@ func forward(queue string, deliveries <-chan amqp.Delivery, arrivals chan arriva
 	}
 }
 
-func (c *client) accept(arrived arrival) error {
+func (c *client) isResting() bool {
+	return c.RestSeconds > 0 && time.Now().Unix()/c.RestSeconds%2 == 1
+}
+
+func (c *client) note(arrived arrival) {
 	origin := originOf(arrived.delivery.Body)
 	c.ledger.write("delivered", fmt.Sprintf(
 		`"c":"%s","s":%d,"q":"%s","p":"%s","ps":%d,"id":%d,"r":%t,"ok":%t`,
 		c.Name, c.connections, arrived.queue, origin.publisher, origin.connection, origin.id,
 		arrived.delivery.Redelivered, origin.isWhole))
-	if err := arrived.delivery.Ack(false); err != nil {
-		return err
+}
+
+func (c *client) accept(all []arrival) error {
+	for _, arrived := range all {
+		if err := arrived.delivery.Ack(false); err != nil {
+			return err
+		}
+		origin := originOf(arrived.delivery.Body)
+		c.ledger.write("acked", fmt.Sprintf(`"c":"%s","s":%d,"p":"%s","id":%d`, c.Name, c.connections, origin.publisher, origin.id))
 	}
-	c.ledger.write("acked", fmt.Sprintf(`"c":"%s","s":%d,"p":"%s","id":%d`, c.Name, c.connections, origin.publisher, origin.id))
 	return nil
 }

@@ -7,11 +7,13 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
-// ledger is a file with a line of JSON for each thing that happened. Only one goroutine writes to it.
+// ledger is a file with a line of JSON for each thing that happened. One goroutine writes to it, another one may close it.
 type ledger struct {
+	lock sync.Mutex
 	file *os.File
 	out  *bufio.Writer
 }
@@ -21,10 +23,12 @@ func openLedger(path string) *ledger {
 	if err != nil {
 		panic(err)
 	}
-	return &ledger{file, bufio.NewWriterSize(file, 1<<16)}
+	return &ledger{file: file, out: bufio.NewWriterSize(file, 1<<16)}
 }
 
 func (l *ledger) close() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
 	if err := l.out.Flush(); err != nil {
 		panic(err)
 	}
@@ -34,6 +38,8 @@ func (l *ledger) close() {
 }
 
 func (l *ledger) write(kind string, rest string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
 	fmt.Fprintf(l.out, `{"t":%d,"e":"%s",%s}`+"\n", time.Now().UnixMilli(), kind, rest)
 }
 

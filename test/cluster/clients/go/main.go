@@ -28,6 +28,9 @@ type work struct {
 	UnroutableEvery int
 	Prefetch        int
 	Heartbeat       int
+	Again           bool
+	Priorities      int
+	RestSeconds     int64
 }
 
 const (
@@ -41,6 +44,7 @@ type client struct {
 	stop        chan struct{}
 	connections int
 	lastID      int
+	unsettled   []int
 	isAnnounced bool
 }
 
@@ -58,9 +62,12 @@ func main() {
 func (c *client) listen() {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		if lines.Text() == "stop" {
+		switch lines.Text() {
+		case "stop":
 			close(c.stop)
-			return
+		case "leave":
+			c.ledger.close()
+			os.Exit(0)
 		}
 	}
 }

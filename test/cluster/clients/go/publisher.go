@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -19,11 +20,32 @@ func (c *client) publish(channel *amqp.Channel) error {
 	closed := channel.NotifyClose(make(chan *amqp.Error, 1))
 	c.announce()
 	ids := map[uint64]int{}
+	defer func() {
+		// What stands in it at the end has no verdict.
+		c.unsettled = nil
+		for _, id := range ids {
+			c.unsettled = append(c.unsettled, id)
+		}
+		slices.Sort(c.unsettled)
+	}()
 	ticks := time.NewTicker(2 * time.Millisecond)
 	defer ticks.Stop()
 	began := time.Now()
 	// Counted here: the library's own count is locked while it waits for us to take a confirm.
 	sent := uint64(0)
+	if c.Again {
+		// All of them before the first is sent: the rest is not forgotten when this connection ends as well.
+		for _, id := range c.unsettled {
+			sent++
+			ids[sent] = id
+		}
+		for _, id := range c.unsettled {
+			if err := c.send(channel, id, confirms, returns, ids); err != nil {
+				drain(confirms, returns)
+				return err
+			}
+		}
+	}
 	stop := c.stop
 	isStopping := false
 	for !isStopping || len(ids) > 0 {
@@ -33,8 +55,9 @@ func (c *client) publish(channel *amqp.Channel) error {
 		}
 		for ; !isStopping && due > 0 && len(ids) < c.Window; due-- {
 			sent++
-			ids[sent] = c.lastID + 1
-			if err := c.send(channel, confirms, returns, ids); err != nil {
+			c.lastID++
+			ids[sent] = c.lastID
+			if err := c.send(channel, c.lastID, confirms, returns, ids); err != nil {
 				drain(confirms, returns)
 				return err
 			}
@@ -69,10 +92,8 @@ func (c *client) publish(channel *amqp.Channel) error {
 
 // send publishes on a goroutine of its own and hears confirms meanwhile: whoever does neither while the other waits stands still.
 func (c *client) send(
-	channel *amqp.Channel, confirms chan amqp.Confirmation, returns chan amqp.Return, ids map[uint64]int,
+	channel *amqp.Channel, id int, confirms chan amqp.Confirmation, returns chan amqp.Return, ids map[uint64]int,
 ) error {
-	c.lastID++
-	id := c.lastID
 	isNobodys := c.UnroutableEvery > 0 && id%c.UnroutableEvery == 0
 	queue := c.Queues[id%len(c.Queues)]
 	shown := fmt.Sprintf("%q", queue)
@@ -83,6 +104,9 @@ func (c *client) send(
 	message := amqp.Publishing{
 		DeliveryMode: amqp.Persistent,
 		Body:         []byte(bodyOf(c.Name, c.connections, id, queue, c.Bytes)),
+	}
+	if c.Priorities > 0 {
+		message.Priority = uint8(id % c.Priorities)
 	}
 	done := make(chan error, 1)
 	go func() { done <- channel.PublishWithContext(context.Background(), "", queue, isNobodys, false, message) }()

@@ -1,0 +1,147 @@
+import type { Incarnation } from '@chapar/core';
+import type { Clock, Timer } from '@chapar/platform';
+import type { LedQueue } from '../replication/led-queue.js';
+import type { Epoch } from '../replication/record.js';
+import type { Guest } from './guest.js';
+import type { GuestLine } from './guest-line.js';
+
+/** Nodes have so long to claim what their consumers hold. Milliseconds. */
+const claimsMs = 500;
+
+/** A consumer that comes back to a queue that serves one at a time, until all have. */
+interface Returning {
+  readonly order: number;
+  attach(): void;
+}
+
+/** This node's time as the leader of one mirrored queue. */
+export class Lead {
+  readonly led: LedQueue;
+  readonly lines = new Set<GuestLine>();
+  isOver = false;
+  /** Who has not said what it has; null: nobody is waited for any more. */
+  awaited: Set<Guest> | null = new Set();
+  timer: Timer | null = null;
+  private returning: Returning[] = [];
+  private lastOrder = 0;
+
+  constructor(led: LedQueue) {
+    this.led = led;
+  }
+
+  /** The place of a consumer that attaches, among all of the queue's over all its leaders; `known`: the one that it had. */
+  order(known: number): number {
+    if (known === 0) return ++this.lastOrder;
+    this.lastOrder = Math.max(this.lastOrder, known);
+    return known;
+  }
+
+  /** A queue that serves one consumer at a time goes on with the one that it served: they attach in the order in which they first did. */
+  get isOrdered(): boolean {
+    return this.led.queue.isHeld && this.led.queue.roster.single !== null;
+  }
+
+  /** When all have said what they have, in this order. */
+  returns(order: number, attach: () => void): void {
+    this.returning.push({ order, attach });
+  }
+
+  begin(): void {
+    this.awaited = null;
+    this.timer?.cancel();
+    const returning = this.returning.sort((a, b) => a.order - b.order);
+    this.returning = [];
+    for (const { attach } of returning) attach();
+    this.led.queue.begin();
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.awaited = null;
+    this.timer?.cancel();
+    this.returning = [];
+    for (const line of this.lines) line.end();
+    this.led.onForGood = null;
+  }
+}
+
+/**
+ * The mirrored queues that this node leads, for the nodes that it is linked to and itself: each of them is told, and a queue begins when all have
+ * said what they have of it.
+ */
+export class Leads {
+  private readonly clock: Clock;
+  private readonly isAnyoneComing: () => boolean;
+  private readonly linkedGuests = new Set<Guest>();
+  private readonly byIncarnation = new Map<Incarnation, Lead>();
+
+  /** `isAnyoneComing`: a node that is there is not linked yet, as when this one has just begun. */
+  constructor(clock: Clock, isAnyoneComing: () => boolean) {
+    this.clock = clock;
+    this.isAnyoneComing = isAnyoneComing;
+  }
+
+  /** Null: this node does not lead it in that epoch. */
+  find(incarnation: Incarnation, epoch: Epoch): Lead | null {
+    const lead = this.byIncarnation.get(incarnation);
+    return lead !== undefined && lead.led.epoch === epoch && !lead.led.isOver ? lead : null;
+  }
+
+  // ---- queues ------------------------------------------------------------------------------------------------------
+
+  /** This node leads it, and it is held. */
+  leads(led: LedQueue): void {
+    const before = this.byIncarnation.get(led.incarnation);
+    if (before !== undefined) this.leadsNoMore(before.led, false);
+    const lead = new Lead(led);
+    this.byIncarnation.set(led.incarnation, lead);
+    led.onForGood = () => {
+      for (const line of lead.lines) line.progressed();
+    };
+    for (const guest of this.linkedGuests) {
+      lead.awaited!.add(guest);
+      guest.sayLeads(led, false);
+    }
+    lead.timer = this.clock.after(claimsMs, () => lead.begin());
+    this.beginWhenSaid(lead);
+  }
+
+  /** Publishes were left out while it was fenced, and it leads on: all faces say again what they have. */
+  leadsOn(led: LedQueue): void {
+    for (const guest of this.linkedGuests) guest.sayLeads(led, true);
+  }
+
+  /** `isDeleted`: nobody leads it after this node, and who had it deleted is answered still. */
+  leadsNoMore(led: LedQueue, isDeleted: boolean): void {
+    const lead = this.byIncarnation.get(led.incarnation);
+    if (lead?.led !== led) return;
+    this.byIncarnation.delete(led.incarnation);
+    lead.end();
+    if (!isDeleted) for (const guest of this.linkedGuests) guest.sayLeft(led);
+  }
+
+  // ---- nodes -------------------------------------------------------------------------------------------------------
+
+  linked(guest: Guest): void {
+    this.linkedGuests.add(guest);
+    for (const lead of this.byIncarnation.values()) {
+      lead.awaited?.add(guest);
+      guest.sayLeads(lead.led, false);
+    }
+  }
+
+  unlinked(guest: Guest): void {
+    if (!this.linkedGuests.delete(guest)) return;
+    for (const lead of this.byIncarnation.values()) if (lead.awaited?.delete(guest)) this.beginWhenSaid(lead);
+  }
+
+  /** It has said what it has. */
+  said(guest: Guest, incarnation: Incarnation, epoch: Epoch): void {
+    const lead = this.find(incarnation, epoch);
+    if (lead?.awaited?.delete(guest)) this.beginWhenSaid(lead);
+  }
+
+  private beginWhenSaid(lead: Lead): void {
+    if (lead.awaited?.size === 0 && !this.isAnyoneComing()) lead.begin();
+  }
+}

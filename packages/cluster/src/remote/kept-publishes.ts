@@ -1,0 +1,99 @@
+import type { ConfirmSlot, Message, Refusal } from '@chapar/core';
+
+/** What each costs beside its body, where they are counted. Bytes. */
+const overheadBytes = 256;
+
+const weightOf = (message: Message): number => message.bodyBytes + overheadBytes;
+
+/** Told how many bytes of publishes are kept, more or fewer. */
+export type Weigh = (bytes: number) => void;
+
+/**
+ * Publishes to a mirrored queue without a verdict: numbered from 1 for the life of this process, and kept so that whoever leads next gets
+ * them again, in their order. Their confirms are given once, whichever leader answers.
+ */
+export class KeptPublishes {
+  /** The last number given. */
+  sequence = 0;
+  /** What became of all up to here is known. */
+  known = 0;
+  private readonly weigh: Weigh;
+  /** From `known` + 1 on. A null message: refused, and never sent again. */
+  private messages: (Message | null)[] = [];
+  private slots: (ConfirmSlot | null)[] = [];
+  private first = 0;
+
+  constructor(weigh: Weigh) {
+    this.weigh = weigh;
+  }
+
+  get count(): number {
+    return this.messages.length - this.first;
+  }
+
+  /** Returns its number. */
+  push(message: Message, slot: ConfirmSlot | null): number {
+    message.keep();
+    this.messages.push(message);
+    this.slots.push(slot);
+    this.weigh(weightOf(message));
+    return ++this.sequence;
+  }
+
+  /** The leader will never have this one. Told before a verdict that covers it. */
+  refused(sequence: number, why: Refusal): void {
+    if (sequence <= this.known || sequence > this.sequence) return;
+    const at = this.first + sequence - this.known - 1;
+    const slot = this.slots[at] ?? null;
+    this.drop(at);
+    slot?.refused(why);
+  }
+
+  private drop(at: number): void {
+    const message = this.messages[at] ?? null;
+    if (message !== null) this.weigh(-weightOf(message));
+    this.messages[at] = this.slots[at] = null;
+  }
+
+  /** All up to this one have their verdicts. */
+  settled(upTo: number): void {
+    while (this.known < upTo && this.count > 0) {
+      const at = this.first++;
+      this.known++;
+      const slot = this.slots[at]!;
+      this.drop(at);
+      slot?.committed();
+    }
+    this.tidy();
+  }
+
+  private tidy(): void {
+    const { first } = this;
+    if (first < this.messages.length && (first < 1024 || first * 2 < this.messages.length)) return;
+    this.messages = this.messages.slice(first);
+    this.slots = this.slots.slice(first);
+    this.first = 0;
+  }
+
+  /** None of them is sent again. `why` null: the queue is gone, and nothing was lost with it. */
+  giveUp(why: Refusal | null): void {
+    const slots = this.slots.slice(this.first);
+    for (let at = this.first; at < this.messages.length; at++) this.drop(at);
+    this.messages = [];
+    this.slots = [];
+    this.first = 0;
+    this.known = this.sequence;
+    for (const slot of slots) {
+      if (why === null) slot?.committed();
+      else slot?.refused(why);
+    }
+  }
+
+  /** Those that are still to be sent, in their order. */
+  *all(): Iterable<readonly [sequence: number, message: Message, isAwaited: boolean]> {
+    for (let at = this.first; at < this.messages.length; at++) {
+      const message = this.messages[at]!;
+      if (message !== null) yield [this.known + 1 + at - this.first, message, this.slots[at] !== null];
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { Epoch, OriginRow, Position, ReplicaEntry, StoredReplica } from '@chapar/core';
+import type { Change, Mark } from './changes.js';
+import { EpochHistory } from './epoch-history.js';
+import { Ranges } from './ranges.js';
+import type { ReplicaLog } from './replica-log.js';
+
+/** A copy on this node's disk, as replicas want to have it. */
+export class StoredLog implements ReplicaLog {
+  readonly history: EpochHistory;
+  private readonly stored: StoredReplica;
+
+  constructor(stored: StoredReplica) {
+    this.stored = stored;
+    this.history = new EpochHistory(stored.starts);
+  }
+
+  get end(): Position {
+    return this.stored.end;
+  }
+
+  get committed(): Position {
+    return this.stored.committed;
+  }
+
+  get operations(): number {
+    return this.stored.operations;
+  }
+
+  liveIn(first: Position, last: Position): Ranges {
+    return Ranges.of(this.stored.liveIn(first, last));
+  }
+
+  marksIn(first: Position, last: Position): readonly Mark[] {
+    return this.stored.marksIn(first, last);
+  }
+
+  originRows(): readonly OriginRow[] {
+    return this.stored.originRows();
+  }
+
+  allOriginRows(): readonly OriginRow[] {
+    return this.stored.allOriginRows();
+  }
+
+  begin(epoch: Epoch, first: Position): void {
+    // First, for it knows what may follow what.
+    this.history.begin(epoch, first);
+    this.stored.begin(epoch, first);
+  }
+
+  append(entry: ReplicaEntry): void {
+    this.stored.append(entry);
+  }
+
+  pass(upTo: Position): void {
+    this.stored.pass(upTo);
+  }
+
+  cut(after: Position): void {
+    this.history.cut(after);
+    this.stored.cut(after);
+  }
+
+  change(change: Change): void {
+    this.stored.change(change);
+  }
+
+  restate(upTo: Position, live: Ranges, marks: readonly Mark[]): void {
+    this.stored.restate(upTo, [...live], marks);
+  }
+
+  merge(origins: readonly OriginRow[]): void {
+    this.stored.merge(origins);
+  }
+
+  commit(position: Position): void {
+    this.stored.commit(position);
+  }
+}

@@ -1,0 +1,120 @@
+/** What the copies of a mirrored queue's log are made of, and what a node's disk does for one of them. */
+import type { Message } from './message.js';
+import type { DropReason, Incarnation, Position, QueuePages, RecoveredQueue } from './ports.js';
+
+/** Counts the reigns over one queue. */
+export type Epoch = number;
+
+/** Whole numbers `first` to `last`, both included. */
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface EpochStart {
+  readonly epoch: Epoch;
+  /** Of the entry that the epoch begins with. */
+  readonly first: Position;
+}
+
+/** Names whoever publishes, for as long as it numbers its publishes: a node's process. */
+export type Origin = string;
+
+/** Which publish an entry came from. */
+export interface Provenance {
+  readonly origin: Origin;
+  /** Counts the origin's publishes to this queue from 1. */
+  readonly sequence: number;
+  /** The origin knows what became of everything up to here, and will never send it again. */
+  readonly low: number;
+}
+
+/** Of one origin, as it is written and sent. */
+export interface OriginRow {
+  readonly origin: Origin;
+  readonly low: number;
+  readonly held: readonly Range[];
+}
+
+/** One message on its way from log to log. */
+export interface ReplicaEntry {
+  readonly position: Position;
+  readonly provenance: Provenance | null;
+  /** The message in the store's own form, which does not depend on where it lies. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What happens to messages after they were committed, and to what is known of origins. None takes a position: each may be said again
+ * without harm, none names what is not committed, and so none ever has to be undone by a cut.
+ */
+export type ReplicaChange =
+  | { readonly kind: 'settle'; readonly first: Position; readonly last: Position }
+  | ReplicaMark
+  | { readonly kind: 'forget'; readonly origin: Origin };
+
+/** Said of one message that stays. */
+export type ReplicaMark =
+  | { readonly kind: 'pend'; readonly position: Position; readonly reason: DropReason; readonly atMs: number }
+  | { readonly kind: 'returned'; readonly position: Position; readonly count: number };
+
+/**
+ * One copy of a mirrored queue's log, on this node's disk. Everything that writes is one more of `operations`, takes effect at once for
+ * who asks, and reaches the disk in its order with the next group (`LogStore.flush`).
+ */
+export interface StoredReplica extends QueuePages {
+  readonly incarnation: Incarnation;
+  /** The last position, be it a message or a hole; 0: empty. */
+  readonly end: Position;
+  /** Ascending; all of them, or the last of very many. */
+  readonly starts: readonly EpochStart[];
+  /** What is known to be committed. Survives a crash, perhaps as a lower one. */
+  readonly committed: Position;
+  /** How many writing calls there were. */
+  readonly operations: number;
+  /** Called with the number of operations that are on the disk, never within a call to this log. */
+  onSynced: ((operation: number) => void) | null;
+  /** Called once when the disk can promise nothing any more. */
+  onFailed: ((error: Error) => void) | null;
+
+  /** What lives in `first..last`, as ascending ranges. */
+  liveIn(first: Position, last: Position): readonly Range[];
+  /** How many messages live, and the bytes of their entries. */
+  readonly liveCount: number;
+  readonly liveBytes: number;
+  /** Of live messages. */
+  marksIn(first: Position, last: Position): readonly ReplicaMark[];
+  /** Of entries that are committed. */
+  originRows(): readonly OriginRow[];
+  /** Of all entries. */
+  allOriginRows(): readonly OriginRow[];
+
+  /** An epoch begins at `first`, a position of its own behind the end: a hole, and the new end. */
+  begin(epoch: Epoch, first: Position): void;
+  /** Appends a message behind the end; its bytes are copied before the call returns. */
+  publish(message: Message, provenance: Provenance | null): Position;
+  /** Behind the end, or at or below it in place of one that was let go of too early. */
+  append(entry: ReplicaEntry): void;
+  /** The log ends at `upTo` now; what did not come was settled before it could. */
+  pass(upTo: Position): void;
+  /** Forgets everything behind `after`: messages, marks, epochs that begin there, and origins' publishes. */
+  cut(after: Position): void;
+  /** Of messages that are not there nothing is noted. Settlements of one turn may be gathered into ranges, but stand before any later append or cut. */
+  change(change: ReplicaChange): void;
+  /** What lives up to `upTo` is at most `live`, marked so and not otherwise. */
+  restate(upTo: Position, live: readonly Range[], marks: readonly ReplicaMark[]): void;
+  merge(origins: readonly OriginRow[]): void;
+  commit(position: Position): void;
+
+  /**
+   * Reads the live messages of these ranges as they travel, in their order, about `bytesMax` bytes and one at least. `done` is called
+   * once, perhaps within this call when they are still in memory; `upTo`: everything of the ranges up to here is among them or settled.
+   */
+  entries(
+    ranges: readonly Range[],
+    bytesMax: number,
+    done: (entries: readonly ReplicaEntry[], upTo: Position) => void,
+  ): void;
+  /** What a queue over this log begins with: what lives up to `committed`, everything perhaps delivered before. */
+  state(): RecoveredQueue;
+}
