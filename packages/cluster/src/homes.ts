@@ -70,7 +70,7 @@ export class Homes {
     const parts: RemoteHomeParts = {
       turn,
       isOwn,
-      onLeads: (home, incarnation, epoch, isAnew) => faces.heard(home, incarnation, epoch, isAnew),
+      onLeads: (home, incarnation, epoch) => faces.heard(home, incarnation, epoch),
       onLeft: (home, incarnation, epoch) => faces.left(home, incarnation, epoch),
       onLost: (home) => faces.lost(home),
       clock: this.clock,

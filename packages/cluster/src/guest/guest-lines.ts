@@ -81,12 +81,11 @@ export class GuestLines {
 
   // ---- who leads ---------------------------------------------------------------------------------------------------
 
-  sayLeads({ incarnation, epoch }: LedQueue, isAnew: boolean): void {
+  sayLeads({ incarnation, epoch }: LedQueue): void {
     const { out } = this.parts;
     out.begin(FRAME_LEADS);
     out.text(incarnation);
     out.varint(epoch);
-    out.byte(isAnew ? 1 : 0);
   }
 
   sayLeft({ incarnation, epoch }: Pick<LedQueue, 'incarnation' | 'epoch'>): void {

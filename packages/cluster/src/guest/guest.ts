@@ -268,8 +268,8 @@ export class Guest implements LineSink {
 
   // ---- mirrored queues that this node leads ------------------------------------------------------------------------
 
-  sayLeads(led: LedQueue, isAnew: boolean): void {
-    this.lines.sayLeads(led, isAnew);
+  sayLeads(led: LedQueue): void {
+    this.lines.sayLeads(led);
   }
 
   sayLeft(led: LedQueue): void {

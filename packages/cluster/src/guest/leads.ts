@@ -100,15 +100,10 @@ export class Leads {
     };
     for (const guest of this.linkedGuests) {
       lead.awaited!.add(guest);
-      guest.sayLeads(led, false);
+      guest.sayLeads(led);
     }
     lead.timer = this.clock.after(claimsMs, () => lead.begin());
     this.beginWhenSaid(lead);
-  }
-
-  /** Publishes were left out while it was fenced, and it leads on: all faces say again what they have. */
-  leadsOn(led: LedQueue): void {
-    for (const guest of this.linkedGuests) guest.sayLeads(led, true);
   }
 
   /** `isDeleted`: nobody leads it after this node, and who had it deleted is answered still. */
@@ -126,7 +121,7 @@ export class Leads {
     this.linkedGuests.add(guest);
     for (const lead of this.byIncarnation.values()) {
       lead.awaited?.add(guest);
-      guest.sayLeads(lead.led, false);
+      guest.sayLeads(lead.led);
     }
   }
 

@@ -50,7 +50,7 @@ export const FRAME_GOT = 22;
 export const FRAME_ANSWER = 23;
 /** The number up to which settlements (FRAME_SETTLE) were carried out. */
 export const FRAME_SETTLED = 24;
-/** Incarnation, epoch, and 1 where all is to be said anew: the sender leads a mirrored queue. */
+/** Incarnation, epoch: it leads it, and can serve. */
 export const FRAME_LEADS = 25;
 /** Incarnation, epoch: it leads it no more. */
 export const FRAME_LEFT = 26;

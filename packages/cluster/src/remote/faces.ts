@@ -60,14 +60,13 @@ export class Faces implements FaceParts {
 
   // ---- leaders -----------------------------------------------------------------------------------------------------
 
-  /** `isAnew`: what was said to it in this epoch before does not count. */
-  heard(home: RemoteHome, incarnation: Incarnation, epoch: Epoch, isAnew: boolean): void {
+  heard(home: RemoteHome, incarnation: Incarnation, epoch: Epoch): void {
     if (epoch < (this.leads.get(incarnation)?.epoch ?? 0)) return;
     this.leads.set(incarnation, { home, epoch });
     const face = this.byIncarnation.get(incarnation);
     if (face === undefined || face.deleted || epoch < face.epoch) return;
     // It went on when the link was there again.
-    if (!isAnew && face.line?.home === home && face.line.epoch === epoch) return;
+    if (face.line?.home === home && face.line.epoch === epoch) return;
     face.move(home, epoch);
   }
 

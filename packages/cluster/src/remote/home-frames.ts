@@ -63,7 +63,7 @@ export class HomeFrames {
         home.consumers.get(cursor.varint())?.detached(detachReasons[cursor.byte()]!);
         return true;
       case FRAME_LEADS:
-        home.leads(cursor.text(), cursor.varint(), cursor.byte() === 1);
+        home.leads(cursor.text(), cursor.varint());
         return true;
       case FRAME_LEFT:
         home.left(cursor.text(), cursor.varint());

@@ -52,8 +52,8 @@ export interface RemoteHomeParts {
   onBehind(home: RemoteHome, isBehind: boolean): void;
   /** Mirrored queues that it was said to lead have to look for another leader. */
   onLost(home: RemoteHome): void;
-  /** It leads a mirrored queue; `isAnew`: what was said to it in this epoch before does not count. */
-  onLeads(home: RemoteHome, incarnation: Incarnation, epoch: Epoch, isAnew: boolean): void;
+  /** It leads a mirrored queue. */
+  onLeads(home: RemoteHome, incarnation: Incarnation, epoch: Epoch): void;
   onLeft(home: RemoteHome, incarnation: Incarnation, epoch: Epoch): void;
   /** For consumers and queues, unique on this node. */
   nextNumber(): number;
@@ -349,8 +349,8 @@ export class RemoteHome implements ConsumerHost {
   }
 
   /** It leads a mirrored queue, and waits until this node has said what it has of it. */
-  leads(incarnation: Incarnation, epoch: Epoch, isAnew: boolean): void {
-    this.parts.onLeads(this, incarnation, epoch, isAnew);
+  leads(incarnation: Incarnation, epoch: Epoch): void {
+    this.parts.onLeads(this, incarnation, epoch);
     const { out } = this;
     out.begin(FRAME_LED);
     out.text(incarnation);
