@@ -4,7 +4,7 @@ import { play } from './play.js';
 import { randomScenarios, storyOf, writtenScenarios } from './scenarios.js';
 
 /** Of each; `npm run test:all` plays more, and `npm run sim` as many as one likes. */
-const seedsOf = { story: 1, profile: 10, mirroredStory: 1, mirroredProfile: 3 };
+const seedsOf = { story: 1, profile: 12, mirroredStory: 1, mirroredProfile: 3 };
 
 describe('stories in simulated clusters', () => {
   for (const scenario of writtenScenarios) {
