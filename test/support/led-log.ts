@@ -9,7 +9,13 @@ export class LedLog extends ControlledLog {
   override readonly isMirrored = true;
   /** Another node leads. */
   isOver = false;
+  /** Nobody else leads. */
+  isSure = true;
   private asked: (() => void)[] = [];
+
+  mayHandOut(): boolean {
+    return this.isSure;
+  }
 
   whenSafe(done: () => void): void {
     this.assertLeads();

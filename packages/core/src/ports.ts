@@ -70,6 +70,8 @@ export interface QueueLog extends QueuePages {
    * it is not to be. Absent: a crash loses the log's end as a whole, so that nothing later survives it either.
    */
   whenSafe?(done: () => void): void;
+  /** Whether messages may be handed out now: another node may have taken the queue over, and not said so yet. See `Doubt`. Absent: always. */
+  mayHandOut?(): boolean;
   /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
   readonly committed: Position;
   /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */

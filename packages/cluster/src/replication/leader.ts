@@ -128,11 +128,15 @@ export class Leader {
     return this.view.largestSet;
   }
 
+  /** Who else counts. */
+  *others(): Iterable<DataId> {
+    for (const id of this.countedSet()) if (id !== this.self) yield id;
+  }
+
   protected count(): void {
     let position = this.positionMarks.synced;
     let change = this.changeMarks.synced;
-    for (const id of this.countedSet()) {
-      if (id === this.self) continue;
+    for (const id of this.others()) {
       const member = this.member(id);
       position = Math.min(position, member.synced);
       change = Math.min(change, member.changesSynced);

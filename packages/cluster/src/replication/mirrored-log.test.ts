@@ -26,7 +26,12 @@ beforeEach(() => {
   stored = new MemoryReplica('q');
   leader = new Leader('a', new RecordView(record, 1), new StoredLog(stored), mirrorSettings);
   touches = 0;
-  log = new MirroredLog(leader, stored, { touch: () => touches++, nowMs: () => 1000 });
+  log = new MirroredLog(leader, stored, {
+    touch: () => touches++,
+    nowMs: () => 1000,
+    aheadMs: 400,
+    mayHandOut: () => true,
+  });
   leader.onCounted = () => log.counted();
 });
 

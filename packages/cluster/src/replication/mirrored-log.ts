@@ -6,6 +6,7 @@ import type {
   Position,
   Provenance,
   QueueLog,
+  RecoveredQueue,
   ReplicaChange,
   StoredReplica,
 } from '@chapar/core';
@@ -16,8 +17,11 @@ import { Ranges } from './ranges.js';
 export interface MirroredLogParts {
   /** Something was written: it goes to the disk, and to followers, at the end of the turn; `flush` is called before. */
   touch(): void;
-  /** The node's time. Milliseconds since 1970. */
+  /** The queue's time, and how far it is ahead of the node's. Milliseconds. */
   nowMs(): number;
+  readonly aheadMs: number;
+  /** Nobody else can lead by now; false: it is being asked. */
+  mayHandOut(): boolean;
 }
 
 /** Gathered changes, as one number for those who wait. */
@@ -29,7 +33,8 @@ interface Batch {
 
 /**
  * The log of a mirrored queue at its leader. What is published is in this node's copy at once and committed when all that count have
- * synced it; what is settled is gathered, so that a turn's settlements are a few ranges and not a change for each.
+ * synced it; what is settled is gathered, so that a turn's settlements are a few ranges and not a change for each. What it says to others
+ * and writes down tells the time as the queue counts it over all its leaders, what it says to its queue as this node does.
  */
 export class MirroredLog implements QueueLog {
   readonly isMirrored = true;
@@ -70,10 +75,22 @@ export class MirroredLog implements QueueLog {
     this.provenance = null;
     // The queue is being let go of; what nobody will commit has a position, and nothing else.
     if (this.isOver) return stored.end + 1;
+    const { receivedAtMs } = message;
+    // Others have the message with the node's time, too; the store copies it within the call.
+    message.receivedAtMs = this.queueMs(receivedAtMs);
     const position = stored.publish(message, provenance);
+    message.receivedAtMs = receivedAtMs;
     leader.appended(provenance === null ? [] : [provenance]);
     this.parts.touch();
     return position;
+  }
+
+  private queueMs(nodeMs: number): number {
+    return nodeMs === 0 ? 0 : nodeMs + this.parts.aheadMs;
+  }
+
+  mayHandOut(): boolean {
+    return this.parts.mayHandOut();
   }
 
   skip(): Position {
@@ -175,12 +192,26 @@ export class MirroredLog implements QueueLog {
 
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
     this.flush();
-    this.stored.read(from, to, bytesMax, done);
+    this.stored.read(from, to, bytesMax, (read) => done(this.byNodeTime(read)));
   }
 
   readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
     this.flush();
-    this.stored.readAt(positions, bytesMax, done);
+    this.stored.readAt(positions, bytesMax, (read) => done(this.byNodeTime(read)));
+  }
+
+  /** They were made for this read alone. */
+  private byNodeTime(read: LogRead): LogRead {
+    const { aheadMs } = this.parts;
+    for (const { message } of read.messages) if (message.receivedAtMs !== 0) message.receivedAtMs -= aheadMs;
+    return read;
+  }
+
+  /** What a queue over this log begins with. */
+  found(): RecoveredQueue {
+    const state = this.stored.state();
+    const { aheadMs } = this.parts;
+    return { ...state, pending: state.pending.map((drop) => ({ ...drop, atMs: drop.atMs - aheadMs })) };
   }
 
   forget(first: Position, last: Position): void {

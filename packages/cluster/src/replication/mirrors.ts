@@ -79,8 +79,6 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   private readonly originEnds = new OriginEnds();
   private lookedAtOriginsMs = 0;
   private isClosed = false;
-  /** By this node's own clock its lease may have ended. */
-  private isUnsure = false;
 
   constructor(parts: MirrorsParts) {
     const { membership, clock, log, isRefused, settings = mirrorSettings } = parts;
@@ -124,15 +122,6 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       for (const copy of this.copies.values()) this.begin(copy);
       this.tickAll();
     });
-  }
-
-  /** Nobody was heard who keeps this node's lease, or somebody was again: others may lead what this node leads, and serve other consumers. */
-  setUnsure(isUnsure: boolean): void {
-    this.isUnsure = isUnsure;
-    for (const { queue } of this.allLed()) {
-      if (isUnsure) queue.roster.suspend();
-      else queue.roster.resume();
-    }
   }
 
   /** The session is over: what was led in it others may lead. */
@@ -299,7 +288,12 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   nowMs(): number {
-    return this.broker!.turn.nowMs;
+    return this.broker!.turn.exactMs;
+  }
+
+  /** By the clock: a timer may be late. */
+  isSure(): boolean {
+    return this.monotonicMs() < this.parts.membership.sureUntilMs;
   }
 
   touch(copy: Copy): void {
@@ -382,8 +376,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     const face = vhost?.queues.get(known!.record.name);
     // Its own record may come a moment later.
     if (vhost === undefined || face?.incarnation !== copy.incarnation) return;
-    const queue = this.broker!.topology.lead(vhost, face.properties, reign.log, copy.stored.state());
-    if (this.isUnsure) queue.roster.suspend();
+    const queue = this.broker!.topology.lead(vhost, face.properties, reign.log, reign.log.found());
     reign.open(queue);
     this.log.debug({ queue: face.name, epoch: reign.epoch }, 'this node leads a mirrored queue');
     this.onLeads?.(reign);
