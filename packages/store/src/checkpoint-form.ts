@@ -75,7 +75,9 @@ function writeReplica(out: PartWriter, log: WalReplica): void {
   out.varint(log.number);
   out.text(log.incarnation);
   out.varint(log.openedIn);
-  out.varint((log.mayExpire && log.live.count > 0 ? REPLICA_MAY_EXPIRE : 0) | (aheadMs === null ? 0 : timeFlag(aheadMs)));
+  out.varint(
+    (log.mayExpire && log.live.count > 0 ? REPLICA_MAY_EXPIRE : 0) | (aheadMs === null ? 0 : timeFlag(aheadMs)),
+  );
   if (aheadMs !== null) out.varint(Math.abs(aheadMs));
   const form = new VarintWriter();
   log.told.write(form);

@@ -20,7 +20,15 @@ import type { Wanted } from './live.js';
 import { type LogWriter, NumberedLog } from './numbered-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
-import { epochEntry, forgetEntry, originsEntry, positionEntry, replicaEntry, restateEntry, timeEntry } from './replica-entries.js';
+import {
+  epochEntry,
+  forgetEntry,
+  originsEntry,
+  positionEntry,
+  replicaEntry,
+  restateEntry,
+  timeEntry,
+} from './replica-entries.js';
 import { formEntryBytes, formOfEntry, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 

@@ -3,8 +3,11 @@ import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consume
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
 import { KeptSettlements } from '../../../packages/cluster/src/remote/kept-settlements.js';
+import { Allegiance } from '../../../packages/cluster/src/replication/allegiance.js';
+import { QueueTime } from '../../../packages/cluster/src/replication/queue-time.js';
 import { Reign } from '../../../packages/cluster/src/replication/reign.js';
 import { ReplicationLanes } from '../../../packages/cluster/src/replication/replication-lanes.js';
+import { Doubt } from '../../../packages/core/src/queue/doubt.js';
 import { WalReplica } from '../../../packages/store/src/replica.js';
 import { type Mutant, replace, replaceGetter } from './mutant.js';
 
@@ -185,6 +188,24 @@ export const mutantsOfMirrors: readonly Mutant[] = [
         undo();
       };
     },
+  },
+  {
+    name: 'messages grow old by the clock of whoever leads',
+    scenario: 'mirrored-expiry',
+    seedsMax: 3,
+    plant: () => replace(QueueTime.prototype, 'heard', () => () => undefined),
+  },
+  {
+    name: 'a leader that was stopped hands out what it had',
+    scenario: 'mirrored-paused',
+    seedsMax: 5,
+    plant: () => replace(Doubt.prototype, 'arises', () => () => false),
+  },
+  {
+    name: 'who is cut off etcd serves for as long as nobody tells it otherwise',
+    scenario: 'mirrored-doubted',
+    seedsMax: 5,
+    plant: () => replace(Allegiance.prototype, 'holds', () => () => true),
   },
   {
     name: 'pulls of copies that are gone are kept',
