@@ -10,7 +10,7 @@ import {
   type Turn,
 } from '@chapar/core';
 import type { LedQueue } from '../replication/led-queue.js';
-import type { Origin } from '../replication/origins.js';
+import type { Origin, Provenance } from '../replication/origins.js';
 import type { VerdictSink } from './intake.js';
 
 /**
@@ -31,6 +31,8 @@ export class LineIntake implements ConfirmSink, Flushable {
   /** Number of the next publish in the frame that is being read. */
   private cursor = 0;
   private low = 0;
+  /** The next one is this dead letter: it may come from others as well, and is known by where it died. */
+  private letter: Provenance | null = null;
   private toldUpTo = 0;
   /** The last whose commit somebody waits for. */
   private awaited = 0;
@@ -66,10 +68,15 @@ export class LineIntake implements ConfirmSink, Flushable {
     }
   }
 
+  expect(letter: Provenance): void {
+    this.letter = letter;
+  }
+
   /** `wants`: somebody waits for its commit. */
   take(message: Message, wants: boolean): void {
-    const { led, confirms } = this;
+    const { led, confirms, letter } = this;
     const sequence = this.cursor++;
+    this.letter = null;
     // It came already, over the link that broke.
     if (sequence <= this.taken || this.isSpoiled) return;
     if (led.isOver || led.isFenced) {
@@ -79,21 +86,22 @@ export class LineIntake implements ConfirmSink, Flushable {
     this.taken = sequence;
     const tag = confirms.begin();
     if (wants) this.awaited = sequence;
-    const verdict = led.verdict(this.origin, sequence);
-    if (verdict === 'new') this.bring(message, tag, sequence);
+    const from = letter ?? { origin: this.origin, sequence, low: this.low };
+    const verdict = led.verdict(from.origin, from.sequence);
+    if (verdict === 'new') this.bring(message, tag, from);
     else if (verdict === 'held') this.hold(tag);
     else if (verdict === 'refused') confirms.refuse(tag, 'node-down');
     else confirms.confirm(tag);
   }
 
-  private bring(message: Message, tag: PublishTag, sequence: number): void {
-    const { led, confirms, origin, low } = this;
+  private bring(message: Message, tag: PublishTag, from: Provenance): void {
+    const { led, confirms } = this;
     if (led.isShort) {
       confirms.refuse(tag, 'not-enough-copies');
       return;
     }
     confirms.await(tag);
-    led.from({ origin, sequence, low });
+    led.from(from);
     led.queue.enqueue(message, new PublishSlot(confirms, tag, 1));
   }
 
