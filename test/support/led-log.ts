@@ -1,4 +1,4 @@
-import type { DropReason, Message, Position, RecoveredQueue } from '@chapar/core';
+import type { DropReason, Message, Position, Provenance, RecoveredQueue } from '@chapar/core';
 import { ControlledLog } from './controlled-logs.js';
 
 /**
@@ -10,6 +10,7 @@ export class LedLog extends ControlledLog {
   /** Another node leads. */
   isOver = false;
   private asked: (() => void)[] = [];
+  provenanceOf?: (position: Position) => Provenance;
 
   whenSafe(done: () => void): void {
     this.assertLeads();
