@@ -65,7 +65,7 @@ export class GuestLines {
 
   linked(): void {
     for (const line of this.lines.values()) {
-      line.intake.retell();
+      line.intake.verdicts.retell();
       if (line.goodUpTo > 0) this.guest.forGood(line);
     }
     this.parts.leads.linked(this.guest);
