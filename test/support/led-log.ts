@@ -1,4 +1,4 @@
-import type { DropReason, Message, Position, RecoveredQueue } from '@chapar/core';
+import type { DropReason, Message, Position, Provenance, RecoveredQueue } from '@chapar/core';
 import { ControlledLog } from './controlled-logs.js';
 
 /**
@@ -12,6 +12,7 @@ export class LedLog extends ControlledLog {
   /** Nobody else leads. */
   isSure = true;
   private asked: (() => void)[] = [];
+  provenanceOf?: (position: Position) => Provenance;
 
   mayHandOut(): boolean {
     return this.isSure;

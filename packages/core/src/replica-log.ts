@@ -17,13 +17,13 @@ export interface EpochStart {
   readonly first: Position;
 }
 
-/** Names whoever publishes, for as long as it numbers its publishes: a node's process. */
+/** Names whoever publishes, for as long as it numbers its publishes: a node's process, or the queue that dead letters leave. */
 export type Origin = string;
 
 /** Which publish an entry came from. */
 export interface Provenance {
   readonly origin: Origin;
-  /** Counts the origin's publishes to this queue from 1. */
+  /** Counts a process's publishes to this queue from 1; of a dead letter, its position in the queue that it left. */
   readonly sequence: number;
   /** The origin knows what became of everything up to here, and will never send it again. */
   readonly low: number;

@@ -118,7 +118,7 @@ export class Ledger {
     const copy = this.copies.of(life, body);
     if (!redelivered) copy.unflagged++;
     // An outbox that is interrupted by a crash, or by the end of a session, begins again.
-    const mayDouble = life?.isFedByOutbox && this.troubles.haveParted;
+    const mayDouble = life?.mayDoubleLetters && this.troubles.haveParted;
     // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
     const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
     this.checkAge(copy, attempts);

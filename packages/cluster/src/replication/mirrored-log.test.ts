@@ -125,6 +125,18 @@ describe('the log of a led queue', () => {
     expect(read).toEqual([1_000_000]);
   });
 
+  it('names its dead letters by the queue and their positions, whoever leads', () => {
+    publish(3);
+    sync();
+    expect(log.provenanceOf(3)).toEqual({ origin: 'letters/q', sequence: 3, low: 0 });
+    log.settle(2, 2);
+    log.flush();
+    // The first entry of the reign is no message; what was settled is not for good.
+    expect([log.provenanceOf(4).low, log.provenanceOf(4).low]).toEqual([1, 1]);
+    sync();
+    expect([log.provenanceOf(4).low, log.provenanceOf(4).low]).toEqual([2, 2]);
+  });
+
   it('writes nothing more when the reign is over, and promises nothing', async () => {
     publish(2);
     sync();

@@ -1,17 +1,19 @@
-import type {
-  DropReason,
-  LogRead,
-  Message,
-  Origin,
-  Position,
-  Provenance,
-  QueueLog,
-  RecoveredQueue,
-  ReplicaChange,
-  StoredReplica,
+import {
+  type DropReason,
+  type LogRead,
+  letterOrigin,
+  type Message,
+  type Origin,
+  type Position,
+  type Provenance,
+  type QueueLog,
+  type RecoveredQueue,
+  type ReplicaChange,
+  type StoredReplica,
 } from '@chapar/core';
 import type { Leader } from './leader.js';
 import { Ranges } from './ranges.js';
+import { SettledEdge } from './settled-edge.js';
 
 /** What a led queue's log needs of the node. */
 export interface MirroredLogParts {
@@ -55,12 +57,17 @@ export class MirroredLog implements QueueLog {
   /** Everything up to this mark is on the disks of all that count. */
   forGood = 0;
   private waiting: { readonly mark: number; readonly done: () => void }[] = [];
+  /** As the origin of dead letters. */
+  private readonly origin: Origin;
+  private readonly edge: SettledEdge;
 
   constructor(leader: Leader, stored: StoredReplica, parts: MirroredLogParts) {
     this.leader = leader;
     this.stored = stored;
     this.parts = parts;
     this.toldCommitted = leader.committed;
+    this.origin = letterOrigin(leader.incarnation);
+    this.edge = new SettledEdge(stored);
   }
 
   // -- publishing --------------------------------------------------------------------------------------------------
@@ -177,6 +184,12 @@ export class MirroredLog implements QueueLog {
       queueMicrotask(() => {
         if (!this.isOver) done();
       });
+  }
+
+  /** A position that is committed is never another message's, whoever leads. */
+  provenanceOf(position: Position): Provenance {
+    const { committed } = this;
+    return { origin: this.origin, sequence: position, low: this.edge.look(this.mark(), this.forGood, committed) };
   }
 
   private tellSafe(): void {

@@ -5,9 +5,11 @@ import {
   type Incarnation,
   type JsonValue,
   type MetadataEvent,
+  type Origin,
   PHASE_DECIDE,
   PHASE_PERSIST,
   type Revision,
+  sourceOfLetters,
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
 import type { Membership } from '../membership/membership.js';
@@ -258,12 +260,21 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       const nowMs = this.monotonicMs();
       if (nowMs - this.lookedAtOriginsMs >= originsMs) {
         this.lookedAtOriginsMs = nowMs;
-        this.originEnds.look(this.reigns(), new Set(this.neighbours.boots()), nowMs);
+        this.lookAtOrigins(nowMs);
       }
       if (nowMs - this.saidStillAtMs < stillMs) return;
       this.saidStillAtMs = nowMs;
       this.lanes.still();
     });
+  }
+
+  private lookAtOrigins(nowMs: number): void {
+    const processes = new Set(this.neighbours.boots());
+    const isThere = (origin: Origin): boolean => {
+      const source = sourceOfLetters(origin);
+      return source === null ? processes.has(origin) : this.records.has(source);
+    };
+    this.originEnds.look(this.reigns(), isThere, nowMs);
   }
 
   private *reigns(): Iterable<Reign> {
