@@ -4,8 +4,9 @@ import {
   type Message,
   PublishSlot,
   type PublishTag,
-  type Queue,
+  Queue,
   type Refusal,
+  type SharedQueue,
   type Turn,
 } from '@chapar/core';
 
@@ -28,7 +29,7 @@ export interface VerdictSink {
 export class Intake implements ConfirmSink {
   /** The peer's name for the queue. */
   readonly number: number;
-  queue: Queue | null;
+  queue: SharedQueue | null;
   private readonly sink: VerdictSink;
   private readonly confirms: Confirms;
   /** The number before the first that `confirms` counts. */
@@ -44,7 +45,7 @@ export class Intake implements ConfirmSink {
   /** Refused ones of which the peer may not know, by number. */
   private readonly refusals = new Map<number, Refusal>();
 
-  constructor(turn: Turn, number: number, queue: Queue | null, sink: VerdictSink) {
+  constructor(turn: Turn, number: number, queue: SharedQueue | null, sink: VerdictSink) {
     this.number = number;
     this.queue = queue;
     this.sink = sink;
@@ -74,6 +75,8 @@ export class Intake implements ConfirmSink {
     this.taken = sequence;
     const { confirms } = this;
     const tag = confirms.begin();
+    // Where it is mirrored by now, its face.
+    if (this.queue instanceof Queue && this.queue.succession.heir !== null) this.queue = this.queue.succession.heir;
     const queue = this.queue?.deleted === false ? this.queue : null;
     if (queue === null || !wants) {
       queue?.enqueue(message, null);

@@ -33,6 +33,7 @@ interface Batch {
  */
 export class MirroredLog implements QueueLog {
   readonly isMirrored = true;
+  readonly logsAll = true;
   onCommitted: ((committed: Position) => void) | null = null;
   onFailed: ((error: Error) => void) | null = null;
   /** Nothing is written any more: another leader may have begun. */
@@ -74,6 +75,10 @@ export class MirroredLog implements QueueLog {
     leader.appended(provenance === null ? [] : [provenance]);
     this.parts.touch();
     return position;
+  }
+
+  publishAt(): void {
+    throw new Error('everything in a mirrored queue is logged');
   }
 
   skip(): Position {

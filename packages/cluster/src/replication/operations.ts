@@ -1,12 +1,21 @@
 import type { Incarnation, JsonValue } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import type { Leader } from './leader.js';
-import type { QueueMirrorRecord } from './mirror-records.js';
+import type { QueueMirrorRecord, RecordedWish } from './mirror-records.js';
 import { minOf } from './placement.js';
 import type { DataId } from './record.js';
 import type { Replica } from './replica.js';
 import { type LeaderReport, reportOf } from './report.js';
-import { addition, CannotError, exchange, handover, LeadsNoMoreError, removal, type WishedFor } from './wishes.js';
+import {
+  addition,
+  anotherWish,
+  CannotError,
+  exchange,
+  handover,
+  LeadsNoMoreError,
+  removal,
+  type WishedFor,
+} from './wishes.js';
 
 /** This node's copies, as far as operations need them. */
 export interface OwnCopies {
@@ -38,7 +47,8 @@ export interface OperationsCluster {
 export type Order =
   | { readonly what: 'add' | 'remove'; readonly member: DataId; readonly isByHand: boolean }
   | { readonly what: 'hand over'; readonly member: DataId }
-  | { readonly what: 'exchange'; readonly member: DataId; readonly by: DataId };
+  | { readonly what: 'exchange'; readonly member: DataId; readonly by: DataId }
+  | { readonly what: 'wish'; readonly wish: RecordedWish; readonly asked: RecordedWish };
 
 type Outcome = { readonly is: 'done' } | { readonly is: 'refused' | 'later'; readonly why: string };
 
@@ -226,6 +236,7 @@ export class Operations {
     if (order.what === 'hand over')
       return handover(order.member, () => this.mayTakeOver(leader, order.member, sinceMs));
     const minFor = (copies: number) => minOf(this.recordOf(incarnation).wish, copies);
+    if (order.what === 'wish') return anotherWish(order.wish, order.asked);
     if (order.what === 'exchange') return anew(exchange(order.member, order.by, minFor), leader);
     const wished = order.what === 'add' ? anew(addition(order.member, minFor), leader) : removal(order.member, minFor);
     return order.isByHand ? byHand(wished) : wished;
