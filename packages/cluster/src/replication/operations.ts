@@ -9,6 +9,7 @@ import { type LeaderReport, reportOf } from './report.js';
 import {
   addition,
   anotherWish,
+  askedOf,
   CannotError,
   exchange,
   handover,
@@ -268,13 +269,13 @@ function anew(wished: WishedFor, { removed }: Leader): WishedFor {
   };
 }
 
-/** Whoever adds or removes a copy wants as many from now on, whatever was wished before. */
+/** Whoever adds or removes a copy wants as many from now on, whatever was wished before; until its policy comes to something else. */
 function byHand(wished: WishedFor): WishedFor {
   return (record, nonce) => {
     const next = wished(record, nonce);
     if (typeof next === 'string' || next.replicas.length === record.replicas.length) return next;
-    const { wish } = next as QueueMirrorRecord;
-    return { ...next, wish: { ...wish, copies: next.replicas.length } };
+    const before = record as QueueMirrorRecord;
+    return { ...next, wish: { ...before.wish, copies: next.replicas.length }, asked: askedOf(before) };
   };
 }
 
