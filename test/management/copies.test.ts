@@ -69,6 +69,7 @@ describe('queues with copies', () => {
       epoch: 4,
       min_in_sync: 2,
       wanted_members: 3,
+      mirroring: 'under way',
       consumers: 1,
     });
     expect(json[1]).not.toHaveProperty('slave_nodes');
@@ -78,6 +79,7 @@ describe('queues with copies', () => {
       type: 'classic',
       slave_nodes: [nodeB, nodeC],
       synchronised_slave_nodes: [nodeB, nodeC],
+      mirroring: 'done',
       messages: 0,
       effective_policy_definition: {},
     });
@@ -85,6 +87,15 @@ describe('queues with copies', () => {
     expect((await c.get('/api/queues?disable_stats=true&enable_queue_totals=true')).json).toMatchObject([
       { name: 'm', messages: 0, leader: nodeA },
       { name: 'q', messages: 0, leader: nodeB },
+    ]);
+  });
+
+  test('that are still to come are waited for', async () => {
+    await a.put('/api/queues/%2F/late', { durable: true });
+    expect((await a.get('/api/queues/%2F/late')).json).not.toHaveProperty('mirroring');
+    await a.put('/api/policies/%2F/ha', { pattern: 'late', definition: { 'ha-mode': 'all' } });
+    expect((await a.get('/api/queues?columns=name,policy,mirroring')).json).toEqual([
+      { name: 'late', policy: 'ha', mirroring: 'waiting' },
     ]);
   });
 

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type Heir,
   type Incarnation,
   isStored,
   type JsonValue,
@@ -12,7 +13,6 @@ import {
   type Queue,
   type QueueProperties,
   type Residence,
-  type SharedQueue,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
@@ -26,6 +26,7 @@ import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import { Loopback } from './peer/loopback.js';
 import type { RemoteHome } from './remote/remote-home.js';
+import type { RemoteQueue } from './remote/remote-queue.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
 import { Steward } from './replication/steward.js';
@@ -144,7 +145,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, broker } = this;
     this.gossip.begin(broker!);
     this.mirrors.open();
-    this.steward.open();
+    this.steward.open(broker!);
     membership.onBegan = (session) => this.began(session);
     membership.onEnded = () => this.ended();
     membership.onSure = () => this.mirrors.tickAll();
@@ -272,8 +273,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.homes.of(dataId);
   }
 
-  face(properties: QueueProperties): SharedQueue {
-    return this.homes.faces.face(properties);
+  face(properties: QueueProperties, before?: RemoteQueue): Heir {
+    return this.homes.faces.face(properties, before);
   }
 
   homeByTag(tag: string): RemoteHome | null {

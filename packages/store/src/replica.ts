@@ -16,8 +16,9 @@ import type {
 import { ENTRY_COMMIT, ENTRY_CUT, ENTRY_PASS } from './entry.js';
 import type { Gathering } from './gathering.js';
 import type { Generations } from './generation.js';
-import type { Wanted } from './live.js';
+import type { LiveEntries, Wanted } from './live.js';
 import { type LogWriter, NumberedLog } from './numbered-log.js';
+import type { WalQueueLog } from './queue-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
 import {
@@ -75,12 +76,28 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     number: number,
     incarnation: Incarnation,
     shelf: RecentShelf,
+    live?: LiveEntries,
   ) {
-    super(writer, generations, number, incarnation);
+    super(writer, generations, number, incarnation, live);
     this.writer = writer;
     this.told = new ReplicaState(this.live);
     this.marks = this.told.marks;
     this.recent = new RecentEntries(shelf);
+  }
+
+  /** The queue lived on this node alone, in this log: what it came to is committed, by no leader and in no epoch. */
+  takeOver({ next, marks, mayExpire }: WalQueueLog): void {
+    const { told } = this;
+    this.mayExpire = mayExpire;
+    told.pass(next - 1);
+    told.commit(next - 1);
+    for (const { position, reason, atMs } of marks?.pending ?? []) told.marks.pend(position, reason, atMs);
+    for (const { position, count } of marks?.returns ?? []) told.marks.returned(position, count);
+  }
+
+  /** Says so in the group that gathers. */
+  sayTakenOver(): void {
+    this.group(true);
   }
 
   get end(): Position {

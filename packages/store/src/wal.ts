@@ -151,11 +151,22 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
 
   replica(incarnation: Incarnation): StoredReplica {
     let log = this.logs.replicas.get(incarnation);
+    const own = this.logs.queues.get(incarnation);
+    if (log === undefined && own !== undefined) log = this.mirrored(own);
     if (log === undefined) {
       log = this.logs.replica(++this.logs.numberMax, incarnation);
       this.logs.addReplica(log);
       if (this.groups.failure !== null) this.failLate(log, this.groups.failure);
     }
+    return log;
+  }
+
+  private mirrored(own: WalQueueLog): WalReplica {
+    // Under the number's new meaning these would be of the reign to come.
+    if (own.hasSettled && !own.isDetached) this.writeSettled(own);
+    const log = this.logs.mirrored(own);
+    if (this.groups.failure === null) log.sayTakenOver();
+    else this.failLate(log, this.groups.failure);
     return log;
   }
 
@@ -337,7 +348,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
 
   failed(error: Error): void {
     this.room.stop();
-    for (const log of this.logs.all()) {
+    for (const log of [...this.logs.all(), ...this.logs.leaving]) {
       log.detach();
       log.onFailed?.(error);
     }

@@ -126,6 +126,11 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     });
   }
 
+  /** Its session has begun here, and nothing says that it may be over. */
+  get isServing(): boolean {
+    return this.session !== null && this.isSure();
+  }
+
   /** The session is over: what was led in it others may lead. */
   ended(): void {
     this.session = null;

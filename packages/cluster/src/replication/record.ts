@@ -29,6 +29,9 @@ export interface MirrorRecord {
 /** Of the write that makes the record: whoever it names leads, if nothing of it was there before. */
 export const firstNonce = 'new';
 
+/** Of the write that makes the record of a queue that had messages before: whoever it names has them, and begins with an epoch of its own. */
+export const convertedNonce = 'converted';
+
 /** A successor further down in the order waits so much longer than the one before it. Milliseconds. */
 export const successionStepMs = 1000;
 
@@ -120,8 +123,8 @@ export function reduced(
   return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
 }
 
-/** It does not rise above what the set has, or nothing would be confirmed until others have caught up. */
-function minWith({ min, inSync }: MirrorRecord, wished: number): number {
+/** What is wished of so many disks: it does not rise above what the set has, or nothing would be confirmed until others have caught up. */
+export function minWith({ min, inSync }: Pick<MirrorRecord, 'min' | 'inSync'>, wished: number): number {
   return Math.min(wished, Math.max(min, inSync.length));
 }
 

@@ -1,4 +1,4 @@
-import type { Broker, JsonValue, SharedQueue } from '@chapar/core';
+import { type Broker, type JsonValue, mirroringWish, type SharedQueue } from '@chapar/core';
 import { type Columns, pick } from '../columns.js';
 import { copiesFields } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
@@ -35,6 +35,7 @@ const known = new Set([
   'epoch',
   'min_in_sync',
   'wanted_members',
+  'mirroring',
 ]);
 
 /**
@@ -107,7 +108,11 @@ export class QueueRows {
 
   private copiesOf(queue: SharedQueue): Row {
     const view = this.viewOf(queue);
-    return view === null ? {} : copiesFields(view, queueType(queue));
+    if (view !== null) return copiesFields(view, queueType(queue));
+    // Under a policy with copies, which it gets as soon as its home sees to it.
+    const isWaiting =
+      this.peers.membership !== null && mirroringWish(queue.properties, queue.policy.definition) !== null;
+    return isWaiting ? { mirroring: 'waiting' } : {};
   }
 
   private async ask(home: string, queues: readonly SharedQueue[], columns: Columns): Promise<void> {

@@ -14,6 +14,7 @@ export function copiesFields({ leader, members, online, inSync, epoch, min, want
     epoch,
     min_in_sync: min,
     wanted_members: wanted ?? 'all',
+    mirroring: members.length === inSync.length && members.length === (wanted ?? members.length) ? 'done' : 'under way',
     state: stateOf({ leader, online, inSync, min }),
   };
 }

@@ -58,6 +58,8 @@ interface QueueAnswer {
   readonly epoch?: number;
   readonly min_in_sync?: number;
   readonly wanted_members?: number | string;
+  /** `waiting`: by its policy it shall have copies, and has none yet. */
+  readonly mirroring?: string;
   readonly members?: readonly string[];
   readonly online?: readonly string[];
   readonly in_sync?: readonly string[];
@@ -84,7 +86,7 @@ function statusText(queue: QueueAnswer): string {
   const { name, vhost, type, state, node, messages, copies, members = [], leader } = queue;
   const facts = [`${type} queue '${name}' in virtual host '${vhost}'`, state];
   if (messages !== undefined) facts.push(`${messages} messages`);
-  if (copies === undefined) return `${facts.join(', ')}\nlives on ${node} alone: it has no copies\n`;
+  if (copies === undefined) return `${facts.join(', ')}\n${aloneText(node, queue.mirroring)}\n`;
   const { epoch, min_in_sync: min, wanted_members: wanted } = queue;
   facts.push(leader === null ? 'no leader' : `led by ${leader} in epoch ${epoch}`);
   if (copies !== null) facts.push(`committed ${copies.committed} of ${copies.end}`);
@@ -109,6 +111,11 @@ function row(node: string, { copies, leader, in_sync: inSync = [], online = [] }
     'behind for': known === undefined ? '' : known.lag === 0 ? '' : age(known.lag_ms),
     heard: known === undefined ? '' : known.silent_ms === null ? 'never' : `${age(known.silent_ms)} ago`,
   };
+}
+
+function aloneText(node: string, mirroring: string | undefined): string {
+  if (mirroring !== 'waiting') return `lives on ${node} alone: it has no copies`;
+  return `lives on ${node} alone: by its policy it shall have copies, and gets them when that node is there and has the time`;
 }
 
 function wrongWith({ copies, leader, min_in_sync: min = 0, in_sync: inSync = [], ...queue }: QueueAnswer): string[] {
