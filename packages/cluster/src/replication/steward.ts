@@ -4,6 +4,7 @@ import type { Gossip } from '../gossip.js';
 import type { Membership } from '../membership/membership.js';
 import { forgottenKey } from '../membership/records.js';
 import { Drain } from './drain.js';
+import { ForcedPromotion } from './forced-promotion.js';
 import type { QueueMirrorRecord } from './mirror-records.js';
 import type { Mirrors } from './mirrors.js';
 import { Operations, type OperationsCluster } from './operations.js';
@@ -27,6 +28,7 @@ export class Steward implements OperationsCluster {
   readonly operations: Operations;
   readonly rebalancing: Rebalancing;
   readonly drain: Drain;
+  readonly forced: ForcedPromotion;
   private readonly parts: StewardParts;
   private replenishing: Replenishing | null = null;
 
@@ -36,6 +38,7 @@ export class Steward implements OperationsCluster {
     const world = { clock, log };
     this.operations = new Operations(this, world);
     this.rebalancing = new Rebalancing(this, this.operations, world, () => this.nodes());
+    this.forced = new ForcedPromotion(this, (incarnation) => parts.mirrors.of(incarnation), clock);
     this.drain = new Drain(this, this.operations, membership.maintenance, world);
   }
 
