@@ -3,6 +3,7 @@ import {
   DIALECT_AMQP091,
   type EpochStart,
   type Incarnation,
+  type KeptAside,
   type LoggedMessage,
   type LogRead,
   type LogStore,
@@ -181,6 +182,14 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
       return entry === undefined ? [] : [{ position, message: messageOf(entry.bytes) }];
     });
     queueMicrotask(() => done({ messages, upTo: positions.at(-1)!, unreadable: [] }));
+  }
+
+  /** What was kept aside. */
+  readonly aside: ReplicaEntry[] = [];
+
+  async keepAside(ranges: readonly Range[]): Promise<KeptAside> {
+    this.entries(ranges, Number.POSITIVE_INFINITY, (entries) => this.aside.push(...entries));
+    return { path: 'aside', count: this.aside.length };
   }
 
   state(): RecoveredQueue {

@@ -240,6 +240,13 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.mirrors.tickAll();
   }
 
+  /** Whether there is a link to that node now; there is one to this node itself. */
+  isLinked(dataId: string): boolean {
+    if (dataId === this.dataId) return true;
+    for (const { peer, link } of this.relations.values()) if (peer.dataId === dataId) return link.isUp;
+    return false;
+  }
+
   /** A node that is registered, and not known to be dead, is not linked yet. */
   private isAnyoneComing(): boolean {
     const { sessions, isLive } = this.mirrors.neighbours;

@@ -2,6 +2,7 @@ import type {
   Epoch,
   EpochStart,
   Incarnation,
+  KeptAside,
   Message,
   OriginRow,
   Position,
@@ -42,6 +43,7 @@ export interface ReplicaWriter extends LogWriter {
   groupFor(replica: WalReplica, isUrgent: boolean): Gathering;
   /** Writes the settlements that gathered before anything else is written. */
   writeSettled(replica: WalReplica): void;
+  keepAside(replica: WalReplica, ranges: readonly Range[]): Promise<KeptAside>;
   /** An entry has this time in it, by the node's clock. Milliseconds since 1970. */
   stamped(ms: number): void;
   readEntries(
@@ -345,6 +347,10 @@ export class WalReplica extends NumberedLog implements StoredReplica {
       else if (unreadable.length === 0) done(entries, upTo);
       else done(before(entries, unreadable[0]!), unreadable[0]! - 1);
     });
+  }
+
+  keepAside(ranges: readonly Range[]): Promise<KeptAside> {
+    return this.writer.keepAside(this, ranges);
   }
 
   state(): RecoveredQueue {

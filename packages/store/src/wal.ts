@@ -1,15 +1,18 @@
 import type {
   Incarnation,
+  KeptAside,
   LogRead,
   LogStore,
   Message,
   Position,
   QueueLog,
   QueuePages,
+  Range,
   RecoveredQueue,
   ReplicaEntry,
   StoredReplica,
 } from '@chapar/core';
+import { writeAside } from './aside.js';
 import { Checkpoints } from './checkpoints.js';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
@@ -288,6 +291,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
     done: (entries: readonly ReplicaEntry[], upTo: Position, unreadable: readonly Position[]) => void,
   ): void {
     this.reads.readAs(replica, wanted, decode, done);
+  }
+
+  keepAside(replica: WalReplica, ranges: readonly Range[]): Promise<KeptAside> {
+    return writeAside(this.place, replica, ranges);
   }
 
   /** The group that takes the next entry, with what the log's number stands for named in its file. */

@@ -72,6 +72,25 @@ export function promotion(record: MirrorRecord, member: DataId, nonce: string): 
   };
 }
 
+/**
+ * By the word of an operator `member` leads, though it is none of the set: nobody of the set is coming back. It alone is the set, so what
+ * was confirmed and it does not have is lost. `epoch`: above that of any log.
+ */
+export function forcedPromotion(record: MirrorRecord, member: DataId, epoch: Epoch, nonce: string): MirrorRecord {
+  return { ...record, leader: member, epoch, inSync: [member], forced: epoch, nonce };
+}
+
+/** The last reign that an operator made begin outside the set: copies from before let go of what it does not have, confirmed or not. 0: none. */
+export function forcedEpoch({ forced }: MirrorRecord): Epoch {
+  return typeof forced === 'number' ? forced : 0;
+}
+
+/**
+ * So many positions are left free before such a reign: a consumer may hold messages of those that were lost, and what it says of them
+ * must not hit others.
+ */
+export const forcedGap = 2 ** 40;
+
 /** Null: it is a member already, or none of the replicas. */
 export function growth(record: MirrorRecord, member: DataId, nonce: string): MirrorRecord | null {
   const { inSync, replicas } = record;

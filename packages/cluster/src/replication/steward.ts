@@ -16,6 +16,7 @@ import { forgottenKey, metadataRoom } from '../membership/records.js';
 import { nodeKey } from '../session.js';
 import { Converting, type ConvertingNode } from './converting.js';
 import { Drain } from './drain.js';
+import { ForcedPromotion } from './forced-promotion.js';
 import { mirrorPath, type QueueMirrorRecord, type RecordedWish } from './mirror-records.js';
 import type { Mirrors } from './mirrors.js';
 import { Operations, type OperationsCluster } from './operations.js';
@@ -39,6 +40,7 @@ export class Steward implements OperationsCluster, ConvertingNode {
   readonly operations: Operations;
   readonly rebalancing: Rebalancing;
   readonly drain: Drain;
+  readonly forced: ForcedPromotion;
   private readonly parts: StewardParts;
   private replenishing: Replenishing | null = null;
   private converting: Converting | null = null;
@@ -50,6 +52,7 @@ export class Steward implements OperationsCluster, ConvertingNode {
     const world = { clock, log };
     this.operations = new Operations(this, world);
     this.rebalancing = new Rebalancing(this, this.operations, world, () => this.nodes());
+    this.forced = new ForcedPromotion(this, (incarnation) => parts.mirrors.of(incarnation), clock);
     this.drain = new Drain(this, this.operations, membership.maintenance, world);
   }
 

@@ -106,7 +106,7 @@ export const removal =
     const next = reduced(record, member, nonce, minFor) ?? shrinking(record, member, nonce);
     if (next !== null) return next;
     throw new CannotError(
-      `only ${inSync.length} copies are in sync and the queue needs ${min}: let others catch up or add one first`,
+      `only ${inSync.length === 1 ? '1 copy is' : `${inSync.length} copies are`} in sync and the queue needs ${min}: let others catch up or add one first`,
     );
   };
 
