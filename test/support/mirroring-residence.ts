@@ -112,6 +112,8 @@ export class MirroringResidence implements Residence {
   queueDropped(): void {}
   bindingAdded(): void {}
   bindingDropped(): void {}
+  endBound(): void {}
+  endUnbound(): void {}
   seen(): void {}
   hasKnown = () => true;
   directEnd = () => null;

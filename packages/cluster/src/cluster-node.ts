@@ -19,6 +19,7 @@ import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
 import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
+import { Interest } from './interest.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
 import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
@@ -65,6 +66,7 @@ export interface Relation {
 export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly membership: Membership;
   readonly residence: Residence;
+  readonly interest = new Interest();
   readonly gossip: Gossip;
   /** Its copies of mirrored queues. */
   readonly mirrors: Mirrors;
@@ -88,7 +90,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
-    this.gossip = new Gossip({ clock, log }, mirror, this.homes, () => this.controls());
+    this.gossip = new Gossip({ clock, log }, mirror, this.homes, this.interest, () => this.controls());
     this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
     this.mirrors = new Mirrors({
       membership,
@@ -193,7 +195,16 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.homes.tick();
     this.gossip.sayAlarms();
     this.gossip.sayTally();
-    for (const { link, home } of this.relations.values()) if (home.isGivenUp) link.guest.leave();
+    const nowMs = this.options.clock.monotonicMs();
+    for (const { link, home } of this.relations.values()) {
+      if (home.isGivenUp) link.guest.leave();
+      const dropped = home.ends.takeDropped(nowMs);
+      if (dropped > 0)
+        this.options.log.warn(
+          { node: home.node, dropped },
+          'messages of QoS 0 for clients of another node were dropped: there was no link to it, or it took too little',
+        );
+    }
     this.timer = this.options.clock.after(tickMs, () => this.tick());
   }
 

@@ -48,6 +48,8 @@ export class Outgoing implements Flushable {
   private frameNeeds = 0;
   private onFrameEnd: ((frame: SentFrame) => void) | null = null;
   private waiting: Buffer[] = [];
+  /** Of batches that the lane has not taken yet. */
+  waitingBytes = 0;
   private isScheduled = false;
   /** The lane has enough on its way: who can wait, should, until `onDrained`. */
   isClogged = false;
@@ -77,6 +79,7 @@ export class Outgoing implements Flushable {
     this.lane = null;
     this.flush();
     this.waiting = [];
+    this.waitingBytes = 0;
     this.isClogged = false;
   }
 
@@ -85,6 +88,7 @@ export class Outgoing implements Flushable {
     while (this.waiting.length > 0) {
       if (lane === null) return;
       const batch = this.waiting.shift()!;
+      this.waitingBytes -= batch.length;
       if (!lane.send(batch)) return;
     }
     if (!this.isClogged) return;
@@ -130,8 +134,10 @@ export class Outgoing implements Flushable {
     if (this.lane === null) return;
     this.sentAtMs = this.clock.monotonicMs();
     this.sentBytes += batch.length;
-    if (this.isClogged) this.waiting.push(batch);
-    else if (!this.lane.send(batch)) this.isClogged = true;
+    if (this.isClogged) {
+      this.waiting.push(batch);
+      this.waitingBytes += batch.length;
+    } else if (!this.lane.send(batch)) this.isClogged = true;
   }
 
   // -- frames ------------------------------------------------------------------------------------------------------

@@ -35,6 +35,9 @@ export interface Residence {
   queueDropped(queue: Queue): void;
   bindingAdded(vhost: VirtualHost, binding: Binding): void;
   bindingDropped(vhost: VirtualHost, binding: Binding): void;
+  /** An exchange leads to a buffer-less end of this node, or leads there no more: the other nodes learn what such ends want to hear. */
+  endBound(vhost: VirtualHost, binding: Binding): void;
+  endUnbound(vhost: VirtualHost, binding: Binding): void;
   /** Every node that can be reached knows what was announced and written so far; soon answered for those that are slow. */
   seen(): Later<void>;
   /** Has the home of a queue that no record holds bind or unbind it. Rejects with what `bind` throws there. */
