@@ -77,7 +77,7 @@ async function add(
   const { filter, group, qos } = subscription;
   const { subscriptions, shares } = session;
   const isNew = group === null ? subscriptions.get(filter) === undefined : !shares.has(filter);
-  if (isNew && subscriptions.size + shares.size >= door.settings.subscriptionsMax)
+  if (isNew && subscriptions.size + shares.size >= connection.listener.limits.subscriptionsMax)
     throw new MqttError(REASON.quotaExceeded, 'too many subscriptions');
   if (group !== null) {
     await door.shared.join(actor, session, subscription);
