@@ -114,6 +114,12 @@ export class MirroringResidence implements Residence {
   bindingDropped(): void {}
   endBound(): void {}
   endUnbound(): void {}
+  answer(): void {}
+
+  askAll(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
   seen(): void {}
   hasKnown = () => true;
   directEnd = () => null;

@@ -351,6 +351,16 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return relation.control.ask(kind, body);
   }
 
+  /** Asks all that ever joined and were not forgotten. Rejects when one of them is out of reach. */
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]> {
+    const others = this.membership.members.list().filter(({ dataId }) => dataId !== this.dataId);
+    return Promise.all(others.map(({ dataId }) => this.ask(this.homes.of(dataId), kind, body)));
+  }
+
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+    this.gossip.answer(kind, answerer);
+  }
+
   private hasDirectEnd({ vhost, routingKey }: { readonly vhost: string; readonly routingKey: string }): boolean {
     return this.broker!.topology.vhosts.get(vhost)?.directQueues.has(routingKey) ?? false;
   }

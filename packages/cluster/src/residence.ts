@@ -46,6 +46,8 @@ export interface ResidenceCluster {
   release(vhost: string, name: string): void;
   /** Asks a node; rejects when it is out of reach. */
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
   /** This node is being drained: nothing new should come here. */
@@ -170,6 +172,14 @@ export class ClusterResidence implements Residence {
     const home = this.homeOfReply(routingKey);
     if (home === null) return false;
     return (await this.cluster.ask(home, 'direct-end', { vhost: vhost.name, routingKey })) === true;
+  }
+
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+    this.cluster.answer(kind, answerer);
+  }
+
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]> {
+    return this.cluster.askAll(kind, body);
   }
 
   private homeOfReply(routingKey: string): RemoteHome | null {

@@ -54,6 +54,7 @@ export class MqttDoor {
     const { directory, records } = await LocalDirectory.open(broker);
     this.directory = directory;
     for (const record of records) this.restore(record);
+    this.shared.open();
     for (const vhost of broker.topology.vhosts.values()) await this.shared.sweep(vhost);
     const before = broker.topology.onVirtualHostDeleted;
     broker.topology.onVirtualHostDeleted = (vhost) => {
@@ -174,6 +175,7 @@ export class MqttDoor {
     const nowMs = this.broker.platform.clock.monotonicMs();
     for (const connection of this.connections) connection.tick(nowMs);
     this.retained.tick();
+    this.shared.tick(nowMs);
     this.system.tick();
   }
 }
