@@ -278,7 +278,12 @@ describe('the cluster', () => {
 });
 
 describe('health', () => {
-  const down = (forMs: number) => ({ isUp: false, sinceMs: Date.now() - forMs, reason: 'connection refused' });
+  const down = (forMs: number) => ({
+    isUp: false,
+    sinceMs: Date.now() - forMs,
+    reason: 'connection refused',
+    dropped: 0,
+  });
   const ready = async (node: Fixture) => (await node.get('/health/ready', null)).status;
 
   test('a link that is down for long makes those two not ready that others reach', async () => {

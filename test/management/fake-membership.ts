@@ -69,7 +69,7 @@ export class FakeMembership implements Membership {
   private member(name: string): MemberView {
     const isHere = name === this.name;
     const isLive = !this.cluster.gone.has(name);
-    const up = { isUp: true, sinceMs: 1_700_000_000_000, reason: '' };
+    const up = { isUp: true, sinceMs: 1_700_000_000_000, reason: '', dropped: 0 };
     const link = isHere || !isLive ? null : (this.cluster.links.get(`${this.name}>${name}`) ?? up);
     const address = isLive ? `${name.split('@')[1]}:25672` : '';
     return {

@@ -112,7 +112,9 @@ export class SimNode {
         await platform.network.listen({ host: null, port: amqpPort, tls: null }, accept),
         await platform.network.listen({ host: null, port: amqpsPort, tls }, accept),
         await platform.network.listen({ host: null, port: mqttPort, tls: null }, (wire) => mqtt.accept(wire)),
-        await platform.network.listen({ host: null, port: mqttsPort, tls }, (wire) => mqtt.accept(wire)),
+        await platform.network.listen({ host: null, port: mqttsPort, tls }, (wire) =>
+          mqtt.accept(wire, mqtt.listener('mqtts')),
+        ),
       ];
       return new SimNode({ platform, broker, door, mqtt, users, store, listeners });
     })();

@@ -121,6 +121,14 @@ export class MirroringResidence implements Residence {
   queueDropped(): void {}
   bindingAdded(): void {}
   bindingDropped(): void {}
+  endBound(): void {}
+  endUnbound(): void {}
+  answer(): void {}
+
+  askAll(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
   seen(): void {}
   hasKnown = () => true;
   directEnd = () => null;

@@ -36,7 +36,7 @@ describe('options and plan', () => {
     expect(plan.nodes[0].dataDir).toBe('/somewhere/x/chapar-1');
     const text = banner(plan, { 'chapar-1': 11, 'chapar-2': 12, etcd: 13 }, '/somewhere');
     expect(text).toContain('Two brokers are ready as one cluster.');
-    expect(text).toContain('amqp 5772  management 15772  peer 25772  process 11');
+    expect(text).toContain('amqp 5772  mqtt 1983  management 15772  peer 25772  process 11');
     expect(text).toContain('npx chapar status --data-dir x/chapar-1');
     expect(text).toContain('kill -9 12');
     expect(text).toContain('--data-dir x/chapar-2 --etcd http://127.0.0.1:12479');

@@ -9,6 +9,8 @@ import type {
   VirtualHost,
 } from '@chapar/core';
 import { bindingKey, ownerElsewhere } from '@chapar/core';
+import type { InterestNews } from './interest.js';
+import { Interests } from './remote/remote-ends.js';
 import type { RemoteHome } from './remote/remote-home.js';
 
 /** A queue that no record holds, as its home announces it. */
@@ -36,6 +38,7 @@ export type News =
   | QueueNews
   | { readonly gone: string; readonly vhost: string; readonly incarnation: string }
   | BindingNews
+  | InterestNews
   | { readonly unbound: BindingNews };
 
 export function newsOfQueue({ properties }: Queue): News {
@@ -91,6 +94,7 @@ export class Announced {
   /** Names of queues that it announced while another one had the name. */
   private readonly hidden = new Set<string>();
   private readonly names: AnnouncedNames;
+  private readonly interests: Interests;
   /** While a snapshot comes: what was not named in it is gone. */
   private unnamed: Set<string> | null = null;
   private readonly unnamedBindings = new Set<Binding>();
@@ -99,6 +103,7 @@ export class Announced {
     this.topology = topology;
     this.home = home;
     this.names = names;
+    this.interests = new Interests(topology, home);
   }
 
   get count(): number {
@@ -107,6 +112,7 @@ export class Announced {
 
   beginSnapshot(): void {
     this.unnamed = new Set(this.queues.keys());
+    this.interests.beginSnapshot();
     this.unnamedBindings.clear();
     for (const queue of this.queues.values()) {
       const bindings = this.topology.vhosts.get(queue.properties.vhost)?.queueBindings.get(queue) ?? [];
@@ -117,6 +123,7 @@ export class Announced {
   endSnapshot(): void {
     for (const incarnation of this.unnamed ?? []) this.drop(incarnation);
     this.unnamed = null;
+    this.interests.endSnapshot();
     for (const binding of this.unnamedBindings) {
       const { source } = binding;
       const vhost = this.topology.vhosts.get(source.properties.vhost);
@@ -134,6 +141,7 @@ export class Announced {
       if ('queue' in each) this.add(vhost, each);
       else if ('gone' in each) this.drop(each.incarnation);
       else if ('unbound' in each) this.unbind(vhost, each.unbound);
+      else if ('wanted' in each) this.interests.apply(vhost, each);
       else this.bind(vhost, each);
     }
   }
@@ -208,6 +216,7 @@ export class Announced {
   /** The node is gone, and what lived in its memory. */
   end(): void {
     for (const incarnation of [...this.queues.keys()]) this.drop(incarnation);
+    this.interests.end();
   }
 }
 

@@ -19,6 +19,7 @@ import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
 import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
+import { Interest } from './interest.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
 import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
@@ -66,6 +67,7 @@ export interface Relation {
 export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly membership: Membership;
   readonly residence: Residence;
+  readonly interest = new Interest();
   readonly gossip: Gossip;
   /** Its copies of mirrored queues. */
   readonly mirrors: Mirrors;
@@ -89,7 +91,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
-    this.gossip = new Gossip({ clock, log }, mirror, this.homes, () => this.controls());
+    this.gossip = new Gossip({ clock, log }, mirror, this.homes, this.interest, () => this.controls());
     this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
     this.mirrors = new Mirrors({
       membership,
@@ -192,7 +194,16 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.homes.tick();
     this.gossip.sayAlarms();
     this.gossip.sayTally();
-    for (const { link, home } of this.relations.values()) if (home.isGivenUp) link.guest.leave();
+    const nowMs = this.options.clock.monotonicMs();
+    for (const { link, home } of this.relations.values()) {
+      if (home.isGivenUp) link.guest.leave();
+      const dropped = home.ends.takeDropped(nowMs);
+      if (dropped > 0)
+        this.options.log.warn(
+          { node: home.node, dropped },
+          'messages of QoS 0 for clients of another node were dropped: there was no link to it, or it took too little',
+        );
+    }
     this.timer = this.options.clock.after(tickMs, () => this.tick());
   }
 
@@ -344,6 +355,16 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const relation = [...this.relations.values()].find((each) => each.home === home);
     if (relation === undefined) return Promise.reject(new Error(`there is no link to ${home.node}`));
     return relation.control.ask(kind, body);
+  }
+
+  /** Asks all that ever joined and were not forgotten. Rejects when one of them is out of reach. */
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]> {
+    const others = this.membership.members.list().filter(({ dataId }) => dataId !== this.dataId);
+    return Promise.all(others.map(({ dataId }) => this.ask(this.homes.of(dataId), kind, body)));
+  }
+
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+    this.gossip.answer(kind, answerer);
   }
 
   private hasDirectEnd({ vhost, routingKey }: { readonly vhost: string; readonly routingKey: string }): boolean {

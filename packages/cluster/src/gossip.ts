@@ -13,6 +13,7 @@ import {
 import type { Clock, Log } from '@chapar/platform';
 import { Announced, type AnnouncedNames, allNews, asNews, type News } from './announcements.js';
 import type { Homes } from './homes.js';
+import type { Interest } from './interest.js';
 import type { ClaimRecord } from './membership/name-claims.js';
 import type { Mirror } from './mirror.js';
 import type { Control, ControlOwner } from './peer/control.js';
@@ -40,6 +41,7 @@ export class Gossip implements ControlOwner, AnnouncedNames {
   readonly seenBy: Seen;
   private readonly mirror: Mirror;
   private readonly homes: Homes;
+  private readonly interest: Interest;
   private readonly log: Log;
   private readonly controls: () => Iterable<Control>;
   private readonly answerers = new Map<string, Answerer>();
@@ -57,10 +59,12 @@ export class Gossip implements ControlOwner, AnnouncedNames {
     world: { readonly clock: Clock; readonly log: Log },
     mirror: Mirror,
     homes: Homes,
+    interest: Interest,
     controls: () => Iterable<Control>,
   ) {
     this.mirror = mirror;
     this.homes = homes;
+    this.interest = interest;
     this.log = world.log;
     this.controls = controls;
     this.seenBy = new Seen(world.clock, controls);
@@ -94,7 +98,8 @@ export class Gossip implements ControlOwner, AnnouncedNames {
   }
 
   private announceAll(control: Control): void {
-    const news = this.broker === null ? [] : [...allNews(this.broker.topology)];
+    const topology = this.broker?.topology;
+    const news: News[] = topology === undefined ? [] : [...allNews(topology), ...this.interest.news(topology)];
     const { sequence, mirror } = this;
     for (let from = 0; from === 0 || from < news.length; from += partMax) {
       const ends = from + partMax >= news.length;

@@ -18,9 +18,11 @@ import type {
   VirtualHost,
   Write,
 } from '@chapar/core';
-import { mirroringWish } from '@chapar/core';
+import { brokerError, mirroringWish } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
+import { type Interest, newsOfInterest } from './interest.js';
 import { MirroredQueue } from './remote/mirrored-queue.js';
+import { RemoteEnds } from './remote/remote-ends.js';
 import type { RemoteHome } from './remote/remote-home.js';
 import { RemoteQueue } from './remote/remote-queue.js';
 import { mirrorKey } from './replication/mirror-records.js';
@@ -37,12 +39,16 @@ export interface ResidenceCluster {
   face(properties: QueueProperties, before?: RemoteQueue): Heir;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
+  /** Of this node's buffer-less ends. */
+  readonly interest: Interest;
   announce(news: News): void;
   seen(): Later<void>;
   claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean>;
   release(vhost: string, name: string): void;
   /** Asks a node; rejects when it is out of reach. */
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
   /** This node is being drained: nothing new should come here. */
@@ -128,6 +134,16 @@ export class ClusterResidence implements Residence {
     this.cluster.announce({ unbound: newsOfBinding(vhost, binding) });
   }
 
+  endBound(vhost: VirtualHost, binding: Binding): void {
+    if (this.cluster.interest.add(binding)) this.cluster.announce(newsOfInterest(vhost, binding, true));
+  }
+
+  /** In a virtual host that is gone nobody is interested any more, and another one may have its name by now. */
+  endUnbound(vhost: VirtualHost, binding: Binding): void {
+    const isLast = this.cluster.interest.remove(binding);
+    if (isLast && !vhost.deleted) this.cluster.announce(newsOfInterest(vhost, binding, false));
+  }
+
   // ---- asked of a queue's home -----------------------------------------------------------------------------------
 
   async bindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void> {
@@ -135,6 +151,9 @@ export class ClusterResidence implements Residence {
   }
 
   async unbindAtHome(queue: SharedQueue, request: BindingRequest): Promise<void> {
+    // What clients of another node subscribed to is theirs to end.
+    if (queue instanceof RemoteEnds)
+      throw brokerError('resourceLocked', { queue: queue.name, vhost: queue.properties.vhost });
     await (queue as RemoteQueue).ask('unbind', request as unknown as JsonValue);
   }
 
@@ -159,6 +178,14 @@ export class ClusterResidence implements Residence {
     const home = this.homeOfReply(routingKey);
     if (home === null) return false;
     return (await this.cluster.ask(home, 'direct-end', { vhost: vhost.name, routingKey })) === true;
+  }
+
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+    this.cluster.answer(kind, answerer);
+  }
+
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]> {
+    return this.cluster.askAll(kind, body);
   }
 
   private homeOfReply(routingKey: string): RemoteHome | null {

@@ -36,8 +36,9 @@ import { PacketReader } from './codec/packet-reader.js';
 import { REASON } from './codec/reason.js';
 import type { MqttDoor } from './door.js';
 import { faultOf } from './faults.js';
-import { Held } from './held.js';
+import { bodyOf, Held } from './held.js';
 import { Inbound } from './inbound.js';
+import type { MqttListener } from './listener.js';
 import { Liveness } from './liveness.js';
 import { type Opened, openSession } from './opening.js';
 import type { Replay } from './retained/replay.js';
@@ -47,8 +48,6 @@ import { subscribe, unsubscribe } from './subscribing.js';
 
 /** Answers may wait for a peer up to this many times what deliveries may. */
 const answersFactor = 16;
-/** Beside the payload, what a packet may have: topic and properties. Bytes. */
-const headBytesMax = 128 * 1024;
 /** Characters of a reason string. */
 const reasonLengthMax = 200;
 /** How long a peer that was hung up on may take to go. */
@@ -60,6 +59,7 @@ type State = 'connect' | 'opening' | 'open' | 'closed';
 /** One client: owns its wire, reads its packets, holds its session while it is connected (§4.2). */
 export class Connection extends Client implements WireSink, ConnectionView, Flushable {
   readonly door: MqttDoor;
+  readonly listener: MqttListener;
   readonly output: Output;
   receiveMaximum: number;
   /** Retained messages on their way; null: there were none yet. */
@@ -69,6 +69,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   private readonly held = new Held();
   private stateNow: State = 'connect';
   private requestsProblem = true;
+  private isAdmitted = false;
   /** What the client takes; Infinity: anything. */
   private packetBytesMax = Number.POSITIVE_INFINITY;
   private topicAliasMaximum = 0;
@@ -84,14 +85,15 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   private endBeforeMs = Number.POSITIVE_INFINITY;
   private heartbeat = 0;
 
-  constructor(door: MqttDoor, wire: Wire) {
+  constructor(door: MqttDoor, wire: Wire, listener: MqttListener) {
     const { broker } = door;
     const { clock } = broker.platform;
     super(wire, clock.wallMs());
     this.door = door;
-    this.receiveMaximum = door.settings.inFlightMax;
+    this.listener = listener;
+    this.receiveMaximum = listener.limits.inFlightMax;
     this.output = new Output(wire, broker.turn, () => this.flushed());
-    this.reader = new PacketReader(this, broker.limits.node.messageBytesMax + headBytesMax);
+    this.reader = new PacketReader(this, listener.packetBytesMax);
     this.liveness = new Liveness(wire, clock.monotonicMs(), broker.limits.node);
   }
 
@@ -273,14 +275,19 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.stateNow = 'opening';
   }
 
+  /** Throws MqttError when its listener lets nobody in now. */
+  admit(): void {
+    this.listener.admit();
+    this.isAdmitted = true;
+  }
+
   private open(opened: Opened | null, wish: Connect): void {
     if (opened === null || this.isOver) return;
     const { session, actor, answer } = opened;
     this.actorNow = actor;
     this.sessionNow = session;
-    const { broker, settings } = this.door;
-    const { version } = this;
-    this.receiveMaximum = version === 5 ? Math.min(wish.receiveMaximum, 65_535) : settings.inFlightMax;
+    const { broker } = this.door;
+    if (this.version === 5) this.receiveMaximum = Math.min(wish.receiveMaximum, 65_535);
     this.topicAliasMaximum = wish.topicAliasMaximum;
     this.heartbeat = opened.keepAliveSeconds;
     this.liveness.opened(opened.keepAliveSeconds);
@@ -385,6 +392,8 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     if (this.isPaused) this.wire.resume();
     this.isPaused = false;
     this.held.clear();
+    if (this.isAdmitted) this.listener.left();
+    this.isAdmitted = false;
     this.door.broker.connections.delete(this);
     const { sessionNow } = this;
     if (sessionNow === null) {
@@ -482,10 +491,4 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   get publisher(): Publisher | null {
     return this.inboundMade?.publisher ?? null;
   }
-}
-
-function bodyOf(packet: Buffer): number {
-  let at = 1;
-  while (packet[at]! >= 0x80) at++;
-  return at + 1;
 }

@@ -1,9 +1,9 @@
 import type { Broker } from '@chapar/core';
 import type { Log, Wire } from '@chapar/platform';
-import { Admission } from './admission.js';
 import { sessionNeverExpires } from './codec/connect.js';
 import { Connection } from './connection.js';
 import { LocalDirectory, type SessionDirectory, type SessionRecord } from './directory.js';
+import { MqttListener } from './listener.js';
 import { Replay } from './retained/replay.js';
 import { RetainedStore } from './retained/store.js';
 import { Sessions } from './sessions.js';
@@ -27,12 +27,12 @@ export class MqttDoor {
   readonly shared: SharedGroups;
   readonly retained: RetainedStore;
   readonly system: SystemTopics;
-  readonly admission: Admission;
   directory!: SessionDirectory;
   /** Of connections that are gone. */
   readonly gone = { publishedIn: 0, publishedOut: 0, bytesIn: 0, bytesOut: 0 };
   isStopping = false;
   private readonly recognise: (chunk: Buffer) => string | null;
+  private readonly listeners = new Map<string, MqttListener>();
   private ticker: { cancel(): void } | null = null;
 
   /** `recognise` names the protocol that a wrong first chunk belongs to, for the log; null when unknown. */
@@ -45,7 +45,6 @@ export class MqttDoor {
     this.shared = new SharedGroups(this);
     this.retained = new RetainedStore(broker, settings.exchange);
     this.system = new SystemTopics(this);
-    this.admission = new Admission(broker.platform.clock, settings.connectionsPerSecond);
   }
 
   /** Reads what is kept of retained messages and sessions; the broker is open. Wires are taken after this. */
@@ -55,6 +54,7 @@ export class MqttDoor {
     const { directory, records } = await LocalDirectory.open(broker);
     this.directory = directory;
     for (const record of records) this.restore(record);
+    this.shared.open();
     for (const vhost of broker.topology.vhosts.values()) await this.shared.sweep(vhost);
     const before = broker.topology.onVirtualHostDeleted;
     broker.topology.onVirtualHostDeleted = (vhost) => {
@@ -91,13 +91,23 @@ export class MqttDoor {
     this.sessions.expectEnd(session);
   }
 
+  /** By its name among the settings. */
+  listener(name: string): MqttListener {
+    let listener = this.listeners.get(name);
+    if (listener === undefined) {
+      listener = new MqttListener(this.broker, { ...this.settings, ...this.settings.perListener[name] });
+      this.listeners.set(name, listener);
+    }
+    return listener;
+  }
+
   /** A peer connected. */
-  accept(wire: Wire): void {
+  accept(wire: Wire, listener = this.listener('mqtt')): void {
     if (this.isStopping) {
       wire.destroy();
       return;
     }
-    const connection = new Connection(this, wire);
+    const connection = new Connection(this, wire, listener);
     this.connections.add(connection);
     wire.open(connection);
   }
@@ -165,6 +175,7 @@ export class MqttDoor {
     const nowMs = this.broker.platform.clock.monotonicMs();
     for (const connection of this.connections) connection.tick(nowMs);
     this.retained.tick();
+    this.shared.tick(nowMs);
     this.system.tick();
   }
 }

@@ -41,3 +41,10 @@ export class Held {
     this.bytes = 0;
   }
 }
+
+/** Where a packet's body begins, behind its length. */
+export function bodyOf(packet: Buffer): number {
+  let at = 1;
+  while (packet[at]! >= 0x80) at++;
+  return at + 1;
+}

@@ -237,7 +237,7 @@ export class Inbound implements ConfirmSink {
   private isOverMaximum(): boolean {
     const { received } = this.session;
     if (this.version !== 5 || received.has(view.packetId)) return false;
-    return received.size >= this.connection.door.settings.receiveMaximum;
+    return received.size >= this.connection.listener.limits.receiveMaximum;
   }
 
   /** Not a wrong of the whole connection where 5.0 has an answer for it. §3.3.5 */

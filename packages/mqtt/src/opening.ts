@@ -37,7 +37,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
   if (connect.authMethod !== null)
     throw new MqttError(REASON.badAuthMethod, 'there is no enhanced authentication here');
   if (door.isStopping) throw new MqttError(REASON.serverShuttingDown, 'the broker is stopping');
-  if (!door.admission.admits()) throw new MqttError(REASON.connectionRateExceeded, 'too many connections at once');
+  connection.admit();
   const assigned = connect.clientId === '';
   const clientId = assigned ? assignedId(connection, connect) : checkedId(connect.clientId);
   const { vhost, user } = credentials(connection, connect);
@@ -126,13 +126,14 @@ function accepted(
   keepAliveSeconds: number,
   expirySeconds: number,
 ): Buffer {
-  const { settings } = connection.door;
+  const { topicAliasMaximum } = connection.door.settings;
+  const { receiveMaximum } = connection.listener.limits;
   const asked = connect.sessionExpirySeconds;
   const granted = expirySeconds === Number.POSITIVE_INFINITY ? sessionNeverExpires : expirySeconds;
   const properties = {
-    ...(settings.receiveMaximum === 65_535 ? {} : { receiveMaximum: settings.receiveMaximum }),
+    ...(receiveMaximum === 65_535 ? {} : { receiveMaximum }),
     maximumPacketSize: connection.frameBytesMax,
-    topicAliasMaximum: settings.topicAliasMaximum,
+    topicAliasMaximum,
     ...(assignedClientIdentifier === null ? {} : { assignedClientIdentifier }),
     ...(keepAliveSeconds === connect.keepAliveSeconds ? {} : { serverKeepAlive: keepAliveSeconds }),
     ...(granted === asked ? {} : { sessionExpiryInterval: granted }),

@@ -1,6 +1,7 @@
 import {
   type Actor,
   andThen,
+  BrokerError,
   type ConfirmSlot,
   type Consumer,
   Message,
@@ -49,13 +50,32 @@ interface Group {
   readonly members: Map<Session, Membership>;
 }
 
+/** A group that may have no members any more; those of other nodes are asked for theirs. */
+interface Lonely {
+  readonly vhost: VirtualHost;
+  readonly queueName: string;
+}
+
+/** What a node asks the others: whether sessions of theirs are in a group. */
+const membersQuestion = 'mqtt.shared';
+/** Between two tries to ask everybody. Milliseconds. */
+const askEveryMs = 10_000;
+
 /** The shared subscriptions of the node. */
 export class SharedGroups {
   private readonly door: MqttDoor;
   private readonly groups = new Map<string, Group>();
+  /** Without members here; in a cluster nobody could tell so far whether there are some elsewhere. */
+  private readonly lonely = new Map<string, Lonely>();
+  private askedAtMs = 0;
 
   constructor(door: MqttDoor) {
     this.door = door;
+  }
+
+  /** Members on other nodes are asked for, and ours are told. */
+  open(): void {
+    this.door.broker.topology.residence?.answer(membersQuestion, (key) => this.groups.has(key as string));
   }
 
   /** Joins the group of the subscription, or changes how one takes part. Throws MqttError, BrokerError. */
@@ -113,8 +133,7 @@ export class SharedGroups {
     const group = this.groups.get(key);
     if (group === undefined || group.members.size > 0) return;
     this.groups.delete(key);
-    const queue = session.vhost.queues.get(group.queueName);
-    if (queue !== undefined) await this.remove(session.vhost, queue);
+    await this.end(key, group);
   }
 
   leaveAll(session: Session): void {
@@ -123,18 +142,47 @@ export class SharedGroups {
 
   /** After a start: queues of groups that nobody is in any more. */
   async sweep(vhost: VirtualHost): Promise<void> {
-    for (const queue of [...vhost.queues.values()]) {
+    for (const { name, home } of [...vhost.queues.values()]) {
+      const key = keyOf(vhost, name);
       // Those that live elsewhere are swept there.
-      if (queue.home !== null || !queue.name.startsWith(queuePrefix) || this.groups.has(keyOf(vhost, queue.name)))
-        continue;
-      await this.remove(vhost, queue);
+      if (home !== null || !name.startsWith(queuePrefix) || this.groups.has(key)) continue;
+      const group = { vhost, queueName: name };
+      // Others may not be linked yet, or begin only now.
+      if (this.door.broker.topology.residence === null) await this.end(key, group);
+      else this.lonely.set(key, group);
     }
   }
 
-  private async remove(vhost: VirtualHost, queue: SharedQueue): Promise<void> {
+  /** Called now and then: those that could not be asked before may be there by now. */
+  tick(nowMs: number): void {
+    if (this.lonely.size === 0 || nowMs - this.askedAtMs < askEveryMs) return;
+    this.askedAtMs = nowMs;
+    for (const [key, group] of this.lonely) void this.end(key, group);
+  }
+
+  /** The group has no members here. Its queue goes, unless there are some on another node, or one does not tell. */
+  private async end(key: string, group: Lonely): Promise<void> {
+    const { residence } = this.door.broker.topology;
+    this.lonely.delete(key);
+    if (residence !== null) {
+      const answers = await residence.askAll(membersQuestion, key).catch(() => null);
+      if (this.groups.has(key) || answers?.includes(true)) return;
+      if (answers === null) {
+        this.lonely.set(key, group);
+        return;
+      }
+    }
+    const { vhost, queueName } = group;
+    const queue = vhost.deleted ? undefined : vhost.queues.get(queueName);
+    if (queue !== undefined) await this.remove(vhost, queue, residence !== null);
+  }
+
+  /** `ifUnused`: somebody on another node may have joined in this moment. */
+  private async remove(vhost: VirtualHost, queue: SharedQueue, ifUnused: boolean): Promise<void> {
     try {
-      await removeQueue(this.door.broker.topology, vhost, queue, { ifUnused: false, ifEmpty: false });
+      await removeQueue(this.door.broker.topology, vhost, queue, { ifUnused, ifEmpty: false });
     } catch (error) {
+      if (error instanceof BrokerError && error.key === 'inUse') return;
       this.door.log.error({ err: error, queue: queue.name }, "a shared group's queue could not be deleted");
     }
   }

@@ -43,6 +43,9 @@ export async function subscribe(
     if (connection.isOver) return;
   }
   if (fresh.length > 0) await kept(connection, session);
+  // Queues have said so one by one; of buffer-less ends the other nodes know by now, too.
+  const seen = connection.door.broker.topology.residence?.seen();
+  if (seen !== undefined) await seen;
   if (connection.isOver) return;
   connection.output.append(suback(version, packetId, reasons));
   // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; shared ones get none. §4.8.2
@@ -74,7 +77,7 @@ async function add(
   const { filter, group, qos } = subscription;
   const { subscriptions, shares } = session;
   const isNew = group === null ? subscriptions.get(filter) === undefined : !shares.has(filter);
-  if (isNew && subscriptions.size + shares.size >= door.settings.subscriptionsMax)
+  if (isNew && subscriptions.size + shares.size >= connection.listener.limits.subscriptionsMax)
     throw new MqttError(REASON.quotaExceeded, 'too many subscriptions');
   if (group !== null) {
     await door.shared.join(actor, session, subscription);

@@ -10,6 +10,7 @@ import { tokenFileName } from './cli/endpoint.js';
 import type { ClusterFace } from './cluster/cluster-face.js';
 import { formatAddress } from './config/address.js';
 import type { ServerOptions } from './config/options.js';
+import type { Protocol } from './config/protocols.js';
 import { type Ground, openGround } from './ground.js';
 import { type Doors, Listeners, tlsFilesFor } from './listener.js';
 import { readDefaultPassword } from './start/default-password.js';
@@ -88,14 +89,17 @@ async function composeOn(ground: Ground, { options, platform, ports, listeners }
     await management.close();
   };
   const toAmqp = (wire: Wire) => amqp.accept(wire);
-  const toMqtt = (wire: Wire) => mqtt.accept(wire);
+  const toMqtt = (protocol: Protocol) => {
+    const listener = mqtt.listener(protocol);
+    return (wire: Wire) => mqtt.accept(wire, listener);
+  };
   const doors: Doors = {
     amqp: toAmqp,
     amqps: toAmqp,
-    mqtt: toMqtt,
-    mqtts: toMqtt,
-    'mqtt-ws': toMqtt,
-    'mqtt-wss': toMqtt,
+    mqtt: toMqtt('mqtt'),
+    mqtts: toMqtt('mqtts'),
+    'mqtt-ws': toMqtt('mqtt-ws'),
+    'mqtt-wss': toMqtt('mqtt-wss'),
   };
   if (cluster !== null) {
     cluster.steward.drain.doors = {

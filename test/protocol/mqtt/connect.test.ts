@@ -247,29 +247,6 @@ describe('CONNECT', () => {
     await peer.expectEnd();
   });
 
-  test('an authentication method is none that we have; AUTH comes from nowhere [MQTT-4.12.0-1] [MQTT-4.12.0-4] [MQTT-4.12.0-6] [MQTT-4.12.0-7] [MQTT-4.12.1-2]', async () => {
-    const peer = dial(node, 5);
-    peer.connect({ properties: { authenticationMethod: 'SCRAM-SHA-1', authenticationData: Buffer.from('x') } });
-    const connack = await peer.expect('connack');
-    expect([connack.reasonCode, connack.properties?.authenticationMethod]).toEqual([0x8c, undefined]);
-    await peer.expectEnd();
-    const other = await join(node, 'o');
-    other.send({ cmd: 'auth', reasonCode: 0x19, properties: { authenticationMethod: 'x' } });
-    await other.expectEnd(0x82);
-  });
-
-  test('AUTH with flags is malformed [MQTT-3.15.1-1]', async () => {
-    const peer = await join(node, 'c');
-    peer.raw([0xf1, 0]);
-    await peer.expectEnd(0x81);
-  });
-
-  test('data without a method is a protocol error', async () => {
-    const peer = dial(node, 5);
-    peer.connect({ properties: { authenticationData: Buffer.from('x') } });
-    await peer.expectEnd();
-  });
-
   test('CONNACK tells our limits, and the keep-alive where it is another [MQTT-3.2.2-21] [MQTT-3.2.2-22] [MQTT-3.1.2-21]', async () => {
     await node.stop();
     node = await SimNode.start({

@@ -34,6 +34,9 @@ export const FRAME_LINE_SETTLE = 13;
 /** Incarnation, epoch: all that this node has of a mirrored queue was said to its new leader. */
 export const FRAME_LED = 14;
 
+/** Virtual host, exchange, then messages: for the buffer-less ends of the receiver that the exchange leads to, and for nothing else. */
+export const FRAME_ENDS = 15;
+
 /** Queue number, up to which publish each has its verdict. */
 export const FRAME_VERDICT = 17;
 /** Queue number, publish, reason: this one is refused. Before any verdict that covers it. */

@@ -1,5 +1,6 @@
 import type { Topology, Turn } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
+import { EndIntake } from '../guest/end-intake.js';
 import { Guest } from '../guest/guest.js';
 import type { Leads } from '../guest/leads.js';
 import type { Mirror } from '../mirror.js';
@@ -36,6 +37,7 @@ export class Link {
   readonly guest: Guest;
   private readonly home: RemoteHome;
   private readonly homeFrames: HomeFrames;
+  private readonly endIntake: EndIntake;
   private readonly parts: LinkParts;
   private readonly out: Outgoing;
   private readonly cursor = new FrameCursor();
@@ -54,6 +56,7 @@ export class Link {
     this.homeFrames = new HomeFrames(home);
     this.out = home.out;
     const { turn, topology, clock, leads } = parts;
+    this.endIntake = new EndIntake(topology);
     this.guest = new Guest({ turn, topology, clock, out: home.out, leads, origin: peer.boot });
     home.isRegistered = true;
     home.node = peer.node;
@@ -178,9 +181,7 @@ export class Link {
         const end = at + frameHeadBytes + batch.readUInt32BE(at + 1);
         cursor.set(batch, at + frameHeadBytes, end);
         at = end;
-        if (!this.guest.receive(type, cursor) && !this.homeFrames.receive(type, cursor)) {
-          throw new Error(`a frame of unknown type ${type}`);
-        }
+        if (!this.take(type)) throw new Error(`a frame of unknown type ${type}`);
         if (!this.isUp) return;
       }
     } catch (error) {
@@ -188,5 +189,12 @@ export class Link {
       this.parts.log.error({ error, peer: this.peer.node }, 'a node sent what cannot be read; the link is closed');
       this.down('a batch could not be read');
     }
+  }
+
+  private take(type: number): boolean {
+    const { cursor } = this;
+    return (
+      this.guest.receive(type, cursor) || this.homeFrames.receive(type, cursor) || this.endIntake.receive(type, cursor)
+    );
   }
 }

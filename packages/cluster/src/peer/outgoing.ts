@@ -56,6 +56,8 @@ export class Outgoing implements Flushable {
   private frameNeeds = 0;
   private onFrameEnd: ((frame: SentFrame) => void) | null = null;
   private waiting: Sent[] = [];
+  /** Of batches that the lane has not taken yet. */
+  waitingBytes = 0;
   private isScheduled = false;
   /** The lane has enough on its way: who can wait, should, until `onDrained`. */
   isClogged = false;
@@ -91,6 +93,7 @@ export class Outgoing implements Flushable {
     this.lane = null;
     this.flush();
     this.waiting = [];
+    this.waitingBytes = 0;
     this.isClogged = false;
   }
 
@@ -99,6 +102,7 @@ export class Outgoing implements Flushable {
     while (this.waiting.length > 0) {
       if (lane === null) return;
       const { batch, carried } = this.waiting.shift()!;
+      this.waitingBytes -= batch.length;
       if (!lane.send(batch, carried)) return;
     }
     if (!this.isClogged) return;
@@ -146,8 +150,10 @@ export class Outgoing implements Flushable {
     if (this.lane === null) return;
     this.sentAtMs = this.clock.monotonicMs();
     this.sentBytes += batch.length;
-    if (this.isClogged) this.waiting.push({ batch, carried });
-    else if (!this.lane.send(batch, carried)) this.isClogged = true;
+    if (this.isClogged) {
+      this.waiting.push({ batch, carried });
+      this.waitingBytes += batch.length;
+    } else if (!this.lane.send(batch, carried)) this.isClogged = true;
   }
 
   /** Of the batch so far, and of what goes along with it. */

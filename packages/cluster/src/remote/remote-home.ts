@@ -26,6 +26,7 @@ import {
 import { Outgoing } from '../peer/outgoing.js';
 import { referenceTo } from '../peer/queue-reference.js';
 import type { Epoch } from '../replication/record.js';
+import { EndStream } from './end-stream.js';
 import type { FaceLine } from './face-line.js';
 import { LineStream } from './line-stream.js';
 import type { MirroredQueue } from './mirrored-queue.js';
@@ -74,6 +75,8 @@ export class RemoteHome implements ConsumerHost {
   node: string;
   readonly out: Outgoing;
   readonly publishes: PublishStream;
+  /** To its buffer-less ends. */
+  readonly ends: EndStream;
   readonly requests = new Requests();
   readonly queues = new Map<number, RemoteQueue>();
   readonly consumers = new Map<number, RemoteConsumer>();
@@ -100,6 +103,7 @@ export class RemoteHome implements ConsumerHost {
     this.out = new Outgoing(parts.turn, parts.clock, parts.isOwn);
     this.lineStream = new LineStream(this.out);
     this.publishes = new PublishStream(this.out);
+    this.ends = new EndStream(this.out);
     this.settlements = new Settlements(this.out);
     this.unlinkedSinceMs = parts.clock.monotonicMs();
   }

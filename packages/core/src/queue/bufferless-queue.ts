@@ -18,13 +18,15 @@ export abstract class BufferlessQueue implements SharedQueue {
   readonly logs = false;
   readonly mayRefuse = false;
   readonly properties: QueueProperties;
-  readonly home = null;
+  readonly home: string | null;
   readonly policy: EffectivePolicy = noPolicy;
   readonly rules: QueueRules = noRules;
   deleted = false;
 
-  constructor(name: string, vhost: string) {
+  /** `home`: the node where its peers are; null: this one. */
+  constructor(name: string, vhost: string, home: string | null = null) {
     this.name = name;
+    this.home = home;
     this.properties = {
       name,
       vhost,

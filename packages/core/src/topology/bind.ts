@@ -92,8 +92,8 @@ function findDestination(vhost: VirtualHost, { kind, destination: name }: Bindin
 
 /** A queue of another node that no record holds: its bindings are its home's, as the queue is. */
 function livesElsewhere(destination: Destination): destination is Destination & { readonly kind: 'queue' } {
-  if (destination.kind !== 'queue') return false;
-  return !(destination.queue instanceof Queue) && !isStored(destination.queue.properties);
+  if (destination.kind !== 'queue' || destination.queue instanceof Queue) return false;
+  return destination.queue.home !== null && !isStored(destination.queue.properties);
 }
 
 /** Null when metadata has no record of the destination, and so none of a binding to it. */

@@ -1,6 +1,6 @@
 import type { Later } from '../later.js';
 import type { EffectivePolicy } from '../policy/effective-policy.js';
-import type { Guard, Incarnation, Write } from '../ports.js';
+import type { Guard, Incarnation, JsonValue, Write } from '../ports.js';
 import type { Queue } from '../queue/queue.js';
 import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
@@ -38,6 +38,9 @@ export interface Residence {
   queueDropped(queue: Queue): void;
   bindingAdded(vhost: VirtualHost, binding: Binding): void;
   bindingDropped(vhost: VirtualHost, binding: Binding): void;
+  /** An exchange leads to a buffer-less end of this node, or leads there no more: the other nodes learn what such ends want to hear. */
+  endBound(vhost: VirtualHost, binding: Binding): void;
+  endUnbound(vhost: VirtualHost, binding: Binding): void;
   /** Every node that can be reached knows what was announced and written so far; soon answered for those that are slow. */
   seen(): Later<void>;
   /** Has the home of a queue that no record holds bind or unbind it. Rejects with what `bind` throws there. */
@@ -52,6 +55,10 @@ export interface Residence {
   directEnd(vhost: VirtualHost, routingKey: string): QueueHandle | null;
   /** Whether that end is there. */
   hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean>;
+  /** Answers what this node's part asks of those on other nodes; `kind` names the question. */
+  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
+  /** Asks every other node of the cluster; rejects when one of them, be it gone or not linked, cannot be asked. */
+  askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
   /** Whether this node has known of what is gone from metadata by now: its messages may go, too. What it never heard of is set aside. */
   hasKnown(incarnation: Incarnation): boolean;
 }

@@ -17,6 +17,7 @@ import type {
   Revision,
 } from '../ports.js';
 import { metadataKeyParts } from '../ports.js';
+import { BufferlessQueue } from '../queue/bufferless-queue.js';
 import type { Memory } from '../queue/memory.js';
 import { Persist } from '../queue/persist.js';
 import { Queue } from '../queue/queue.js';
@@ -425,9 +426,14 @@ export class Topology {
       const known = vhost.queueBindings.get(destination.queue);
       if (known === undefined) vhost.queueBindings.set(destination.queue, new Set([binding]));
       else known.add(binding);
-      if (isAnnounced(destination.queue)) this.residence?.bindingAdded(vhost, binding);
+      this.sayBound(vhost, destination.queue, binding);
     }
     vhost.version++;
+  }
+
+  private sayBound(vhost: VirtualHost, queue: SharedQueue, binding: Binding): void {
+    if (isAnnounced(queue)) this.residence?.bindingAdded(vhost, binding);
+    else if (isOwnEnd(queue)) this.residence?.endBound(vhost, binding);
   }
 
   /** Removes a binding, and its source when that deletes itself and this was its last. */
@@ -442,6 +448,7 @@ export class Topology {
     vhost.version++;
     if (binding.destination.kind !== 'queue') return;
     if (isAnnounced(binding.destination.queue)) this.residence?.bindingDropped(vhost, binding);
+    else if (isOwnEnd(binding.destination.queue)) this.residence?.endUnbound(vhost, binding);
     const known = vhost.queueBindings.get(binding.destination.queue);
     if (known?.delete(binding) && known.size === 0) vhost.queueBindings.delete(binding.destination.queue);
   }
@@ -473,6 +480,11 @@ export function isStored({ durable, owner }: QueueProperties): boolean {
 /** A queue of this node whose bindings no record holds. */
 function isAnnounced(queue: QueueHandle): boolean {
   return queue instanceof Queue && !isStored(queue.properties);
+}
+
+/** A buffer-less end of this node. */
+function isOwnEnd(queue: SharedQueue): boolean {
+  return queue instanceof BufferlessQueue && queue.home === null;
 }
 
 function findDestination(

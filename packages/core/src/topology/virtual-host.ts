@@ -109,13 +109,18 @@ export class VirtualHost {
   route(address: Address, message: Message): Route {
     if (address.routeVersion === this.version && address.route !== null) return address.route;
     if (address.exchange === '') return this.routeByName(address);
-    const walk = new Walk(this, address.routingKey, message, new MessageSubject(this.dialects, message), null);
+    const walk = new Walk(this, address.routingKey, message, this.subjectOf(message), null);
     const route = walk.from(this.exchanges.get(address.exchange));
     if (!walk.isOfMessage) {
       address.route = route;
       address.routeVersion = this.version;
     }
     return route;
+  }
+
+  /** What a router may know of a message. */
+  subjectOf(message: Message): Subject {
+    return new MessageSubject(this.dialects, message);
   }
 
   private routeByName(address: Address): Route {
@@ -142,7 +147,7 @@ export class VirtualHost {
   /** Where a message with these keys goes that has waited in an exchange: each queue once. */
   routeDue(exchange: Exchange, message: Message, routingKeys: readonly string[]): readonly QueueHandle[] {
     const queues = new Set<QueueHandle>();
-    const subject = new MessageSubject(this.dialects, message);
+    const subject = this.subjectOf(message);
     for (const key of routingKeys) {
       for (const queue of new Walk(this, key, message, subject, exchange).from(exchange).queues) queues.add(queue);
     }

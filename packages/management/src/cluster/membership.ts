@@ -70,6 +70,8 @@ export interface LinkView {
   readonly sinceMs: number;
   /** Why it is down. */
   readonly reason: string;
+  /** Messages of QoS 0 for its clients that were dropped: there was no link, or too much waited for it. */
+  readonly dropped: number;
 }
 
 /** What goes with a member that is forgotten. */

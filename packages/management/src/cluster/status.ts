@@ -75,8 +75,8 @@ function statusHere(broker: Broker, options: ManagementOptions, { revision, etcd
   const links: JsonValue[] = [];
   for (const { name, link } of members) {
     if (link === null) continue;
-    const { isUp, sinceMs, reason } = link;
-    links.push({ to: name, up: isUp, since: sinceMs, ...(isUp ? {} : { reason }) });
+    const { isUp, sinceMs, reason, dropped } = link;
+    links.push({ to: name, up: isUp, since: sinceMs, dropped, ...(isUp ? {} : { reason }) });
   }
   return {
     ready: options.isReady(),

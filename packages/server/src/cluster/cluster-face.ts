@@ -148,19 +148,19 @@ export class ClusterFace implements Membership {
 
   private linkOf(session: number | undefined): LinkView {
     const link = session === undefined ? undefined : this.links.get(session);
-    return link ?? { isUp: false, sinceMs: this.clock.wallMs(), reason: 'not tried yet' };
+    return link ?? { isUp: false, sinceMs: this.clock.wallMs(), reason: 'not tried yet', dropped: 0 };
   }
 
   /** Notes which links came and broke since it was looked at last. */
   private lookAtLinks(): void {
     const nowMs = this.clock.wallMs();
     const links = new Map<number, LinkView>();
-    for (const { peer, link, control } of this.node.listRelations()) {
+    for (const { peer, link, control, home } of this.node.listRelations()) {
       const isUp = link.isUp && control.isOpen;
       const before = this.links.get(peer.session);
       const sinceMs = before !== undefined && before.isUp === isUp ? before.sinceMs : nowMs;
       const reason = isUp ? '' : this.node.troubleWith(peer.node) || 'it did not reach this node';
-      links.set(peer.session, { isUp, sinceMs, reason });
+      links.set(peer.session, { isUp, sinceMs, reason, dropped: home.ends.droppedCount });
     }
     this.links = links;
   }

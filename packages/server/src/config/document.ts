@@ -12,6 +12,7 @@ const titles: Readonly<Record<string, string>> = {
   store: 'store: what is kept',
   auth: 'auth: who may log in',
   limits: 'limits: how much of what',
+  mqtt: 'mqtt: what MQTT clients may',
   log: 'log: what it says',
 };
 

@@ -97,6 +97,7 @@ describe('values', () => {
     const environment = {
       CHAPAR_AUTH__LOOPBACK_USERS: 'guest, admin',
       CHAPAR_LOG__LEVELS: 'amqp091=debug,store=warn',
+      CHAPAR_MQTT__PER_LISTENER: 'mqtt-ws.connectionsMax=5,mqtt-ws.packetBytesMax=1000,mqtt.connectionsPerSecond=0',
       CHAPAR_LISTENERS__AMQP: '127.0.0.1:0',
       CHAPAR_LISTENERS__MANAGEMENT: 'off',
       CHAPAR_LISTENERS__MQTT: 'off',
@@ -108,6 +109,10 @@ describe('values', () => {
     const taken = options('', environment);
     expect(taken.auth.loopbackUsers).toEqual(['guest', 'admin']);
     expect(taken.log.levels).toEqual({ amqp091: 'debug', store: 'warn' });
+    expect(taken.mqtt.perListener).toEqual({
+      'mqtt-ws': { connectionsMax: 5, packetBytesMax: 1000 },
+      mqtt: { connectionsPerSecond: 0 },
+    });
     expect(taken.listeners).toEqual({ amqp: { host: '127.0.0.1', port: 0 } });
     expect(taken.limits.connectionMax).toBeNull();
     expect(taken.shutdownSeconds).toBe(5);
@@ -161,6 +166,8 @@ describe('what is refused', () => {
     ['- a\n', ['line 1', 'the file is not a section']],
     ['log:\n  level: loud\n', ['log.level: "loud" is not allowed', 'one of trace, debug, info, warn, error, silent']],
     ['log:\n  levels: { store: loud }\n', ['log.levels', 'package names with a level each']],
+    ['mqtt:\n  perListener: { amqp.connectionsMax: 1 }\n', ['mqtt.perListener', 'LISTENER.LIMIT with a number each']],
+    ['mqtt:\n  perListener: { mqtt-ws.subscriptionsMax: 0 }\n', ['mqtt.perListener', 'of the listeners mqtt, mqtts']],
     ['store:\n  durability: periodic\n', ['store.durability: "periodic" is not allowed', 'such as `periodic:200ms`']],
     ['limits:\n  memoryWatermark: 1.5\n', ['limits.memoryWatermark: 1.5', 'a number from 0.01 to 1']],
     ['log: {\n', ['not valid YAML']],

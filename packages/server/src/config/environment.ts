@@ -55,7 +55,8 @@ function splitList(text: string): string[] {
     .filter((part) => part !== '');
 }
 
-function splitPair(text: string): [string, string] {
+function splitPair(text: string): [string, string | number] {
   const at = text.indexOf('=');
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+  const value = at < 0 ? '' : text.slice(at + 1);
+  return [at < 0 ? text : text.slice(0, at), /^\d{1,15}$/.test(value) ? Number(value) : value];
 }

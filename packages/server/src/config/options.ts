@@ -127,12 +127,25 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       topicAliasMaximum: config.get('mqtt.topicAliasMaximum'),
       subscriptionsMax: config.get('mqtt.subscriptionsMax'),
       keepAliveSecondsMax: config.get('mqtt.keepAliveSecondsMax'),
+      connectionsMax: config.get('mqtt.connectionsMax') ?? Number.POSITIVE_INFINITY,
       connectionsPerSecond: config.get('mqtt.connectionsPerSecond'),
+      packetBytesMax: config.get('mqtt.packetBytesMax') ?? Number.POSITIVE_INFINITY,
+      perListener: perListener(config.get('mqtt.perListener')),
       webSocketOrigins: config.get('mqtt.webSocketOrigins'),
     },
     log: { level: config.get('log.level'), levels: config.get('log.levels'), format: config.get('log.format') },
     shutdownSeconds: config.get('shutdownSeconds'),
   };
+}
+
+/** `mqtt-ws.connectionsMax` and its like, by listener. */
+function perListener(limits: SettingValues['mqtt.perListener']): DoorSettings['perListener'] {
+  const found: Record<string, Record<string, number>> = {};
+  for (const [key, value] of Object.entries(limits)) {
+    const [listener = '', limit = ''] = key.split('.');
+    found[listener] = { ...found[listener], [limit]: value };
+  }
+  return found;
 }
 
 function readListeners(config: EffectiveConfiguration): { [protocol in Protocol]?: ListenAddress } {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { addressForms } from './address.js';
+import { mqttSettings } from './mqtt-settings.js';
 
 /**
  * Every setting: one JSON Schema fragment each, from which come the validation (ajv), the error texts, the types, the environment's
@@ -16,7 +17,8 @@ interface Setting {
   readonly pattern?: string;
   readonly enum?: readonly unknown[];
   readonly items?: { readonly type: 'string'; readonly minLength?: number; readonly pattern?: string };
-  readonly additionalProperties?: { readonly enum: readonly string[] };
+  readonly additionalProperties?: { readonly enum: readonly string[] } | false;
+  readonly properties?: Readonly<Record<string, { readonly type: 'integer' }>>;
   /** How the default is told in the documentation where it depends on the machine. */
   readonly defaultText?: string;
   /** In words, where a pattern would not help the reader. */
@@ -293,86 +295,7 @@ export const settings = {
       'What has to be free on the disk of the data directory; publishers wait while it is less. 0: not watched. Bytes.',
   },
 
-  'mqtt.exchange': {
-    type: 'string',
-    minLength: 1,
-    maxLength: 255,
-    default: 'amq.topic',
-    description:
-      'The topic exchange that MQTT topics are routing keys of, in every virtual host: what is published to it comes to MQTT subscribers, and what MQTT clients publish comes to the queues bound to it.',
-  },
-  'mqtt.vhost': {
-    type: 'string',
-    minLength: 1,
-    maxLength: 255,
-    default: '/',
-    description: 'The virtual host of MQTT clients that name none in their user name (`vhost:user`).',
-  },
-  'mqtt.anonymousUser': {
-    type: ['string', 'null'],
-    maxLength: 255,
-    default: 'guest',
-    description:
-      'Who MQTT clients are that give no user name and show no certificate; `guest` only from this machine, see `auth.loopbackUsers`. Empty: they are refused.',
-  },
-  'mqtt.sessionExpirySecondsMax': {
-    type: ['integer', 'null'],
-    minimum: 0,
-    default: 86_400,
-    description:
-      'How long a session may outlive its connection: what clients of MQTT 5.0 may ask for at most, and what those before get whose session is not clean. Null: for ever. Seconds.',
-  },
-  'mqtt.receiveMaximum': {
-    type: 'integer',
-    minimum: 1,
-    maximum: 65_535,
-    default: 4096,
-    description:
-      'Messages of QoS 1 and 2 that an MQTT client of 5.0 may have under way to the broker, which it is told. More of QoS 2 end its connection (0x93); of QoS 1 they do not, since well-known clients do not look at it and they are acknowledged at once.',
-  },
-  'mqtt.inFlightMax': {
-    type: 'integer',
-    minimum: 1,
-    maximum: 65_535,
-    default: 100,
-    description:
-      'Messages of QoS 1 and 2 that the broker has under way to an MQTT client before 5.0, which cannot say how many it takes.',
-  },
-  'mqtt.topicAliasMaximum': {
-    type: 'integer',
-    minimum: 0,
-    maximum: 65_535,
-    default: 32,
-    description: 'Topic aliases that an MQTT client may use.',
-  },
-  'mqtt.subscriptionsMax': {
-    type: 'integer',
-    minimum: 1,
-    default: 100_000,
-    description: 'Subscriptions that one MQTT session may have; more are refused (0x97).',
-  },
-  'mqtt.keepAliveSecondsMax': {
-    type: 'integer',
-    minimum: 0,
-    maximum: 65_535,
-    default: 0,
-    description:
-      'The longest keep-alive of a client of MQTT 5.0; who asks for more, or for none, gets this and is told so. 0: no limit. Seconds.',
-  },
-  'mqtt.connectionsPerSecond': {
-    type: 'integer',
-    minimum: 0,
-    default: 1000,
-    description:
-      'New MQTT clients that are let in a second, beside a burst of as many; more are told to come again (0x9F, before 5.0 code 3), so that a storm of reconnects does not starve those who are there. 0: no limit.',
-  },
-  'mqtt.webSocketOrigins': {
-    type: 'array',
-    items: { type: 'string', minLength: 1 },
-    default: [],
-    description:
-      'Origins of the pages that may connect over WebSocket, such as `https://dashboard.example`. None: all, and clients that are no browsers always.',
-  },
+  ...mqttSettings,
 
   'log.level': {
     type: 'string',
@@ -433,11 +356,13 @@ type TypeOf<T> = T extends 'integer' | 'number'
 
 type ValueOf<S> = S extends { readonly enum: readonly (infer E)[] }
   ? E
-  : S extends { readonly type: readonly (infer T)[] }
-    ? TypeOf<T>
-    : S extends { readonly type: infer T }
+  : S extends { readonly additionalProperties: false }
+    ? Readonly<Record<string, number>>
+    : S extends { readonly type: readonly (infer T)[] }
       ? TypeOf<T>
-      : never;
+      : S extends { readonly type: infer T }
+        ? TypeOf<T>
+        : never;
 
 /** The type of each setting's value, derived from its schema. */
 export type SettingValues = { readonly [K in SettingKey]: ValueOf<(typeof settings)[K]> };
