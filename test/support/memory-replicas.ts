@@ -176,6 +176,10 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
     queueMicrotask(() => done({ messages, upTo: positions.at(-1)!, unreadable: [] }));
   }
 
+  messageOf({ bytes }: ReplicaEntry): Message {
+    return messageOf(bytes);
+  }
+
   state(): RecoveredQueue {
     const { log, incarnation } = this;
     const live = [...log.state.entries].filter(([position]) => position <= log.committed).sort(([a], [b]) => a - b);

@@ -5,6 +5,7 @@ import type {
   EffectivePolicy,
   Incarnation,
   JsonValue,
+  KeyedReader,
   Later,
   Message,
   Mirroring,
@@ -13,6 +14,7 @@ import type {
   QueueHandle,
   QueueProperties,
   Residence,
+  SharedKeyedLog,
   SharedQueue,
   VirtualHost,
   Write,
@@ -34,6 +36,7 @@ export interface ResidenceCluster {
   home(dataId: string): RemoteHome;
   /** The face of a mirrored queue. */
   face(properties: QueueProperties): SharedQueue;
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
   announce(news: News): void;
@@ -81,6 +84,10 @@ export class ClusterResidence implements Residence {
 
   face(properties: QueueProperties): SharedQueue {
     return this.cluster.face(properties);
+  }
+
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
+    return this.cluster.keyedLog(name, reader);
   }
 
   companions({ incarnation }: SharedQueue): readonly Write[] {

@@ -115,6 +115,8 @@ export interface StoredReplica extends QueuePages {
     bytesMax: number,
     done: (entries: readonly ReplicaEntry[], upTo: Position) => void,
   ): void;
+  /** The message of an entry, over copies of its bytes. Throws RangeError for what is none. */
+  messageOf(entry: ReplicaEntry): Message;
   /** What a queue over this log begins with: what lives up to `committed`, everything perhaps delivered before. */
   state(): RecoveredQueue;
 }

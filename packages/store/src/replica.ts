@@ -21,7 +21,7 @@ import { type LogWriter, NumberedLog } from './numbered-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
 import { epochEntry, forgetEntry, originsEntry, positionEntry, replicaEntry, restateEntry } from './replica-entries.js';
-import { formEntryBytes, formOfEntry, publishProvenance, readFormHead } from './replica-form.js';
+import { formEntryBytes, formOfEntry, messageOfForm, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 
 /** What a replica asks of the write-ahead log that it is a part of. */
@@ -304,6 +304,10 @@ export class WalReplica extends NumberedLog implements StoredReplica {
       else if (unreadable.length === 0) done(entries, upTo);
       else done(before(entries, unreadable[0]!), unreadable[0]! - 1);
     });
+  }
+
+  messageOf({ bytes }: ReplicaEntry): Message {
+    return messageOfForm(Buffer.from(bytes));
   }
 
   state(): RecoveredQueue {

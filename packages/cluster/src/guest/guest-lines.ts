@@ -144,7 +144,7 @@ export class GuestLines {
       }
       const wants = cursor.byte() === 1;
       if (entry === PUBLISH_MESSAGE) {
-        const vhost = line === null ? null : this.parts.vhostOf(line.queue.properties.vhost);
+        const vhost = line === null || line.led.shard !== null ? null : this.parts.vhostOf(line.queue.properties.vhost);
         // Copies do not tell a message that is not logged from one that was lost.
         message = reader.read(cursor, vhost, true);
       } else if (entry !== PUBLISH_SAME) throw new Error(`a peer sent an unknown entry ${entry}`);

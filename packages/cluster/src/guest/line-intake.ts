@@ -94,7 +94,7 @@ export class LineIntake implements ConfirmSink, Flushable {
     }
     confirms.await(tag);
     led.from({ origin, sequence, low });
-    led.queue.enqueue(message, new PublishSlot(confirms, tag, 1));
+    (led.shard ?? led.queue).enqueue(message, new PublishSlot(confirms, tag, 1));
   }
 
   private hold(tag: PublishTag): void {

@@ -1,5 +1,6 @@
 import type { Incarnation, Position, ReplicaEntry, Revision, StoredReplica } from '@chapar/core';
 import type { Log } from '@chapar/platform';
+import { FoldedReplica } from '../keyed/folded-replica.js';
 import type { HeldPull } from './answer-lane.js';
 import type { Answer } from './exchange.js';
 import type { Follower } from './follower.js';
@@ -200,8 +201,12 @@ export class Copy {
   answered({ answer, entries }: Parcel): void {
     const { following: follower, stored } = this;
     const { end } = stored;
+    const fold = stored instanceof FoldedReplica ? stored.fold : null;
     try {
-      if (follower === null || !follower.take(answer, entries)) return;
+      if (follower === null || !follower.isAwaited(answer)) return;
+      fold?.heard(answer.committed, answer.welcome?.end ?? null);
+      follower.take(answer, entries);
+      fold?.caughtUp();
     } catch (error) {
       this.fail(error as Error);
       return;

@@ -92,10 +92,15 @@ export class Follower {
     return this.lacks.isEmpty ? this.positionMarks.synced : 0;
   }
 
+  /** It is the answer to the last pull. */
+  isAwaited({ epoch, link, number }: Answer): boolean {
+    return !this.isStopped && epoch === this.epoch && link === this.link && number === this.number;
+  }
+
   /** Takes the answer to the last pull, with the messages that it names; false: it is the answer to another one. */
   take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
-    const { epoch, link, number, welcome } = answer;
-    if (this.isStopped || epoch !== this.epoch || link !== this.link || number !== this.number) return false;
+    if (!this.isAwaited(answer)) return false;
+    const { welcome } = answer;
     if (answer.isLost) {
       this.lose();
       return true;

@@ -10,6 +10,7 @@ import {
   type Revision,
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
+import type { Shards } from '../keyed/shards.js';
 import type { Membership } from '../membership/membership.js';
 import { maintenancePrefix } from '../membership/records.js';
 import { nodeKey, type Session } from '../session.js';
@@ -45,6 +46,8 @@ export interface MirrorsParts {
   readonly isRefused: (node: string) => boolean;
   /** Whether this node has known of what is gone from metadata by now. */
   readonly hasKnown: (incarnation: Incarnation) => boolean;
+  /** Copies of keyed logs' shards are mirrored as queues are. */
+  readonly shards: Shards;
   readonly settings?: LeaderSettings;
 }
 
@@ -129,7 +132,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   /** Nobody was heard who keeps this node's lease, or somebody was again: others may lead what this node leads, and serve other consumers. */
   setUnsure(isUnsure: boolean): void {
     this.isUnsure = isUnsure;
-    for (const { queue } of this.allLed()) {
+    for (const { queue, shard } of this.allLed()) {
+      if (shard !== null) continue;
       if (isUnsure) queue.roster.suspend();
       else queue.roster.resume();
     }
@@ -222,7 +226,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   private add(incarnation: Incarnation): Copy {
-    const copy = new Copy(this, ++this.numberMax, this.broker!.topology.parts.logs.replica(incarnation));
+    const stored = this.broker!.topology.parts.logs.replica(incarnation);
+    const copy = new Copy(this, ++this.numberMax, this.parts.shards.copy(stored));
     this.copies.set(incarnation, copy);
     this.lanes.added(incarnation);
     this.byNumber.set(copy.number, copy);
@@ -243,6 +248,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     this.byNumber.delete(copy.number);
     this.touched.delete(copy);
     this.lanes.removed(copy.incarnation);
+    this.parts.shards.dropped(copy.incarnation);
     this.broker!.topology.parts.logs.remove(copy.incarnation);
   }
 
@@ -377,6 +383,12 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   openQueue(copy: Copy, reign: Reign): void {
+    const shard = this.parts.shards.lead(reign);
+    if (shard !== null) {
+      reign.openShard(shard);
+      this.onLeads?.(reign);
+      return;
+    }
     const known = this.records.get(copy.incarnation);
     const vhost = this.broker!.topology.vhosts.get(known?.record.vhost ?? '');
     const face = vhost?.queues.get(known!.record.name);
@@ -391,7 +403,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
 
   endedReign(reign: Reign): void {
     if (!reign.isOpen) return;
-    this.broker!.topology.unlead(reign.queue);
+    if (reign.shard === null) this.broker!.topology.unlead(reign.queue);
+    else this.parts.shards.leadsNoMore(reign);
     this.onLeadsNoMore?.(reign);
   }
 }

@@ -6,6 +6,7 @@ import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Binding } from '../routing/binding.js';
+import type { KeyedReader, SharedKeyedLog } from '../shared-keyed-log.js';
 import type { BindingRequest } from './bind.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -49,6 +50,8 @@ export interface Residence {
   directEnd(vhost: VirtualHost, routingKey: string): QueueHandle | null;
   /** Whether that end is there. */
   hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean>;
+  /** Opens a keyed log of the cluster; the reader has by then what this node's disk has of it. */
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** Whether this node has known of what is gone from metadata by now: its messages may go, too. What it never heard of is set aside. */
   hasKnown(incarnation: Incarnation): boolean;
 }
