@@ -103,6 +103,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
       clock,
       log,
       newId: () => random.uuid(),
+      join: (incarnation) =>
+        this.steward.operations.order(incarnation, { what: 'add', member: membership.dataId, isByHand: false }),
       linked: () => this.controls(),
     });
     this.mirrors = new Mirrors({

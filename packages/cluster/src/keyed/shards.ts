@@ -27,6 +27,8 @@ export interface ShardsParts {
   readonly clock: Clock;
   readonly log: Log;
   newId(): string;
+  /** Has the leader give this node a copy. */
+  join(incarnation: Incarnation): Promise<void>;
   /** The nodes that are linked. */
   linked(): Iterable<Asked>;
 }
@@ -89,14 +91,22 @@ export class Shards {
 
   // ---- logs --------------------------------------------------------------------------------------------------------
 
-  /** Resolves when the reader has what this node's disk has. */
+  /** Resolves when the reader has what this node's disk has, and soon after what all have. */
   async open(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
     const { shards } = await recordOfKeyed(name, this.parts);
     const log = new ClusterKeyedLog(name, shards, this);
     this.logs.set(name, { log, reader });
-    const read = shards.map((incarnation) => this.folds.get(incarnation)?.open(reader));
-    await Promise.all(read);
+    await Promise.all(shards.map((incarnation) => this.folds.get(incarnation)?.open(reader)));
+    for (const incarnation of shards) if (!this.folds.has(incarnation)) this.join(incarnation);
+    await log.settled();
     return log;
+  }
+
+  /** It would get a copy in any case, but not at once. */
+  private join(incarnation: Incarnation): void {
+    this.parts.join(incarnation).catch((error: unknown) => {
+      this.parts.log.debug({ error, incarnation }, 'this node has no copy of a shard yet');
+    });
   }
 
   /** What a node wants to know before it reads; see `Barrier`. */
