@@ -19,7 +19,12 @@ describe('a keyed log of a cluster', () => {
     for (const [i, key] of keys.slice(0, 20).entries()) told.push(cluster.remove((i + 2) % 3, key));
     await cluster.advance(1000);
     expect(told.map(({ verdict }) => verdict)).toEqual(told.map(() => 'committed'));
-    const rest = Object.fromEntries(keys.slice(20).map((key) => [key, `2 of ${key}`] as const).sort());
+    const rest = Object.fromEntries(
+      keys
+        .slice(20)
+        .map((key) => [key, `2 of ${key}`] as const)
+        .sort(),
+    );
     expect(textsOf(cluster)).toEqual(same(rest));
     expect([0, 1, 2].map((index) => cluster.liveCount(index))).toEqual([20, 20, 20]);
   });
@@ -34,7 +39,16 @@ describe('a keyed log of a cluster', () => {
     await cluster.advance(20_000);
     await Promise.all([0, 1, 2].map((index) => cluster.restart(index)));
     await cluster.advance(10_000);
-    expect(textsOf(cluster)).toEqual(same(Object.fromEntries(keys.slice(5).map((key) => [key, key] as const).sort())));
+    expect(textsOf(cluster)).toEqual(
+      same(
+        Object.fromEntries(
+          keys
+            .slice(5)
+            .map((key) => [key, key] as const)
+            .sort(),
+        ),
+      ),
+    );
     expect([0, 1, 2].map((index) => cluster.liveCount(index))).toEqual([35, 35, 35]);
   });
 

@@ -51,9 +51,13 @@ async function play(seed: number): Promise<KeyedModel> {
 }
 
 describe('a keyed log, while nodes die and are cut off', () => {
-  it.each(Array.from({ length: seeds }, (_, i) => first + i))('loses nothing, and all agree: seed %i', async (seed) => {
-    const model = await play(seed);
-    expect(model.wrongs).toEqual([]);
-    expect(model.confirmed).toBeGreaterThan(100);
-  }, 120_000);
+  it.each(Array.from({ length: seeds }, (_, i) => first + i))(
+    'loses nothing, and all agree: seed %i',
+    async (seed) => {
+      const model = await play(seed);
+      expect(model.wrongs).toEqual([]);
+      expect(model.confirmed).toBeGreaterThan(100);
+    },
+    120_000,
+  );
 });
