@@ -1,5 +1,5 @@
-import type { SimRandom } from '@chapar/platform';
-import type { KeyedCluster } from './keyed-stage.js';
+import { SimRandom } from '@chapar/platform';
+import { KeyedCluster } from './keyed-stage.js';
 
 /** Something that was put, or removed, and what became of it. */
 interface Deed {
@@ -110,4 +110,49 @@ export class KeyedModel {
       if (live !== size) this.wrongs.push(`${at.name} keeps ${live} entries of ${size} keys`);
     }
   }
+}
+
+/** Something that goes wrong, and how it is repaired; null: it is by itself. */
+type Trouble = (cluster: KeyedCluster, index: number) => (() => Promise<void> | void) | null;
+
+const troubles: readonly Trouble[] = [
+  (cluster, index) => {
+    cluster.kill(index);
+    return () => cluster.restart(index);
+  },
+  (cluster, index) => {
+    cluster.isolate(index, true);
+    return () => cluster.isolate(index, false);
+  },
+  (cluster, index) => {
+    const [from, to] = [cluster.nodes[index]!.at.name, cluster.nodes[(index + 1) % 3]!.at.name];
+    cluster.peers.cut(from, to);
+    return () => cluster.peers.mend(from, to);
+  },
+  (cluster, index) => {
+    cluster.peers.reset(cluster.nodes[index]!.at.name, cluster.nodes[(index + 2) % 3]!.at.name);
+    return null;
+  },
+];
+
+/** One run; it may make so many troubles. */
+export async function playKeyed(seed: number, rounds: number): Promise<KeyedModel> {
+  const random = new SimRandom(seed);
+  const cluster = await KeyedCluster.of(['a', 'b', 'c'], seed);
+  const model = new KeyedModel(cluster, random);
+  for (let round = 0; round < rounds; round++) {
+    await model.run(random.integer(600));
+    const index = random.integer(3);
+    if (cluster.isUp(index) && random.unit() < 0.5) await model.ask(index);
+    const repair = troubles[random.integer(troubles.length)]!(cluster, random.integer(3));
+    // Shorter than a lease, or longer.
+    await model.run(random.unit() < 0.5 ? random.integer(2000) : 8000 + random.integer(6000));
+    await repair?.();
+    await model.run(random.integer(1500));
+  }
+  await cluster.advance(60_000);
+  await model.run(100);
+  await cluster.advance(30_000);
+  model.finish();
+  return model;
 }

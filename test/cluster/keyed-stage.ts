@@ -1,7 +1,7 @@
 import { SimPeers } from '@chapar/cluster';
 import type { KeyedReader, Position, SharedKeyedLog } from '@chapar/core';
 import { SimBroker } from './sim-broker.js';
-import { SimMembers } from './sim-members.js';
+import { type SimMember, SimMembers } from './sim-members.js';
 
 /** What a node knows of a keyed log; a key must never go back. */
 export class MapReader implements KeyedReader {
@@ -23,8 +23,8 @@ export class MapReader implements KeyedReader {
     return this.values.get(key)?.position ?? 0;
   }
 
-  *entries() {
-    for (const [key, { position }] of this.values) yield { key, position };
+  *entries(isWanted: (position: Position) => boolean) {
+    for (const [key, { position }] of this.values) if (isWanted(position)) yield { key, position };
   }
 
   get texts(): Record<string, string> {
@@ -60,8 +60,12 @@ export class KeyedCluster {
     return cluster;
   }
 
-  async add(name: string): Promise<KeyedNode> {
-    const node = await this.open(await SimBroker.start(this.members.machine(name), this.peers));
+  add(name: string): Promise<KeyedNode> {
+    return this.addAt(this.members.machine(name));
+  }
+
+  async addAt(member: SimMember): Promise<KeyedNode> {
+    const node = await this.open(await SimBroker.start(member, this.peers));
     this.nodes.push(node);
     return node;
   }

@@ -9,8 +9,8 @@ export interface KeyedReader {
   changed(key: string, value: Buffer | null, position: Position): Position;
   /** 0: the key is not there. */
   positionOf(key: string): Position;
-  /** All keys, in any order. */
-  entries(): Iterable<{ readonly key: string; readonly position: Position }>;
+  /** Those at such positions, in any order; keys may cost more than positions. */
+  entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }>;
 }
 
 /**

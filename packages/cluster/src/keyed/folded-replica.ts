@@ -32,6 +32,7 @@ export class FoldedReplica implements StoredReplica {
 
   publish(message: Message, provenance: Provenance | null): Position {
     const position = this.stored.publish(message, provenance);
+    if (!this.fold.isOpen) return position;
     message.keep();
     this.fold.appended(position, message);
     return position;
@@ -39,7 +40,7 @@ export class FoldedReplica implements StoredReplica {
 
   append(entry: ReplicaEntry): void {
     this.stored.append(entry);
-    this.fold.appended(entry.position, this.stored.messageOf(entry));
+    if (this.fold.isOpen) this.fold.appended(entry.position, this.stored.messageOf(entry));
   }
 
   cut(after: Position): void {
@@ -60,7 +61,7 @@ export class FoldedReplica implements StoredReplica {
   restate(upTo: Position, live: readonly Range[], marks: readonly ReplicaMark[]): void {
     const living = Ranges.of(this.stored.liveIn(1, upTo));
     this.stored.restate(upTo, live, marks);
-    this.fold.settled(living.minus(live));
+    this.fold.settled(living.minus(Ranges.of(live)));
   }
 
   commit(position: Position): void {

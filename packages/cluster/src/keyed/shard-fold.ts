@@ -75,13 +75,17 @@ export class ShardFold {
     });
   }
 
+  get isOpen(): boolean {
+    return this.reader !== null;
+  }
+
   /** Nothing of it is on this node any more. */
   close(): void {
     const { reader } = this;
     this.reader = null;
     this.reading?.stop();
     if (reader === null) return;
-    const keys = [...reader.entries()].filter(({ key }) => this.isOurs(key));
+    const keys = [...reader.entries(() => true)].filter(({ key }) => this.isOurs(key));
     for (const { key, position } of keys) reader.changed(key, null, position);
   }
 
@@ -222,8 +226,8 @@ export class ShardFold {
   private clearOrphans(): void {
     const { orphans, reader } = this;
     if (orphans.isEmpty || reader === null || this.reading !== null || this.folded < this.leaderAt) return;
-    const gone: { readonly key: string; readonly position: Position }[] = [];
-    for (const entry of reader.entries()) if (orphans.has(entry.position) && this.isOurs(entry.key)) gone.push(entry);
+    const found = reader.entries((position) => orphans.has(position));
+    const gone = [...found].filter(({ key }) => this.isOurs(key));
     for (const { key, position } of gone) reader.changed(key, null, position);
     orphans.remove(1, orphans.last);
   }

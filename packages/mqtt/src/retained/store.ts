@@ -88,9 +88,11 @@ export class RetainedStore implements Retained, KeyedReader {
     return this.trees.get(vhost)?.positionOf(topicOf(routingKey)) ?? 0;
   }
 
-  *entries(): Iterable<{ readonly key: string; readonly position: Position }> {
-    for (const [vhost, tree] of this.trees)
-      for (const { topic, position } of tree.everything()) yield { key: keyOf(vhost, routingKeyOf(topic)), position };
+  *entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }> {
+    for (const [vhost, tree] of this.trees) {
+      for (const { topic, position } of tree.everything())
+        if (isWanted(position)) yield { key: keyOf(vhost, routingKeyOf(topic)), position };
+    }
   }
 
   // ---- what ends ---------------------------------------------------------------------------------------------------
