@@ -1,7 +1,8 @@
 import { MirroredQueue, SimPeers } from '@chapar/cluster';
-import type { Consumer, Delivery } from '@chapar/core';
+import { type Consumer, type Delivery, letterOrigin } from '@chapar/core';
 import { SimRandom } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
+import { messageOf } from '../support/core-kit.js';
 import { MirrorStage } from './mirror-stage.js';
 import { SimBroker, type SimClient } from './sim-broker.js';
 import { SimMembers } from './sim-members.js';
@@ -211,6 +212,41 @@ describe('when another node leads', () => {
       const own = cluster.stage.bodies.filter((body) => body.startsWith(at.name));
       expect(own).toEqual(numbers(150, 0).map((body) => `${at.name} ${body}`));
     }
+  });
+
+  it('dead letters come once, whichever leaders of the queue that they left send them', async () => {
+    const cluster = await Cluster.of();
+    const clients = await cluster.clients();
+    cluster.stage.commitMs = 30;
+    await cluster.lead(0);
+    const taken: string[] = [];
+    const origin = letterOrigin('source');
+    // Each of two nodes takes itself for the leader of that queue, and sends them in an order of its own.
+    for (let round = 0; round < 40; round++) {
+      for (const [client, sequence] of [
+        [clients[1], 80 - round],
+        [clients[2], 41 + ((round * 7) % 40)],
+      ] as const) {
+        const { vhost } = client.actor;
+        const slot = { committed: () => taken.push(`${sequence}`), refused: () => taken.push('refused') };
+        const message = messageOf(vhost.address('', 'm'), `letter ${sequence}`);
+        vhost.queues.get('m')!.enqueue(message, slot, { origin, sequence, low: 40 });
+        await client.publish('', 'm', `${client.at.name} ${round}`);
+      }
+      await cluster.advance(3);
+      if (round % 5 === 4) cluster.peers.reset('a', round % 2 === 0 ? 'b' : 'c');
+      if (round % 8 === 7) await cluster.lead((round >> 3) % 3, round % 3 === 0 ? 40 : 0);
+    }
+    await cluster.advance(3000);
+    const bodies = cluster.stage.bodies.filter((body) => body.startsWith('letter')).sort();
+    expect(bodies).toEqual(numbers(40, 41).map((body) => `letter ${body.slice(1)}`));
+    expect(taken.sort()).toEqual(numbers(80, 0).map((_, i) => `${41 + (i >> 1)}`));
+    // They do not stand in the way of what else a node publishes.
+    const others = cluster.stage.bodies.filter((body) => !body.startsWith('letter'));
+    expect(others.length).toBe(80);
+    expect(clients.map(({ refusals }) => refusals)).toEqual([[], [], []]);
+    const face = clients[1].actor.vhost.queues.get('m') as MirroredQueue;
+    expect([...face.publishes.all()]).toEqual([]);
   });
 
   it('tells those consumers that want to hear of it', async () => {

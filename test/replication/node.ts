@@ -126,6 +126,8 @@ export class SimNode {
     const proposal = replica!.tick(time.nowMs, { sessions: etcd.sessions, isLive });
     if (proposal !== null) this.write(proposal);
     else if (replica!.leader !== null && !this.resign()) this.replaceLost(id);
+    // What was waiting for somebody may be committed now, and is looked at before it is consumed.
+    this.settle();
     if (replica!.leader !== null) this.consume(replica!.leader);
   }
 

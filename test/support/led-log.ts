@@ -1,4 +1,4 @@
-import type { DropReason, Message, Position, RecoveredQueue } from '@chapar/core';
+import type { DropReason, Message, Position, Provenance, RecoveredQueue } from '@chapar/core';
 import { ControlledLog } from './controlled-logs.js';
 
 /**
@@ -9,7 +9,14 @@ export class LedLog extends ControlledLog {
   override readonly isMirrored = true;
   /** Another node leads. */
   isOver = false;
+  /** Nobody else leads. */
+  isSure = true;
   private asked: (() => void)[] = [];
+  provenanceOf?: (position: Position) => Provenance;
+
+  mayHandOut(): boolean {
+    return this.isSure;
+  }
 
   whenSafe(done: () => void): void {
     this.assertLeads();

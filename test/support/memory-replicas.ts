@@ -133,6 +133,13 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
     this.log.commit(position);
   }
 
+  aheadMs: number | null = null;
+
+  keepTime(aheadMs: number): void {
+    this.aheadMs = aheadMs;
+    this.log.commit(this.log.committed);
+  }
+
   entries(
     ranges: readonly Range[],
     bytesMax: number,

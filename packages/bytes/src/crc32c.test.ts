@@ -23,6 +23,18 @@ test('agrees with the definition, bit by bit, at every range', () => {
   );
 });
 
+test.each([255, 256, 257, 270, 1000, 100_000, 114_688, 114_689, 500_003])(
+  'agrees with the definition for %d bytes, wherever they lie and whatever came before them',
+  (length) => {
+    const bytes = Buffer.from(Array.from({ length: length + 7 }, (_, i) => (i * 31 + (i >>> 8) * 17) & 0xff));
+    for (const start of [0, 1, 7]) {
+      const part = bytes.subarray(start, start + length);
+      expect(crc32c(bytes, start, start + length)).toBe(byDefinition(part));
+      expect(crc32c(part, 3, length, crc32c(part, 0, 3))).toBe(byDefinition(part));
+    }
+  },
+);
+
 test('goes on from a seed', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 64 }), (a, b) => {

@@ -1,5 +1,30 @@
+import { crc32cProgram } from './crc32c-program.js';
+
+/** As much of it as is used; the types for it come with those of browsers. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+};
+
 const POLYNOMIAL = 0x82f63b78;
 const TABLES = sliceTables();
+
+/** Below so many bytes the copy into the program's memory and the call cost more than they save. */
+const programBytesMin = 256;
+const memoryPages = 2;
+const inputAt = TABLES.byteLength;
+
+const { crc: run, memory } = new WebAssembly.Instance(new WebAssembly.Module(crc32cProgram(memoryPages)))
+  .exports as Program;
+const input = new Uint8Array(memory.buffer, inputAt);
+// Little-endian on every machine.
+const tables = new DataView(memory.buffer);
+for (const [at, value] of TABLES.entries()) tables.setInt32(4 * at, value, true);
+
+interface Program {
+  readonly crc: (at: number, end: number, seed: number) => number;
+  readonly memory: { readonly buffer: ArrayBuffer };
+}
 
 /**
  * CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `buf[start..end)`, unsigned. `seed` is the checksum of the bytes
@@ -9,6 +34,7 @@ export function crc32c(buf: Uint8Array, start = 0, end: number = buf.length, see
   if (!(start >= 0 && start <= end && end <= buf.length)) {
     throw new RangeError(`no range ${start}..${end} in a buffer of ${buf.length} bytes`);
   }
+  if (end - start >= programBytesMin) return byProgram(buf, start, end, seed);
   const t = TABLES;
   let crc = ~seed;
   let at = start;
@@ -34,6 +60,16 @@ export function crc32c(buf: Uint8Array, start = 0, end: number = buf.length, see
   }
   for (; at < end; at++) crc = t[(crc ^ buf[at]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+function byProgram(buf: Uint8Array, start: number, end: number, seed: number): number {
+  let crc = seed;
+  for (let at = start; at < end; at += input.length) {
+    const bytes = Math.min(end - at, input.length);
+    input.set(new Uint8Array(buf.buffer, buf.byteOffset + at, bytes));
+    crc = run(inputAt, inputAt + bytes, crc);
+  }
+  return crc >>> 0;
 }
 
 /** Table k, at k * 256, holds the effect of a byte that k more bytes follow: sixteen bytes in one step. */

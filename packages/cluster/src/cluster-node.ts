@@ -166,8 +166,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.steward.open();
     membership.onBegan = (session) => this.began(session);
     membership.onEnded = () => this.ended();
-    membership.onUnsure = () => this.mirrors.setUnsure(true);
-    membership.onSure = () => this.mirrors.setUnsure(false);
+    membership.onSure = () => this.mirrors.tickAll();
     membership.claims.onLost = (key) => this.claimLost(key);
     const { session } = membership;
     if (session !== null) this.began(session);
@@ -177,7 +176,6 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   private began(session: Session): void {
     this.links.begin(session.revision);
-    this.mirrors.setUnsure(false);
     this.mirrors.began(session);
   }
 

@@ -60,7 +60,7 @@ export class Registration {
   session: Session | null = null;
   /** That the session has not ended at etcd. False without one. */
   isSure = false;
-  /** Until when that is known; monotonic milliseconds. */
+  /** Until when that is known, whatever timers say; monotonic milliseconds. */
   deadlineMs = 0;
   /** Who is registered under our name, so that we wait; null: nobody. */
   waitingFor: RegistrationRecord | null = null;

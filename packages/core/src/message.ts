@@ -95,6 +95,31 @@ export class Message {
     this.bodyEnd = start + total;
   }
 
+  /**
+   * The same message for one queue that logs it, whatever it says of itself, and notes when it was received: an object of its own, which
+   * shares the bytes. Only of one that is kept.
+   */
+  logged(): Message {
+    const { address, dialect, priority, expirationMs, bytes, propertiesStart, propertiesEnd } = this;
+    const { bodyStart, bodyEnd, parts, bodyBytes } = this;
+    const logged = new Message(
+      address,
+      dialect,
+      true,
+      priority,
+      expirationMs,
+      bytes,
+      propertiesStart,
+      propertiesEnd,
+      bodyStart,
+      bodyEnd,
+      parts,
+      bodyBytes,
+    );
+    logged.kept = this.kept;
+    return logged;
+  }
+
   /** The raw properties in the message's dialect, as a view. */
   properties(): Buffer {
     return this.bytes.subarray(this.propertiesStart, this.propertiesEnd);

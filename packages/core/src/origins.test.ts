@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Origins } from './origins.js';
+import { letterOrigin, Origins, sourceOfLetters } from './origins.js';
 
 const taken = (...sequences: number[]): Origins => {
   const origins = new Origins();
@@ -40,5 +40,42 @@ describe('the publishes of an origin', () => {
     ]);
     origins.forget('n');
     expect(origins.table()).toEqual([]);
+  });
+});
+
+describe('the dead letters of a queue', () => {
+  const letters = letterOrigin('q');
+
+  it('come in any order, and what is missing before one that is held may come', () => {
+    const origins = new Origins();
+    for (const sequence of [7, 3]) origins.add({ origin: letters, sequence, low: 1 });
+    const verdicts = [1, 2, 3, 5, 7, 9].map((sequence) => origins.verdict(letters, sequence));
+    expect(verdicts).toEqual(['over', 'new', 'held', 'new', 'held', 'new']);
+    expect(origins.refused(letters).isEmpty).toBe(true);
+    const merged = new Origins();
+    merged.merge(origins.table());
+    expect(merged.verdict(letters, 5)).toBe('new');
+  });
+
+  it('are as many as may be between messages that stay; of more the lowest are forgotten, and never taken for known', () => {
+    const origins = new Origins();
+    for (let i = 1; i <= 1100; i++) origins.add({ origin: letters, sequence: 2 * i, low: 0 });
+    expect(origins.held(letters).size).toBe(1024);
+    expect([2, 152, 154, 2200].map((sequence) => origins.verdict(letters, sequence))).toEqual([
+      'new',
+      'new',
+      'held',
+      'held',
+    ]);
+    const merged = new Origins();
+    merged.merge(origins.table());
+    merged.merge([{ origin: letters, low: 0, held: [{ first: 1, last: 3 }] }]);
+    expect(merged.table()).toEqual(origins.table());
+    origins.add({ origin: letters, sequence: 2201, low: 2100 });
+    expect([2, 2100, 2201].map((sequence) => origins.verdict(letters, sequence))).toEqual(['over', 'over', 'held']);
+  });
+
+  it('have a name that tells whose they are', () => {
+    expect([sourceOfLetters(letters), sourceOfLetters('a process')]).toEqual(['q', null]);
   });
 });

@@ -3,7 +3,7 @@
  * The core decides; everything that waits, writes or asks the world stands behind one of these.
  */
 import type { Message } from './message.js';
-import type { StoredReplica } from './replica-log.js';
+import type { Provenance, StoredReplica } from './replica-log.js';
 
 // ---------------------------------------------------------------------------------------------------------------
 // queue -> store | replication
@@ -70,6 +70,13 @@ export interface QueueLog extends QueuePages {
    * it is not to be. Absent: a crash loses the log's end as a whole, so that nothing later survives it either.
    */
   whenSafe?(done: () => void): void;
+  /** Whether messages may be handed out now: another node may have taken the queue over, and not said so yet. See `Doubt`. Absent: always. */
+  mayHandOut?(): boolean;
+  /**
+   * What the dead letter of the message at this position is known by, whoever sends it: this node, or who has the log next. Absent: no
+   * position is sure to name the same message then.
+   */
+  provenanceOf?(position: Position): Provenance;
   /** Everything up to and including this position survives a crash; Infinity for a queue without a log. */
   readonly committed: Position;
   /** Called when `committed` moved, never within a call to this log. One listener, set by the queue. */

@@ -17,13 +17,13 @@ export interface EpochStart {
   readonly first: Position;
 }
 
-/** Names whoever publishes, for as long as it numbers its publishes: a node's process. */
+/** Names whoever publishes, for as long as it numbers its publishes: a node's process, or the queue that dead letters leave. */
 export type Origin = string;
 
 /** Which publish an entry came from. */
 export interface Provenance {
   readonly origin: Origin;
-  /** Counts the origin's publishes to this queue from 1. */
+  /** Counts a process's publishes to this queue from 1; of a dead letter, its position in the queue that it left. */
   readonly sequence: number;
   /** The origin knows what became of everything up to here, and will never send it again. */
   readonly low: number;
@@ -70,6 +70,11 @@ export interface StoredReplica extends QueuePages {
   readonly starts: readonly EpochStart[];
   /** What is known to be committed. Survives a crash, perhaps as a lower one. */
   readonly committed: Position;
+  /**
+   * How far the queue's time, in which all that is written here tells when it was, is ahead of the node's (`Turn.nowMs`), as `keepTime` had
+   * it last; null: nobody has said. Survives a crash. Milliseconds; negative: it is behind.
+   */
+  readonly aheadMs: number | null;
   /** How many writing calls there were. */
   readonly operations: number;
   /** Called with the number of operations that are on the disk, never within a call to this log. */
@@ -104,6 +109,7 @@ export interface StoredReplica extends QueuePages {
   /** What lives up to `upTo` is at most `live`, marked so and not otherwise. */
   restate(upTo: Position, live: readonly Range[], marks: readonly ReplicaMark[]): void;
   merge(origins: readonly OriginRow[]): void;
+  keepTime(aheadMs: number): void;
   commit(position: Position): void;
 
   /**

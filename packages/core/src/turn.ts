@@ -55,6 +55,11 @@ export class Turn {
     return this.timeMs;
   }
 
+  /** The node's time at this moment, which may be later in a turn than `nowMs`. */
+  get exactMs(): number {
+    return Math.floor(this.startMs + this.clock.monotonicMs());
+  }
+
   /** Tenths of a second of the node's life, rounded up: a small integer, so that it costs nothing to keep one with each delivery. */
   get tenths(): number {
     if (this.timeTenths < 0) this.timeTenths = Math.ceil((this.nowMs - this.bornMs) / 100) | 0;

@@ -25,6 +25,13 @@ const partBytesFirst = 64 * 1024;
 const partBytesMin = 1024 * 1024;
 const PART_HEADER_BYTES = 8;
 
+const REPLICA_MAY_EXPIRE = 1;
+/** How far its queue's time is ahead of the node's, or behind it, follows. */
+const REPLICA_IS_AHEAD = 2;
+const REPLICA_IS_BEHIND = 4;
+
+const timeFlag = (aheadMs: number): number => (aheadMs < 0 ? REPLICA_IS_BEHIND : REPLICA_IS_AHEAD);
+
 /**
  * Everything that a start needs to go on from `head.place`, in parts that are still without their checksums (`sealParts`). Takes
  * memory and time for what lives alone: a byte or two a message.
@@ -64,10 +71,14 @@ function writeQueue(out: PartWriter, log: WalQueueLog, isStopped: boolean): void
 }
 
 function writeReplica(out: PartWriter, log: WalReplica): void {
+  const { aheadMs } = log.told;
   out.varint(log.number);
   out.text(log.incarnation);
   out.varint(log.openedIn);
-  out.varint(log.mayExpire && log.live.count > 0 ? 1 : 0);
+  out.varint(
+    (log.mayExpire && log.live.count > 0 ? REPLICA_MAY_EXPIRE : 0) | (aheadMs === null ? 0 : timeFlag(aheadMs)),
+  );
+  if (aheadMs !== null) out.varint(Math.abs(aheadMs));
   const form = new VarintWriter();
   log.told.write(form);
   const state = form.end();
@@ -209,7 +220,10 @@ export class CheckpointReader extends VarintReader {
     for (let number = this.varint(); number !== 0; number = this.varint()) {
       const log = open.replica(number, this.name());
       log.openedIn = this.varint();
-      log.mayExpire = this.varint() === 1;
+      const flags = this.varint();
+      log.mayExpire = (flags & REPLICA_MAY_EXPIRE) !== 0;
+      if (flags & REPLICA_IS_AHEAD) log.told.aheadMs = this.varint();
+      else if (flags & REPLICA_IS_BEHIND) log.told.aheadMs = -this.varint();
       log.told.read(this);
       this.marks(log.told.marks);
       this.blocks(log);

@@ -139,7 +139,7 @@ export class Fold {
     if (!(log instanceof WalReplica)) return false;
     const atMs = apply(log.told, buf, at, end);
     if (atMs === null) throw new UnknownEntryError(generation.path, offset, unknownReason);
-    return this.stamp(atMs);
+    return this.stamp(log.told.nodeMs(atMs));
   }
 
   private publish(buf: Buffer, at: number, end: number, offset: number, generation: Generation): boolean {
@@ -152,7 +152,8 @@ export class Fold {
     else if (log instanceof WalReplica && !isMoved(buf, at)) log.told.appended(position, publishProvenance(buf, at));
     log.live.add(position, end - at, publishBodyBytes(buf, at, end), publishPriority(buf, at), generation, offset);
     if (publishExpires(buf, at)) log.mayExpire = true;
-    return this.stamp(publishReceivedAtMs(buf, at));
+    const receivedAtMs = publishReceivedAtMs(buf, at);
+    return this.stamp(log instanceof WalReplica ? log.told.nodeMs(receivedAtMs) : receivedAtMs);
   }
 
   private settle(buf: Buffer, at: number, end: number): boolean {
@@ -176,7 +177,7 @@ export class Fold {
       log.marks ??= new Marks();
       log.marks.pend(mark.position, mark.reason, mark.atMs);
     }
-    return this.stamp(mark.atMs);
+    return this.stamp(log instanceof WalReplica ? log.told.nodeMs(mark.atMs) : mark.atMs);
   }
 
   private returned(buf: Buffer, at: number): boolean {

@@ -3,7 +3,7 @@ import { SimRandom } from '@chapar/platform';
 import { describe, expect, it } from 'vitest';
 import { makeMessage } from '../../../test/contract/messages.js';
 import { SimStore } from '../../../test/contract/sim-store.js';
-import type { Wal } from './wal.js';
+import { WAL_DEFAULTS, type Wal } from './wal.js';
 
 const fileBytesMax = 8_000;
 const queues = ['drained', 'half', 'few stay', 'one stays', 'purged'];
@@ -74,6 +74,25 @@ describe('space of the write-ahead log', () => {
       const counts = await restart(node);
       expect(counts).toEqual([...load.waiting].map(([queue, positions]) => [queue, positions.length]));
     }
+  });
+
+  it('is given back without reading anything while messages stay for a short time only', async () => {
+    const scale = 4096;
+    const { fileBytesMax, bytesMin } = WAL_DEFAULTS;
+    const node = new SimStore(1, { wal: { fileBytesMax: fileBytesMax / scale, bytesMin: bytesMin / scale } });
+    const { logs } = await node.start();
+    const log = logs.log('short');
+    const { counts } = node.platform.disk;
+    const readBefore = counts.bytesRead;
+    for (let turn = 0; turn < 2_000; turn++) {
+      const last = log.publish(makeMessage({ body: 'x'.repeat(100) }));
+      // Ten are in flight at any time, also when a file begins.
+      if (last > 10) log.settle(last - 10, last - 10);
+      await node.settle(logs.sync());
+      await node.idle();
+    }
+    expect((logs as Wal).files.generations.oldest!.number).toBeGreaterThan(10);
+    expect(counts.bytesRead).toBe(readBefore);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   ENTRY_PASS,
   ENTRY_REPLICA,
   ENTRY_RESTATE,
+  ENTRY_TIME,
 } from './entry.js';
 import { writeU32 } from './group.js';
 import { reasonCode, reasonOf } from './queue-entries.js';
@@ -71,6 +72,14 @@ export function originsEntry(number: number, rows: readonly OriginRow[]): Buffer
 
 export function forgetEntry(number: number, origin: string): Buffer {
   return entry(ENTRY_FORGET, number, (out) => out.name(origin));
+}
+
+/** How far the queue's time is ahead of the node's: behind when the first number is 1. Milliseconds. */
+export function timeEntry(number: number, aheadMs: number): Buffer {
+  return entry(ENTRY_TIME, number, (out) => {
+    out.varint(aheadMs < 0 ? 1 : 0);
+    out.varint(Math.abs(aheadMs));
+  });
 }
 
 export interface Restated {
@@ -146,6 +155,12 @@ export const replicaEntries: Readonly<
   },
   [ENTRY_FORGET]: (state, buf, at, end) => {
     state.forget(rest(buf, at, end).name());
+    return 0;
+  },
+  [ENTRY_TIME]: (state, buf, at, end) => {
+    const from = rest(buf, at, end);
+    const isBehind = from.varint() === 1;
+    state.aheadMs = isBehind ? -from.varint() : from.varint();
     return 0;
   },
 };

@@ -23,6 +23,8 @@ export class ReplicaState {
   committed: Position = 0;
   /** Ascending. */
   starts: readonly EpochStart[] = [];
+  /** See `StoredReplica.aheadMs`. */
+  aheadMs: number | null = null;
   readonly live: LiveEntries;
   readonly marks = new Marks();
   /** Of entries that are committed. */
@@ -120,7 +122,12 @@ export class ReplicaState {
     return all.table();
   }
 
-  /** Everything but the messages and their marks. */
+  /** A time of the queue's by the node's time; 0: none. */
+  nodeMs(queueMs: number): number {
+    return queueMs === 0 ? 0 : queueMs - (this.aheadMs ?? 0);
+  }
+
+  /** Everything but the messages, their marks and `aheadMs`. */
   write(out: VarintWriter): void {
     out.varint(this.end);
     out.varint(this.committed);
@@ -146,7 +153,7 @@ export class ReplicaState {
     }
   }
 
-  /** Takes the place of what was known, but for the messages and their marks. */
+  /** Takes the place of what was known, but for the messages, their marks and `aheadMs`. */
   read(from: VarintReader): void {
     this.end = from.varint();
     this.committed = from.varint();

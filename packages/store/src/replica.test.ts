@@ -365,3 +365,45 @@ describe('a replica', () => {
     expect(damages).toEqual([]);
   });
 });
+
+describe('the time of its queue', () => {
+  const hourMs = 3_600_000;
+  /** What a leader says whose clock is ahead. */
+  const queueMs = () => node.platform.clock.wallMs() + hourMs;
+
+  it.each([
+    ['crash', undefined],
+    ['stop', undefined],
+    ['stop', 1],
+  ] as const)('is found again after a %s with checkpoints from %s bytes on', async (how, stopCheckpointBytes) => {
+    await start({ wal: stopCheckpointBytes === undefined ? {} : { stopCheckpointBytes } });
+    for (const aheadMs of [hourMs, -5000]) {
+      replica.keepTime(aheadMs);
+      publish('one');
+      await node.settle(logs.sync());
+      await node[how]();
+      await begin();
+      expect(replica.aheadMs).toBe(aheadMs);
+      // And where it is not said anew.
+      await node[how]();
+      await begin();
+      expect(replica.aheadMs).toBe(aheadMs);
+    }
+    expect(logs.replica(other).aheadMs).toBeNull();
+  });
+
+  it.each(['stop', 'crash'] as const)('is not the time of the node, after a %s either', async (how) => {
+    replica.keepTime(hourMs);
+    replica.publish(makeMessage({ receivedAtMs: queueMs() }), null);
+    replica.commit(1);
+    replica.change({ kind: 'pend', position: 1, reason: 'expired', atMs: queueMs() });
+    replica.restate(1, [{ first: 1, last: 1 }], [{ kind: 'pend', position: 1, reason: 'expired', atMs: queueMs() }]);
+    await node.settle(logs.sync());
+    const nowMs = node.platform.clock.wallMs();
+    await node[how]();
+    await begin();
+    expect(logs.lastStampMs).toBeLessThanOrEqual(nowMs + 1000);
+    expect(logs.lastStampMs).toBeGreaterThan(nowMs - 1000);
+    expect(replica.state().pending[0]?.atMs).toBeGreaterThan(nowMs + hourMs - 1000);
+  });
+});

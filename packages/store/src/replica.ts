@@ -20,7 +20,15 @@ import type { Wanted } from './live.js';
 import { type LogWriter, NumberedLog } from './numbered-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
-import { epochEntry, forgetEntry, originsEntry, positionEntry, replicaEntry, restateEntry } from './replica-entries.js';
+import {
+  epochEntry,
+  forgetEntry,
+  originsEntry,
+  positionEntry,
+  replicaEntry,
+  restateEntry,
+  timeEntry,
+} from './replica-entries.js';
 import { formEntryBytes, formOfEntry, messageOfForm, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 
@@ -33,7 +41,7 @@ export interface ReplicaWriter extends LogWriter {
   groupFor(replica: WalReplica, isUrgent: boolean): Gathering;
   /** Writes the settlements that gathered before anything else is written. */
   writeSettled(replica: WalReplica): void;
-  /** An entry has this time in it. Milliseconds since 1970. */
+  /** An entry has this time in it, by the node's clock. Milliseconds since 1970. */
   stamped(ms: number): void;
   readEntries(
     replica: WalReplica,
@@ -126,7 +134,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
       const bytes = group.publishForm(this.number, position, provenance, form);
       const { generation, entryOffset } = group;
       this.live.add(position, bytes, message.bodyBytes, Math.max(message.priority, 0), generation, entryOffset);
-      this.writer.stamped(message.receivedAtMs);
+      this.stamped(message.receivedAtMs);
     }
     if (message.expirationMs >= 0) this.mayExpire = true;
     this.told.appended(position, provenance);
@@ -143,7 +151,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     if (group !== null) {
       const entryBytes = group.publishForm(this.number, position, provenance, form);
       this.live.add(position, entryBytes, head.bodyBytes, head.priority, group.generation, group.entryOffset);
-      this.writer.stamped(head.receivedAtMs);
+      this.stamped(head.receivedAtMs);
     }
     if (head.expires) this.mayExpire = true;
     this.told.appended(position, provenance);
@@ -195,7 +203,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     if (group === null) return;
     if (mark.kind === 'pend') {
       group.pend(this.number, mark);
-      this.writer.stamped(mark.atMs);
+      this.stamped(mark.atMs);
     } else group.returned(this.number, this.told.marks.returnsAt(mark.position)!);
   }
 
@@ -203,7 +211,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     this.writeSettled();
     this.group(true)?.add(restateEntry(this.number, { upTo, live, marks }));
     this.told.restate(upTo, live, marks);
-    for (const mark of marks) if (mark.kind === 'pend') this.writer.stamped(mark.atMs);
+    for (const mark of marks) if (mark.kind === 'pend') this.stamped(mark.atMs);
   }
 
   merge(origins: readonly OriginRow[]): void {
@@ -214,6 +222,20 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   commit(position: Position): void {
     this.group(false)?.add(positionEntry(ENTRY_COMMIT, this.number, position));
     this.told.commit(position);
+  }
+
+  get aheadMs(): number | null {
+    return this.told.aheadMs;
+  }
+
+  keepTime(aheadMs: number): void {
+    this.group(false)?.add(timeEntry(this.number, aheadMs));
+    this.told.aheadMs = aheadMs;
+  }
+
+  /** The node's time does not go back behind it over a restart; what other clocks say is nothing to that. */
+  private stamped(queueMs: number): void {
+    this.writer.stamped(this.told.nodeMs(queueMs));
   }
 
   /** Counts one more operation. The group that takes its entry; null: nothing is written any more. */
@@ -236,6 +258,8 @@ export class WalReplica extends NumberedLog implements StoredReplica {
 
   open(group: Gathering): void {
     group.add(replicaEntry(this.number, this.incarnation, this.told));
+    const { aheadMs } = this.told;
+    if (aheadMs !== null) group.add(timeEntry(this.number, aheadMs));
   }
 
   touch(group: Gathering): void {

@@ -57,7 +57,8 @@ export interface WalSettings {
 
 export const WAL_DEFAULTS: WalSettings = {
   fileBytesMax: 64 * 1024 * 1024,
-  bytesMin: 64 * 1024 * 1024,
+  // More than one file: what is in flight when one begins is settled soon, and then the one before it goes without being read.
+  bytesMin: 80 * 1024 * 1024,
   liveFactor: 2,
   settleWriteMs: 5,
   settleSyncMs: 50,

@@ -71,9 +71,6 @@ export class Consumption {
     const active = life!.active;
     // What was sent to it before the other one was served comes late.
     if (consumer.isLeaving || consumer.lastSentMs < (active?.lastSentMs ?? 0)) return;
-    // Its node led until it was stopped or cut off, and does not know yet that another one does.
-    const isStale = life!.diskMin !== null && this.troubles.around(consumer.node, this.now(), this.now());
-    if (isStale && active !== null && active !== consumer) return;
     life!.active = consumer;
     if (active === null || active === consumer || active.isLeaving || this.mayBeGone(active)) return;
     this.violation(`${consumer.name} is served while ${active.name} is the active consumer of ${life!.name}`);

@@ -14,8 +14,10 @@ export interface QueueLife {
   readonly isSingleActive: boolean;
   /** Where what is rejected goes: the name of a queue. */
   readonly deadLettersTo: string | null;
-  /** Dead letters come to it: at least once, across a crash perhaps more often. */
+  /** Dead letters come to it. */
   readonly isFedByOutbox: boolean;
+  /** They come at least once, across a crash perhaps more often: it is not mirrored, or one of the queues that they leave is not. */
+  readonly mayDoubleLetters: boolean;
   /** Messages leave it also without a consumer: by age, because newer ones came, or given back too often. */
   readonly isLeaky: boolean;
   /** How long messages stay at most; null: as long as they like. Milliseconds. */
@@ -38,6 +40,7 @@ const usual: Omit<QueueLife, 'name' | 'home' | 'bornMs'> = {
   isSingleActive: false,
   deadLettersTo: null,
   isFedByOutbox: false,
+  mayDoubleLetters: false,
   isLeaky: false,
   ttlMs: null,
   isLossy: false,

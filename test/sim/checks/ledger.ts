@@ -118,7 +118,7 @@ export class Ledger {
     const copy = this.copies.of(life, body);
     if (!redelivered) copy.unflagged++;
     // An outbox that is interrupted by a crash, or by the end of a session, begins again.
-    const mayDouble = life?.isFedByOutbox && this.troubles.haveParted;
+    const mayDouble = life?.mayDoubleLetters && this.troubles.haveParted;
     // It was sent before it was taken back and sent to somebody else, who heard of it sooner.
     const isLate = sentMs < Math.max(copy.holder?.sentMs ?? 0, copy.settled?.sentMs ?? 0);
     this.checkAge(copy, attempts);
@@ -141,12 +141,6 @@ export class Ledger {
   /** All is drained and settled for good: from now on nothing may come any more. */
   isOver = false;
 
-  /**
-   * How much clocks of nodes may differ. Messages of a mirrored queue grow old by its leader's clock: who leads next may be of another opinion.
-   * Milliseconds.
-   */
-  clockSkewMs = 4_000;
-
   /** What came as a dead letter and was not rejected came because it was too old: it must be. */
   private checkAge({ life, message }: Copy, attempts: readonly Published[]): void {
     if (life === null || attempts.length > 1) return;
@@ -155,7 +149,7 @@ export class Ledger {
       if (target.deadLettersTo !== life.name || target.ttlMs === null || targets.length > 1) continue;
       const ageMs = this.now() - atMs;
       const source = this.copies.find(target, message);
-      if (source !== null || ageMs >= target.ttlMs * 0.99 - (target.diskMin === null ? 0 : this.clockSkewMs)) continue;
+      if (source !== null || ageMs >= target.ttlMs * 0.99) continue;
       this.violation(`${message} left ${target.name} after ${ageMs.toFixed(0)} ms, as too old`);
     }
   }
@@ -166,9 +160,6 @@ export class Ledger {
     const ms = this.now();
     if (copy.unflagged > attempts && !redelivered) this.violation(`${got} once more than published, not flagged`);
     if (attempts > 1 || isLate) return;
-    // Its node led until it was stopped or cut off, and does not know yet that another one does.
-    const isStale = copy.life?.diskMin != null && this.troubles.around(consumer.node, ms, ms);
-    if (isStale) return;
     if (settled !== null) {
       if (!redelivered) this.violation(`${got} again, not flagged, after it was settled`);
       else if (!isExcused(this.troubles, settled, ms)) {

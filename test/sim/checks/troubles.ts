@@ -126,9 +126,9 @@ export class Troubles {
     return this.deaths.size > 0;
   }
 
-  /** Somebody died, or may have been taken for dead, or others lead what he led. */
+  /** Somebody died, or may have been taken for dead. */
   get haveParted(): boolean {
-    return this.hasAnybodyDied || this.handOvers.length > 0 || this.all.some(({ nodes }) => nodes.length > 0);
+    return this.hasAnybodyDied || this.all.some(({ nodes }) => nodes.length > 0);
   }
 
   /** Nothing at all is wrong, nor was lately. */

@@ -85,7 +85,6 @@ export class Faults {
 
   jumpClock(name: string, ms: number): void {
     this.said(`clock ${name} ${ms}ms`);
-    this.cluster.ledger.clockSkewMs += Math.abs(ms);
     this.cluster.member(name).platform.clock.jumpWall(ms);
   }
 

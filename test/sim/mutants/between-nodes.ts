@@ -1,7 +1,7 @@
 import { Queue, type QueueConsumer } from '@chapar/core';
 import { Guest } from '../../../packages/cluster/src/guest/guest.js';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
-import { Intake } from '../../../packages/cluster/src/guest/intake.js';
+import { Verdicts } from '../../../packages/cluster/src/guest/verdicts.js';
 import { PublishStream } from '../../../packages/cluster/src/remote/publish-stream.js';
 import { RemoteConsumer } from '../../../packages/cluster/src/remote/remote-consumer.js';
 import { RemoteHome } from '../../../packages/cluster/src/remote/remote-home.js';
@@ -18,12 +18,12 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
     seedsMax: 20,
     plant: () =>
       replace(
-        Intake.prototype,
-        'take',
+        Verdicts.prototype,
+        'next',
         (original) =>
           function (this: never, ...args: never[]) {
-            const intake = this as unknown as { cursor: number; taken: number };
-            intake.taken = Math.min(intake.taken, intake.cursor - 1);
+            const verdicts = this as unknown as { cursor: number; taken: number };
+            verdicts.taken = Math.min(verdicts.taken, verdicts.cursor - 1);
             return original.apply(this, args);
           },
       ),
@@ -58,7 +58,7 @@ export const mutantsBetweenNodes: readonly Mutant[] = [
     seedsMax: 20,
     plant: () =>
       replace(
-        Intake.prototype,
+        Verdicts.prototype,
         'retell',
         (original) =>
           function (this: never) {

@@ -1,10 +1,15 @@
-import { Copy, Follower, Leader, Replica, type Surroundings } from '@chapar/cluster';
+import { Copy, Follower, Leader, MirroredLog, Replica, type Surroundings } from '@chapar/cluster';
+import { Origins } from '@chapar/core';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
 import { KeptSettlements } from '../../../packages/cluster/src/remote/kept-settlements.js';
+import { Allegiance } from '../../../packages/cluster/src/replication/allegiance.js';
+import { QueueTime } from '../../../packages/cluster/src/replication/queue-time.js';
 import { Reign } from '../../../packages/cluster/src/replication/reign.js';
 import { ReplicationLanes } from '../../../packages/cluster/src/replication/replication-lanes.js';
+import { SettledEdge } from '../../../packages/cluster/src/replication/settled-edge.js';
+import { Doubt } from '../../../packages/core/src/queue/doubt.js';
 import { WalReplica } from '../../../packages/store/src/replica.js';
 import { type Mutant, replace, replaceGetter } from './mutant.js';
 
@@ -187,10 +192,66 @@ export const mutantsOfMirrors: readonly Mutant[] = [
     },
   },
   {
+    name: 'messages grow old by the clock of whoever leads',
+    scenario: 'mirrored-expiry',
+    seedsMax: 3,
+    plant: () => replace(QueueTime.prototype, 'heard', () => () => undefined),
+  },
+  {
+    name: 'a leader that was stopped hands out what it had',
+    scenario: 'mirrored-paused',
+    seedsMax: 5,
+    plant: () => replace(Doubt.prototype, 'arises', () => () => false),
+  },
+  {
+    name: 'who is cut off etcd serves for as long as nobody tells it otherwise',
+    scenario: 'mirrored-doubted',
+    seedsMax: 5,
+    plant: () => replace(Allegiance.prototype, 'holds', () => () => true),
+  },
+  {
     name: 'pulls of copies that are gone are kept',
     scenario: 'mirrored-rebuilt',
     seedsMax: 5,
     plant: () => replace(ReplicationLanes.prototype, 'removed', () => () => undefined),
+  },
+  {
+    name: 'dead letters are numbered by the node that sends them, and not by the queue that they leave',
+    scenario: 'mirrored-letters',
+    seedsMax: 5,
+    plant: () => replace(MirroredLog.prototype, 'provenanceOf', () => () => undefined),
+  },
+  {
+    name: 'a dead letter that comes behind later ones is taken for one that was refused',
+    scenario: 'mirrored-letters',
+    seedsMax: 5,
+    plant: () =>
+      replace(
+        Origins.prototype,
+        'verdict',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const [origin, sequence] = args as unknown as [string, number];
+            const verdict = original.apply(this, args);
+            const { last } = (this as unknown as Origins).held(origin);
+            return verdict === 'new' && sequence < last ? 'over' : verdict;
+          },
+      ),
+  },
+  {
+    name: 'what lives still is among what will never be a dead letter',
+    scenario: 'mirrored-letters',
+    seedsMax: 5,
+    plant: () =>
+      replace(
+        SettledEdge.prototype,
+        'look',
+        () =>
+          function (this: never, ...args: never[]) {
+            const [, , committed] = args as unknown as [number, number, number];
+            return committed;
+          },
+      ),
   },
 ];
 

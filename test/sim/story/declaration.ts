@@ -29,7 +29,8 @@ export function factsOf(
   all: readonly QueueLine[],
 ): Pick<QueueLife, 'name' | 'home'> & Partial<QueueLife> {
   const { name, node, copies, isDurable, isSingleActive, deadLettersTo, newest, ttlMs, deliveryLimit } = queue;
-  const isFedByOutbox = all.some((each) => each.deadLettersTo === name);
+  const sources = all.filter((each) => each.deadLettersTo === name);
+  const isFedByOutbox = sources.length > 0;
   const leavesOtherwise = newest !== null || deliveryLimit !== null;
   return {
     name,
@@ -40,6 +41,7 @@ export function factsOf(
     isSingleActive,
     deadLettersTo,
     isFedByOutbox,
+    mayDoubleLetters: isFedByOutbox && [queue, ...sources].some((each) => each.copies === null),
     isLeaky: leavesOtherwise || ttlMs !== null,
     ttlMs: leavesOtherwise ? null : ttlMs,
   };

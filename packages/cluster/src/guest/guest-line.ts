@@ -1,9 +1,10 @@
 import type { Queue, Turn } from '@chapar/core';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
-import type { VerdictSink } from './intake.js';
+
 import type { Lead } from './leads.js';
 import { LineIntake } from './line-intake.js';
+import type { VerdictSink } from './verdicts.js';
 
 /** Told that more of what was settled on a line is for good. */
 export interface LineSink extends VerdictSink {

@@ -5,7 +5,7 @@ import type { MessageReader } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import type { QueueReference } from '../peer/queue-reference.js';
 import { outcomes } from '../peer/refusals.js';
-import { PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
+import { PUBLISH_LETTER, PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
 import type { Guest } from './guest.js';
@@ -65,7 +65,7 @@ export class GuestLines {
 
   linked(): void {
     for (const line of this.lines.values()) {
-      line.intake.retell();
+      line.intake.verdicts.retell();
       if (line.goodUpTo > 0) this.guest.forGood(line);
     }
     this.parts.leads.linked(this.guest);
@@ -140,6 +140,11 @@ export class GuestLines {
         const sequence = cursor.varint();
         const known = cursor.varint();
         line?.intake.use(sequence, known);
+        continue;
+      }
+      if (entry === PUBLISH_LETTER) {
+        const letter = { origin: cursor.text(), sequence: cursor.varint(), low: cursor.varint() };
+        line?.intake.expect(letter);
         continue;
       }
       const wants = cursor.byte() === 1;

@@ -47,10 +47,11 @@ import { DeliveryStream } from './delivery-stream.js';
 import { GuestConsumer } from './guest-consumer.js';
 import type { GuestLine, LineSink } from './guest-line.js';
 import { type AttachBody, GuestLines, writeLost } from './guest-lines.js';
-import { Intake, type NumberedIntake } from './intake.js';
+import { Intake } from './intake.js';
 import { LazyNews } from './lazy-news.js';
 import type { Leads } from './leads.js';
 import { answerTo, type Question } from './questions.js';
+import type { NumberedIntake } from './verdicts.js';
 
 export interface GuestParts {
   readonly turn: Turn;
@@ -106,7 +107,7 @@ export class Guest implements LineSink {
       this.settledTold = 0;
       this.lazy.settled();
     }
-    for (const intake of this.intakes.values()) intake.retell();
+    for (const intake of this.intakes.values()) intake.verdicts.retell();
     this.lines.linked();
   }
 
@@ -222,7 +223,7 @@ export class Guest implements LineSink {
       const intake = this.intakes.get(number);
       if (intake === undefined) throw new Error(`a peer publishes to queue ${number} that it has not introduced`);
       if (entry === PUBLISH_USE) {
-        intake.use(cursor.varint(), cursor.varint());
+        intake.verdicts.use(cursor.varint(), cursor.varint());
         continue;
       }
       const wants = cursor.byte() === 1;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@chapar/platform';
-import type { NumberedIntake } from './intake.js';
+import type { NumberedIntake } from './verdicts.js';
 
 /** Told at the latest after so long. Milliseconds. */
 const patienceMs = 20;

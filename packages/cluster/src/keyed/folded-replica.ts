@@ -91,6 +91,14 @@ export class FoldedReplica implements StoredReplica {
     return this.stored.operations;
   }
 
+  get aheadMs(): number | null {
+    return this.stored.aheadMs;
+  }
+
+  keepTime(aheadMs: number): void {
+    this.stored.keepTime(aheadMs);
+  }
+
   get onSynced(): ((operation: number) => void) | null {
     return this.stored.onSynced;
   }

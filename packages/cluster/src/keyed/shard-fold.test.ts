@@ -219,6 +219,21 @@ describe('the fold of a shard', () => {
     expect(reader.texts).toEqual(['a=3', 'b=1']);
   });
 
+  it('is what the log is when that was cut below what it knew to be committed', () => {
+    open();
+    append('a=1');
+    append('b=1');
+    append('c=1');
+    commit();
+    log.live.delete(3);
+    log.end = log.committed = 2;
+    fold.cut(2);
+    append('d=1');
+    while (log.readOn());
+    commit();
+    expect([reader.texts, fold.folded, fold.isExact]).toEqual([['a=1', 'b=1', 'd=1'], 3, true]);
+  });
+
   it('says which publishes it has', () => {
     open();
     append('a=1');

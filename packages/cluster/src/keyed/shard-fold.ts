@@ -64,6 +64,10 @@ export class ShardFold {
   /** From now on the reader is told everything, first what the disk has. Resolves when that was read. */
   open(reader: KeyedReader): Promise<void> {
     this.reader = reader;
+    return this.readAll();
+  }
+
+  private readAll(): Promise<void> {
     return new Promise((resolve) => {
       const read = (position: Position, message: Message): void => this.insert({ position, message });
       this.reading = new FoldReading(this.log, { read, upTo: () => this.committed() }, () => {
@@ -81,9 +85,13 @@ export class ShardFold {
 
   /** Nothing of it is on this node any more. */
   close(): void {
-    const { reader } = this;
-    this.reader = null;
     this.reading?.stop();
+    this.clear();
+    this.reader = null;
+  }
+
+  private clear(): void {
+    const { reader } = this;
     if (reader === null) return;
     const keys = [...reader.entries(() => true)].filter(({ key }) => this.isOurs(key));
     for (const { key, position } of keys) reader.changed(key, null, position);
@@ -124,8 +132,24 @@ export class ShardFold {
   }
 
   cut(after: Position): void {
+    if (after < this.folded) {
+      this.beginAnew();
+      return;
+    }
     this.coming = this.coming.filter(({ position }) => position <= after);
     this.reading?.cut(after);
+  }
+
+  /** Somebody had a copy lead that lacked what was committed: the others lose that, too. */
+  private beginAnew(): void {
+    const { reader } = this;
+    this.reading?.stop();
+    this.clear();
+    this.folded = 0;
+    this.coming = [];
+    for (const set of [this.replaced, this.orphans]) set.remove(1, set.last);
+    this.tombstones.take(1, Number.POSITIVE_INFINITY);
+    if (reader !== null) void this.readAll();
   }
 
   /** More is committed, or was read. */

@@ -148,6 +148,11 @@ export class Membership {
     return this.registration.isSure ? this.registration.session : null;
   }
 
+  /** Until when the session is known not to end at etcd; there may be none. Monotonic milliseconds. */
+  get sureUntilMs(): number {
+    return this.registration.session === null ? Number.NEGATIVE_INFINITY : this.registration.deadlineMs;
+  }
+
   /** Resolves with the first session, when the name is ours; from then on the registration is kept and renewed. */
   register(): Promise<Session> {
     const { signal, onWaiting, node } = this.options;

@@ -1,10 +1,13 @@
 import { CursorError } from '@chapar/bytes';
+import type { Message } from '@chapar/core';
 
 /** Reads the payload of a frame. Throws CursorError where it is cut. */
 export class FrameCursor {
   buffer: Buffer = Buffer.alloc(0);
   at = 0;
   end = 0;
+  /** Messages stand in frames by their numbers in here; null: in bytes. */
+  carried: readonly Message[] | null = null;
 
   set(buffer: Buffer, at: number, end: number): void {
     this.buffer = buffer;

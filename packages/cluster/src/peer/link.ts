@@ -7,7 +7,7 @@ import { HomeFrames } from '../remote/home-frames.js';
 import type { RemoteHome, SessionEnd } from '../remote/remote-home.js';
 import { FrameCursor } from './frame-cursor.js';
 import { frameHeadBytes } from './frames.js';
-import type { Lane } from './lane.js';
+import type { Carried, Lane } from './lane.js';
 import type { Peer } from './links.js';
 import { batchHeadBytes, type Outgoing, readNeeds } from './outgoing.js';
 
@@ -19,6 +19,11 @@ export interface LinkParts {
   readonly log: Log;
   /** Of the mirrored queues that this node leads. */
   readonly leads: Leads;
+}
+
+interface Waiting {
+  readonly batch: Buffer;
+  readonly carried: Carried | null;
 }
 
 /**
@@ -37,7 +42,7 @@ export class Link {
   private incoming: Lane | null = null;
   private outgoing: Lane | null = null;
   /** Batches that wait for the other lane, or for metadata that they need. */
-  private waiting: Buffer[] = [];
+  private waiting: Waiting[] = [];
   private isBehind = false;
   private isOver = false;
   isUp = false;
@@ -59,7 +64,7 @@ export class Link {
     if (this.incoming !== null) this.down('another lane took its place');
     this.incoming = lane;
     lane.open({
-      received: (batch) => this.received(lane, batch),
+      received: (batch, carried = null) => this.received(lane, batch, carried),
       drained: () => undefined,
       closed: (reason) => this.closed(lane, reason),
     });
@@ -132,30 +137,29 @@ export class Link {
 
   // ---- what the peer sends ---------------------------------------------------------------------------------------
 
-  private received(lane: Lane, batch: Buffer): void {
+  private received(lane: Lane, batch: Buffer, carried: Carried | null): void {
     if (lane !== this.incoming) return;
-    if (!this.isUp || this.isBehind || this.waiting.length > 0) {
-      this.waiting.push(batch);
+    if (!this.isUp || this.isBehind || this.waiting.length > 0 || this.awaits(batch)) {
+      this.waiting.push({ batch, carried });
       return;
     }
-    if (!this.awaits(batch)) this.read(batch);
+    this.read(batch, carried);
   }
 
   private process(): void {
     while (this.isUp && !this.isBehind && this.waiting.length > 0) {
-      const batch = this.waiting[0]!;
-      if (this.awaits(batch, true)) return;
+      const { batch, carried } = this.waiting[0]!;
+      if (this.awaits(batch)) return;
       this.waiting.shift();
-      this.read(batch);
+      this.read(batch, carried);
     }
   }
 
   /** Whether the batch has to wait for our copy of etcd: its sender knows more than we do. */
-  private awaits(batch: Buffer, isQueued = false): boolean {
+  private awaits(batch: Buffer): boolean {
     const { mirror } = this.parts;
     const needs = readNeeds(batch);
     if (needs <= mirror.revision) return false;
-    if (!isQueued) this.waiting.push(batch);
     this.isBehind = true;
     void mirror.at(needs).then(() => {
       this.isBehind = false;
@@ -165,8 +169,9 @@ export class Link {
     return true;
   }
 
-  private read(batch: Buffer): void {
+  private read(batch: Buffer, carried: Carried | null): void {
     const { cursor } = this;
+    cursor.carried = carried?.messages ?? null;
     try {
       for (let at = batchHeadBytes; at < batch.length; ) {
         const type = batch[at]!;

@@ -1,15 +1,23 @@
 import type { Flushable, Turn } from '@chapar/core';
-import type { Lane, LaneSink } from './lane.js';
+import type { Carried, Lane, LaneSink } from './lane.js';
 
 /** Batches that wait to be read before their sender is told to wait. Bytes. */
 const waitingBytesMax = 1024 * 1024;
 
-/** One end of a lane that leads back to this node: what is sent is read in a later step of the event loop, never within the call. */
+interface Sent {
+  readonly batch: Buffer;
+  readonly carried: Carried | null;
+}
+
+/**
+ * One end of a lane that leads back to this node: what is sent is read in a later step of the event loop, never within the call. Messages
+ * cross it as they are.
+ */
 export class LoopbackLane implements Lane, Flushable {
   private readonly turn: Turn;
   private other: LoopbackLane = this;
   private sink: LaneSink | null = null;
-  private waiting: Buffer[] = [];
+  private waiting: Sent[] = [];
   private waitingBytes = 0;
   /** Why it ended; null: it has not. */
   private ending: string | null = null;
@@ -37,8 +45,8 @@ export class LoopbackLane implements Lane, Flushable {
     if (this.waiting.length > 0) this.schedule();
   }
 
-  send(batch: Buffer): boolean {
-    return this.ending === null && this.other.take(batch);
+  send(batch: Buffer, carried: Carried | null = null): boolean {
+    return this.ending === null && this.other.take({ batch, carried });
   }
 
   close(reason: string): void {
@@ -50,9 +58,9 @@ export class LoopbackLane implements Lane, Flushable {
     }
   }
 
-  private take(batch: Buffer): boolean {
-    this.waiting.push(batch);
-    this.waitingBytes += batch.length;
+  private take(sent: Sent): boolean {
+    this.waiting.push(sent);
+    this.waitingBytes += sent.batch.length + (sent.carried?.bytes ?? 0);
     if (this.sink !== null) this.schedule();
     this.isFull = this.waitingBytes > waitingBytesMax;
     return !this.isFull;
@@ -69,7 +77,7 @@ export class LoopbackLane implements Lane, Flushable {
     const { waiting, sink } = this;
     this.waiting = [];
     this.waitingBytes = 0;
-    for (const batch of waiting) if (this.ending === null) sink?.received(batch);
+    for (const { batch, carried } of waiting) if (this.ending === null) sink?.received(batch, carried);
     if (this.ending !== null) {
       this.sink = null;
       sink?.closed(this.ending);

@@ -29,8 +29,12 @@ export class AddressBook {
   }
 }
 
-/** Writes a message: flags, dialect, what the flags name, the address, properties and body. */
+/** Writes a message: flags, dialect, what the flags name, the address, properties and body; to this node itself, its number among those that go along. */
 export function writeMessage(out: Outgoing, book: AddressBook, message: Message): void {
+  if (out.carries) {
+    out.carry(message);
+    return;
+  }
   const { priority, expirationMs, address, bytes, parts } = message;
   out.byte(
     (message.persistent ? FLAG_PERSISTENT : 0) |
@@ -50,7 +54,7 @@ export function writeMessage(out: Outgoing, book: AddressBook, message: Message)
   else for (const part of parts) out.bytes(part, 0, part.length);
 }
 
-/** Reads what `writeMessage` wrote; the messages are views of the batch, as those of a socket's chunk are. */
+/** Reads what `writeMessage` wrote; the messages are views of the batch, as those of a socket's chunk are, or came along with it. */
 export class MessageReader {
   private addresses: Address[] = [];
 
@@ -61,6 +65,7 @@ export class MessageReader {
 
   /** `isLogged`: whatever it says of itself. */
   read(cursor: FrameCursor, vhost: VirtualHost | null, isLogged = false): Message {
+    if (cursor.carried !== null) return this.carried(cursor, cursor.carried, isLogged);
     const flags = cursor.byte();
     const dialect = cursor.byte() as DialectId;
     const priority = (flags & FLAG_PRIORITY) === 0 ? -1 : cursor.byte();
@@ -84,6 +89,12 @@ export class MessageReader {
       null,
       bodyBytes,
     );
+  }
+
+  private carried(cursor: FrameCursor, messages: readonly Message[], isLogged: boolean): Message {
+    const message = messages[cursor.varint()];
+    if (message === undefined) throw new RangeError('a message that did not come along with its batch');
+    return isLogged ? message.logged() : message;
   }
 
   private address(cursor: FrameCursor, vhost: VirtualHost | null): Address {

@@ -1,8 +1,8 @@
 import { varintLength } from '@chapar/bytes';
-import { type Flushable, PHASE_WRITE, type Turn } from '@chapar/core';
+import { type Flushable, type Message, PHASE_WRITE, type Turn } from '@chapar/core';
 import type { Clock, Timer } from '@chapar/platform';
 import { frameHeadBytes } from './frames.js';
-import type { Lane } from './lane.js';
+import type { Carried, Lane } from './lane.js';
 
 const slabBytes = 64 * 1024;
 /** A slab with less room than this is not begun again. */
@@ -18,11 +18,18 @@ const gatherMs = 1;
 const smallBytes = 16 * 1024;
 /** The revision that a batch needs stands in a fixed number of bytes. */
 const needsBytes = 8;
+/** What a message weighs beside its body where it goes along as it is. Bytes. */
+const carriedOverheadBytes = 64;
 
 /** A frame as it was sent: to be sent again when its lane breaks. */
 export interface SentFrame {
   readonly bytes: Buffer;
   readonly needs: number;
+}
+
+interface Sent {
+  readonly batch: Buffer;
+  readonly carried: Carried | null;
 }
 
 /**
@@ -32,8 +39,9 @@ export interface SentFrame {
 export class Outgoing implements Flushable {
   private readonly turn: Turn;
   private readonly clock: Clock;
-  /** Whether small batches may wait for others. */
-  private readonly gathers: boolean;
+  /** The lane leads back to this node: no batch waits for others, and messages go along as they are. */
+  private readonly isLocal: boolean;
+  private carried: Carried | null;
   private sentAtMs = 0;
   private gathering: Timer | null = null;
   private lane: Lane | null = null;
@@ -47,7 +55,7 @@ export class Outgoing implements Flushable {
   private frameType = 0;
   private frameNeeds = 0;
   private onFrameEnd: ((frame: SentFrame) => void) | null = null;
-  private waiting: Buffer[] = [];
+  private waiting: Sent[] = [];
   private isScheduled = false;
   /** The lane has enough on its way: who can wait, should, until `onDrained`. */
   isClogged = false;
@@ -57,10 +65,16 @@ export class Outgoing implements Flushable {
   onFlush: (() => void) | null = null;
   sentBytes = 0;
 
-  constructor(turn: Turn, clock: Clock, gathers = true) {
+  constructor(turn: Turn, clock: Clock, isLocal = false) {
     this.turn = turn;
-    this.gathers = gathers;
+    this.isLocal = isLocal;
+    this.carried = isLocal ? { messages: [], bytes: 0 } : null;
     this.clock = clock;
+  }
+
+  /** Messages are not written but handed over. */
+  get carries(): boolean {
+    return this.isLocal;
   }
 
   get isOpen(): boolean {
@@ -84,8 +98,8 @@ export class Outgoing implements Flushable {
     const { lane } = this;
     while (this.waiting.length > 0) {
       if (lane === null) return;
-      const batch = this.waiting.shift()!;
-      if (!lane.send(batch)) return;
+      const { batch, carried } = this.waiting.shift()!;
+      if (!lane.send(batch, carried)) return;
     }
     if (!this.isClogged) return;
     this.isClogged = false;
@@ -107,7 +121,7 @@ export class Outgoing implements Flushable {
 
   private mayGather(): boolean {
     const bytes = this.end - this.start;
-    if (!this.gathers || bytes === 0 || bytes >= smallBytes || this.lane === null) return false;
+    if (this.isLocal || bytes === 0 || bytes >= smallBytes || this.lane === null) return false;
     if (this.gathering !== null) return true;
     if (this.clock.monotonicMs() - this.sentAtMs >= closeMs) return false;
     this.gathering = this.clock.after(gatherMs, () => this.flush());
@@ -121,8 +135,10 @@ export class Outgoing implements Flushable {
     if (this.end === this.start) return;
     const batch = this.buffer.subarray(this.start, this.end);
     writeFixedVarint(batch, 0, this.needs);
+    const { carried } = this;
     this.start = this.end;
     this.needs = 0;
+    if (carried !== null) this.carried = { messages: [], bytes: 0 };
     if (this.buffer.length - this.end < roomMin) {
       this.buffer = Buffer.allocUnsafeSlow(slabBytes);
       this.start = this.end = 0;
@@ -130,8 +146,13 @@ export class Outgoing implements Flushable {
     if (this.lane === null) return;
     this.sentAtMs = this.clock.monotonicMs();
     this.sentBytes += batch.length;
-    if (this.isClogged) this.waiting.push(batch);
-    else if (!this.lane.send(batch)) this.isClogged = true;
+    if (this.isClogged) this.waiting.push({ batch, carried });
+    else if (!this.lane.send(batch, carried)) this.isClogged = true;
+  }
+
+  /** Of the batch so far, and of what goes along with it. */
+  private get batchBytes(): number {
+    return this.end - this.start + (this.carried?.bytes ?? 0);
   }
 
   // -- frames ------------------------------------------------------------------------------------------------------
@@ -139,7 +160,7 @@ export class Outgoing implements Flushable {
   /** Begins a frame. `onEnd` is given its bytes, where somebody wants to keep them. */
   begin(type: number, onEnd: ((frame: SentFrame) => void) | null = null): void {
     this.endFrame();
-    if (this.end - this.start > batchBytes) this.flush();
+    if (this.batchBytes > batchBytes) this.flush();
     if (this.end === this.start) this.reserve(needsBytes);
     this.frameAt = this.end;
     this.frameType = type;
@@ -151,7 +172,7 @@ export class Outgoing implements Flushable {
 
   /** Whether a frame of this type is being written, and may go on. */
   isWriting(type: number): boolean {
-    return this.frameAt !== -1 && this.frameType === type && this.end - this.start < batchBytes;
+    return this.frameAt !== -1 && this.frameType === type && this.batchBytes < batchBytes;
   }
 
   /** Whoever reads the frame must have applied metadata up to here. */
@@ -172,8 +193,9 @@ export class Outgoing implements Flushable {
 
   /** Writes a frame that was sent before. */
   again({ bytes, needs }: SentFrame): void {
+    if (this.isLocal) throw new Error('what went along with a frame is not there any more');
     this.endFrame();
-    if (this.end - this.start > batchBytes) this.flush();
+    if (this.batchBytes > batchBytes) this.flush();
     if (this.end === this.start) this.reserve(needsBytes);
     if (needs > this.needs) this.needs = needs;
     const at = this.reserve(bytes.length);
@@ -204,6 +226,14 @@ export class Outgoing implements Flushable {
 
   json(value: unknown): void {
     this.text(JSON.stringify(value));
+  }
+
+  /** The message goes along as it is; its number is written. Only where `carries`. */
+  carry(message: Message): void {
+    const carried = this.carried!;
+    this.varint(carried.messages.length);
+    carried.messages.push(message);
+    carried.bytes += message.bodyBytes + carriedOverheadBytes;
   }
 
   bytes(from: Buffer, start: number, end: number): void {

@@ -1,4 +1,4 @@
-import type { Message, Position } from '@chapar/core';
+import type { Message, Position, Provenance } from '@chapar/core';
 import { FRAME_LINE, FRAME_LINE_SETTLE } from '../peer/frames.js';
 import { outcomes } from '../peer/refusals.js';
 import type { Epoch } from '../replication/record.js';
@@ -86,13 +86,14 @@ export class FaceLine {
 
   private publishAgain(): void {
     const { publishes } = this.face;
-    for (const [sequence, message, isAwaited] of publishes.all()) this.publish(sequence, message, isAwaited);
+    for (const [sequence, message, isAwaited, from] of publishes.all())
+      this.publish(sequence, message, isAwaited, from);
   }
 
   // ---- what is said ------------------------------------------------------------------------------------------------
 
-  publish(sequence: number, message: Message, isAwaited: boolean): void {
-    this.home.lineStream.publish(this, sequence, this.face.publishes.known, message, isAwaited);
+  publish(sequence: number, message: Message, isAwaited: boolean, from: Provenance | undefined): void {
+    this.home.lineStream.publish(this, sequence, this.face.publishes.known, message, isAwaited, from);
   }
 
   private settle(settlements: readonly KeptSettlement[]): void {

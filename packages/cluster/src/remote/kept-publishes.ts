@@ -1,4 +1,4 @@
-import type { ConfirmSlot, Message, Refusal } from '@chapar/core';
+import type { ConfirmSlot, Message, Provenance, Refusal } from '@chapar/core';
 
 /** What each costs beside its body, where they are counted. Bytes. */
 const overheadBytes = 256;
@@ -22,6 +22,8 @@ export class KeptPublishes {
   private messages: (Message | null)[] = [];
   private slots: (ConfirmSlot | null)[] = [];
   private first = 0;
+  /** Of dead letters, by number: others may send them, too. */
+  private readonly letters = new Map<number, Provenance>();
 
   constructor(weigh: Weigh) {
     this.weigh = weigh;
@@ -38,13 +40,15 @@ export class KeptPublishes {
     return 0;
   }
 
-  /** Returns its number. */
-  push(message: Message, slot: ConfirmSlot | null): number {
+  /** Returns its number. `from`: of a dead letter. */
+  push(message: Message, slot: ConfirmSlot | null, from?: Provenance): number {
     message.keep();
     this.messages.push(message);
     this.slots.push(slot);
     this.weigh(weightOf(message));
-    return ++this.sequence;
+    this.sequence++;
+    if (from !== undefined) this.letters.set(this.sequence, from);
+    return this.sequence;
   }
 
   /** The leader will never have this one. Told before a verdict that covers it. */
@@ -53,6 +57,7 @@ export class KeptPublishes {
     const at = this.first + sequence - this.known - 1;
     const slot = this.slots[at] ?? null;
     this.drop(at);
+    this.letters.delete(sequence);
     slot?.refused(why);
   }
 
@@ -69,6 +74,7 @@ export class KeptPublishes {
       this.known++;
       const slot = this.slots[at]!;
       this.drop(at);
+      if (this.letters.size > 0) this.letters.delete(this.known);
       slot?.committed();
     }
     this.tidy();
@@ -88,6 +94,7 @@ export class KeptPublishes {
     for (let at = this.first; at < this.messages.length; at++) this.drop(at);
     this.messages = [];
     this.slots = [];
+    this.letters.clear();
     this.first = 0;
     this.known = this.sequence;
     for (const slot of slots) {
@@ -97,10 +104,11 @@ export class KeptPublishes {
   }
 
   /** Those that are still to be sent, in their order. */
-  *all(): Iterable<readonly [sequence: number, message: Message, isAwaited: boolean]> {
+  *all(): Iterable<readonly [sequence: number, message: Message, isAwaited: boolean, from: Provenance | undefined]> {
     for (let at = this.first; at < this.messages.length; at++) {
       const message = this.messages[at]!;
-      if (message !== null) yield [this.known + 1 + at - this.first, message, this.slots[at] !== null];
+      const sequence = this.known + 1 + at - this.first;
+      if (message !== null) yield [sequence, message, this.slots[at] !== null, this.letters.get(sequence)];
     }
   }
 }

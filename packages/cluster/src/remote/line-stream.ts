@@ -1,9 +1,9 @@
-import type { Message } from '@chapar/core';
+import type { Message, Provenance } from '@chapar/core';
 import { FRAME_LINE_PUBLISHES } from '../peer/frames.js';
 import { AddressBook, writeMessage } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import type { FaceLine } from './face-line.js';
-import { PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from './publish-stream.js';
+import { PUBLISH_LETTER, PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from './publish-stream.js';
 
 /** Publishes to the mirrored queues that one node leads, as they stand in frames; who keeps them is the face of each queue. */
 export class LineStream {
@@ -18,7 +18,14 @@ export class LineStream {
     this.out = out;
   }
 
-  publish(line: FaceLine, sequence: number, known: number, message: Message, isAwaited: boolean): void {
+  publish(
+    line: FaceLine,
+    sequence: number,
+    known: number,
+    message: Message,
+    isAwaited: boolean,
+    from: Provenance | undefined,
+  ): void {
     const { out } = this;
     if (!this.isOpen || !out.isWriting(FRAME_LINE_PUBLISHES)) this.begin();
     if (line.frame !== this.frame || line.nextSequence !== sequence) {
@@ -29,12 +36,23 @@ export class LineStream {
       out.varint(known);
     }
     line.nextSequence = sequence + 1;
+    // In one frame with its message, or a link that breaks between would leave it to another.
+    if (from !== undefined) this.letter(line, from);
     const isSame = message === this.lastMessage;
     this.lastMessage = message;
     out.byte(isSame ? PUBLISH_SAME : PUBLISH_MESSAGE);
     out.varint(line.number);
     out.byte(isAwaited ? 1 : 0);
     if (!isSame) writeMessage(out, this.book, message);
+  }
+
+  private letter(line: FaceLine, { origin, sequence, low }: Provenance): void {
+    const { out } = this;
+    out.byte(PUBLISH_LETTER);
+    out.varint(line.number);
+    out.text(origin);
+    out.varint(sequence);
+    out.varint(low);
   }
 
   private begin(): void {

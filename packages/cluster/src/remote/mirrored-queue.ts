@@ -12,6 +12,7 @@ import {
   noPolicy,
   type Outcome,
   type Position,
+  type Provenance,
   type QueueCounts,
   type QueueProperties,
   type QueueRules,
@@ -121,7 +122,7 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
 
   // ---- publish -----------------------------------------------------------------------------------------------------
 
-  enqueue(message: Message, slot: ConfirmSlot | null): void {
+  enqueue(message: Message, slot: ConfirmSlot | null, from?: Provenance): void {
     if (this.deleted) {
       slot?.committed();
       return;
@@ -130,8 +131,8 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
       slot?.refused('node-down');
       return;
     }
-    const sequence = this.publishes.push(message, slot);
-    if (this.isLinked) this.line!.publish(sequence, message, slot !== null);
+    const sequence = this.publishes.push(message, slot, from);
+    if (this.isLinked) this.line!.publish(sequence, message, slot !== null, from);
   }
 
   // ---- asked of the leader -----------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@ import { FRAME_DIRECT, FRAME_PUBLISHES } from '../peer/frames.js';
 import { AddressBook, writeMessage } from '../peer/message-form.js';
 import type { Outgoing, SentFrame } from '../peer/outgoing.js';
 
-/** Entries of a FRAME_PUBLISHES. */
+/** Entries of a FRAME_PUBLISHES and a FRAME_LINE_PUBLISHES. */
 export const PUBLISH_QUEUE = 1;
 export const PUBLISH_USE = 2;
 export const PUBLISH_MESSAGE = 3;
 export const PUBLISH_SAME = 4;
+/** The next one is a dead letter, and this is what it is known by. */
+export const PUBLISH_LETTER = 5;
 
 /** Publishes that were written into one frame, until each has its verdict. */
 interface Parcel {

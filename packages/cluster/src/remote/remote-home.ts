@@ -96,7 +96,7 @@ export class RemoteHome implements ConsumerHost {
     this.parts = parts;
     this.dataId = dataId;
     this.node = node;
-    this.out = new Outgoing(parts.turn, parts.clock, !parts.isOwn);
+    this.out = new Outgoing(parts.turn, parts.clock, parts.isOwn);
     this.lineStream = new LineStream(this.out);
     this.publishes = new PublishStream(this.out);
     this.settlements = new Settlements(this.out);

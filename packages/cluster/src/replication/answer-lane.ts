@@ -18,6 +18,10 @@ export class HeldPull {
   /** The follower's number of its copy. */
   readonly copy: number;
   readonly pull: Pull;
+  /** What time the leader had at the last answer that its follower has had. Milliseconds; 0: none. */
+  readonly heardMs: number;
+  /** It is to be answered, though there is no news: the next pull says that its member follows still. */
+  isAsked = false;
   /** Its leader has taken what it says. */
   isHeard = false;
   /** Its messages are being read. */
@@ -25,10 +29,11 @@ export class HeldPull {
   /** It is to be answered as soon as the lane takes more. */
   isDue = false;
 
-  constructor(lane: AnswerLane, copy: number, pull: Pull) {
+  constructor(lane: AnswerLane, copy: number, pull: Pull, heardMs: number) {
     this.lane = lane;
     this.copy = copy;
     this.pull = pull;
+    this.heardMs = heardMs;
   }
 }
 
@@ -102,10 +107,11 @@ export class AnswerLane {
     return this.held.get(held.copy) === held;
   }
 
-  send(held: HeldPull, answer: Answer, entries: readonly ReplicaEntry[]): void {
+  /** `sentMs`: now, as the queue counts it. */
+  send(held: HeldPull, answer: Answer, entries: readonly ReplicaEntry[], sentMs: number): void {
     this.forget(held);
     this.out.begin(FRAME_PULLED);
-    writeAnswer(this.out, { copy: held.copy, answer, entries });
+    writeAnswer(this.out, { copy: held.copy, answer, entries, sentMs });
   }
 
   /** Its follower will ask anew when it has learned what this node knows. */
@@ -155,10 +161,10 @@ export class AnswerLane {
   private pulled(): void {
     const read = readPull(this.cursor, this.context);
     if (read === null) return;
-    const { copy, pull } = read;
+    const { copy, pull, heardMs } = read;
     const before = this.held.get(copy);
     if (before !== undefined) this.forget(before);
-    const held = new HeldPull(this, copy, pull);
+    const held = new HeldPull(this, copy, pull, heardMs);
     this.held.set(copy, held);
     this.owner.pulled(held);
   }

@@ -7,6 +7,7 @@ import type { Follower } from './follower.js';
 import type { Leader, LeaderSettings } from './leader.js';
 import { MirroredLog } from './mirrored-log.js';
 import type { PullLane } from './pull-lane.js';
+import { keptFromMs, QueueTime } from './queue-time.js';
 import { Ranges } from './ranges.js';
 import type { DataId, MirrorRecord } from './record.js';
 import type { Proposal } from './record-view.js';
@@ -19,14 +20,18 @@ import { StoredLog } from './stored-log.js';
 const answerBytesMax = 1024 * 1024;
 /** A leader that hears too few members passes the lead on after so long. Milliseconds. */
 const shortMs = 5000;
+/** The set is asked so often whether it follows still, while that is in doubt. Milliseconds. */
+const askEveryMs = 50;
 
 /** What a copy needs of the node. */
 export interface CopyHost {
   readonly log: Log;
   readonly settings: LeaderSettings;
   monotonicMs(): number;
-  /** The node's time. Milliseconds since 1970. */
+  /** The node's time at this moment, see `Turn.exactMs`. Milliseconds since 1970. */
   nowMs(): number;
+  /** The node's session is known not to have ended at etcd: nobody leads what it leads. */
+  isSure(): boolean;
   /** The copy was written to: the disk gets it at the end of the turn, and followers hear of it. */
   touch(copy: Copy): void;
   /** Asks etcd for it, guarded by this revision of the record; `refused` and `lost` follow. */
@@ -67,6 +72,12 @@ export class Copy {
   private shortSinceMs = 0;
   /** What followers were told to be committed. */
   private readonly told = new Map<DataId, Position>();
+  /** Time as the queue counts it. */
+  private readonly time: QueueTime;
+  /** What time its leader had at the last answer; 0: none has come in this reign. */
+  private heardMs = 0;
+  /** The set is not asked again before. Monotonic milliseconds. */
+  private askAgainMs = 0;
   /** What it holds and what its leader says exclude each other, or its disk failed. */
   private isBroken = false;
 
@@ -76,6 +87,7 @@ export class Copy {
     this.stored = stored;
     this.incarnation = stored.incarnation;
     this.log = new StoredLog(stored);
+    this.time = new QueueTime(stored.aheadMs);
     this.syncedUpTo = stored.operations;
     stored.onSynced = (operation) => this.synced(operation);
     stored.onFailed = (error) => this.fail(error);
@@ -89,6 +101,8 @@ export class Copy {
     if (this.isBroken) return;
     const identity = { self, session, incarnation: this.incarnation };
     this.replica = new Replica(identity, record, revision, this.log, this.host.settings);
+    // An earlier process may have followed until now.
+    this.replica.followedAtMs = this.host.monotonicMs();
     this.settle();
   }
 
@@ -132,6 +146,7 @@ export class Copy {
     this.count(reign, nowMs, surroundings);
     this.tryToOpen(reign);
     this.sayCommitted(reign.leader);
+    reign.reassure();
   }
 
   /** The record's word is written, whatever it was: this node leads or follows by it. */
@@ -142,6 +157,8 @@ export class Copy {
     if (follower === this.following) return;
     this.following = follower;
     this.pullAfter = this.tellAfter = null;
+    this.heardMs = 0;
+    if (follower !== null) this.time.follows();
     this.pull();
   }
 
@@ -195,13 +212,15 @@ export class Copy {
     this.pullAfter = null;
     if (this.tellAfter !== null && this.tellAfter <= this.syncedUpTo) this.tellAfter = null;
     this.pullCount++;
-    lane!.pull(this.number, pull);
+    this.replica!.followedAtMs = this.host.monotonicMs();
+    lane!.pull(this.number, pull, this.heardMs);
   }
 
-  answered({ answer, entries }: Parcel): void {
+  answered({ answer, entries, sentMs }: Parcel): void {
     const { following: follower, stored } = this;
     const { end } = stored;
     const fold = stored instanceof FoldedReplica ? stored.fold : null;
+    if (follower?.epoch === answer.epoch && sentMs > 0) this.hear(sentMs);
     try {
       if (follower === null || !follower.isAwaited(answer)) return;
       fold?.heard(answer.committed, answer.welcome?.end ?? null);
@@ -229,6 +248,24 @@ export class Copy {
     }
   }
 
+  /** The leader's word for what time it is. */
+  private hear(sentMs: number): void {
+    this.time.heard(sentMs, this.host.nowMs());
+    this.heardMs = Math.max(this.heardMs, sentMs);
+    this.keepTime();
+  }
+
+  private keepTime(): void {
+    const aheadMs = Math.floor(this.time.aheadMs);
+    if (Math.abs(aheadMs - (this.stored.aheadMs ?? 0)) < keptFromMs) return;
+    this.stored.keepTime(aheadMs);
+    this.host.touch(this);
+  }
+
+  private get queueMs(): number {
+    return this.host.nowMs() + Math.floor(this.time.aheadMs);
+  }
+
   // -- leading -----------------------------------------------------------------------------------------------------
 
   private reignChanged(leader: Leader | null): void {
@@ -240,12 +277,15 @@ export class Copy {
       this.host.endedReign(before);
     }
     if (leader === null) return;
-    const log = new MirroredLog(leader, this.stored, {
+    const log: MirroredLog = new MirroredLog(leader, this.stored, {
       touch: () => this.host.touch(this),
-      nowMs: () => this.host.nowMs(),
+      nowMs: () => this.queueMs,
+      aheadMs: Math.floor(this.time.aheadMs),
+      mayHandOut: () => this.mayHandOut(reign),
     });
-    const reign = new Reign(leader, log);
+    const reign: Reign = new Reign(leader, log);
     this.reign = reign;
+    this.keepTime();
     leader.onCounted = () => {
       this.tryToOpen(reign);
       reign.counted();
@@ -271,6 +311,19 @@ export class Copy {
     host.log.warn({ incarnation }, `too few of the nodes with copies of a mirrored queue are heard: ${what}`);
   }
 
+  /** Nobody else leads, by the node's session or by the word of the set; else that is being asked. */
+  private mayHandOut(reign: Reign): boolean {
+    if (this.host.isSure() || reign.allegiance.holds(reign.leader.others(), this.queueMs)) return true;
+    const nowMs = this.host.monotonicMs();
+    if (nowMs < this.askAgainMs) return false;
+    this.askAgainMs = nowMs + askEveryMs;
+    for (const held of this.host.heldFor(this.incarnation)) {
+      held.isAsked = true;
+      if (held.isHeard) held.lane.schedule(held);
+    }
+    return false;
+  }
+
   private tryToOpen(reign: Reign): void {
     if (!reign.mayOpen) return;
     // What was published while nobody led comes at once: at the last tick nobody may have answered yet.
@@ -286,10 +339,12 @@ export class Copy {
     if (!leader.heard(pull, this.host.monotonicMs())) {
       const answer = leader.turnedAway(pull);
       if (answer === null) lane.forget(held);
-      else lane.send(held, answer, []);
+      else lane.send(held, answer, [], this.queueMs);
       return;
     }
     held.isHeard = true;
+    this.reign?.allegiance.says(pull.member, held.heardMs);
+    this.reign?.reassure();
     if (leader.hasNews(pull)) lane.schedule(held);
   }
 
@@ -320,7 +375,7 @@ export class Copy {
     const leader = this.reign?.leader;
     const { pull, lane } = held;
     if (leader === undefined || !held.isHeard || pull.epoch !== leader.epoch) return;
-    if (!leader.hasNews(pull) && this.knows(held) >= leader.committed) return;
+    if (!held.isAsked && !leader.hasNews(pull) && this.knows(held) >= leader.committed) return;
     const { entries: ranges, upTo } = leader.reading(pull);
     if (ranges.length === 0) {
       this.send(held, leader, upTo, []);
@@ -351,6 +406,6 @@ export class Copy {
     const carried = Ranges.of(answer.entries);
     const entries = read.filter(({ position }) => carried.has(position));
     this.told.set(pull.member, answer.committed);
-    lane.send(held, answer, entries);
+    lane.send(held, answer, entries, this.queueMs);
   }
 }

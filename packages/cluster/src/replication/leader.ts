@@ -1,4 +1,5 @@
 import type { Incarnation, Position, Revision } from '@chapar/core';
+import { AwaitedNewcomer } from './awaited-newcomer.js';
 import { type Change, Ledger, type Mark } from './changes.js';
 import { Ends } from './ends.js';
 import { agreedEnd } from './epoch-history.js';
@@ -52,6 +53,7 @@ export class Leader {
   protected readonly log: ReplicaLog;
   protected readonly view: RecordView;
   private readonly settings: LeaderSettings;
+  private readonly awaited = new AwaitedNewcomer();
   private replicas: readonly DataId[];
   private readonly positionMarks = new SyncMarks();
   private readonly changeMarks = new SyncMarks();
@@ -121,6 +123,8 @@ export class Leader {
     for (const id of this.replicas) if (!replicas.includes(id)) this.removed.add(id);
     for (const id of this.members.keys()) if (!replicas.includes(id)) this.members.delete(id);
     this.replicas = replicas;
+    // Whatever is asked may stay without an answer, and nothing shall wait for that but what must.
+    this.awaited.end();
     this.count();
   }
 
@@ -128,12 +132,21 @@ export class Leader {
     return this.view.largestSet;
   }
 
+  /** Who else counts. */
+  *others(): Iterable<DataId> {
+    for (const id of this.countedSet()) if (id !== this.self) yield id;
+  }
+
   protected count(): void {
     let position = this.positionMarks.synced;
     let change = this.changeMarks.synced;
-    for (const id of this.countedSet()) {
-      if (id === this.self) continue;
+    for (const id of this.others()) {
       const member = this.member(id);
+      position = Math.min(position, member.synced);
+      change = Math.min(change, member.changesSynced);
+    }
+    if (this.awaited.id !== null) {
+      const member = this.member(this.awaited.id);
       position = Math.min(position, member.synced);
       change = Math.min(change, member.changesSynced);
     }
@@ -293,6 +306,7 @@ export class Leader {
     const { view, settings } = this;
     const { record } = view;
     this.ends.note(this.log.end, nowMs);
+    if (this.awaited.isLost(nowMs, sessions)) this.count();
     if (view.isWaiting || record.leader !== this.self || record.epoch !== this.epoch) return null;
     // Before all else: who was taken out of the set to be removed would else join it again.
     const wished = this.wishes.next(record, nonce);
@@ -330,7 +344,18 @@ export class Leader {
       const next = growth(record, id, nonce);
       if (next !== null) return { next, joiner: { id, session: member.session } };
     }
+    this.awaitNewcomer(nowMs, sessions);
     return null;
+  }
+
+  /** Nobody is welcome, perhaps only because what is committed runs ahead of all who follow. */
+  private awaitNewcomer(nowMs: number, sessions: ReadonlyMap<DataId, Revision>): void {
+    const { inSync, replicas } = this.view.record;
+    for (const id of replicas) {
+      const member = this.member(id);
+      if (inSync.includes(id) || sessions.get(id) !== member.session) continue;
+      if (member.mayJoin(nowMs, this.settings.patience)) this.awaited.begin(id, member.session, nowMs);
+    }
   }
 
   /** Whoever joins has all that is committed and all that is settled for good, and knows where this reign begins. */

@@ -26,7 +26,12 @@ beforeEach(() => {
   stored = new MemoryReplica('q');
   leader = new Leader('a', new RecordView(record, 1), new StoredLog(stored), mirrorSettings);
   touches = 0;
-  log = new MirroredLog(leader, stored, { touch: () => touches++, nowMs: () => 1000 });
+  log = new MirroredLog(leader, stored, {
+    touch: () => touches++,
+    nowMs: () => 1000,
+    aheadMs: 400,
+    mayHandOut: () => true,
+  });
   leader.onCounted = () => log.counted();
 });
 
@@ -91,6 +96,45 @@ describe('the log of a led queue', () => {
     expect(done).toEqual(['pended']);
     await Promise.resolve();
     expect(done).toEqual(['pended', 'at rest']);
+  });
+
+  it('tells others and the disk the time of the queue, and its queue that of the node', () => {
+    const message = messageOf(Buffer.from(JSON.stringify(['q', 'one'])));
+    message.receivedAtMs = 1_000_000;
+    const written: number[] = [];
+    const { publish: original } = stored;
+    stored.publish = (given, provenance) => {
+      written.push(given.receivedAtMs);
+      return original.call(stored, given, provenance);
+    };
+    log.publish(message);
+    sync();
+    log.pend(2, 'expired');
+    log.flush();
+    sync();
+    expect([written, message.receivedAtMs]).toEqual([[1_000_400], 1_000_000]);
+    expect(stored.marksIn(1, 2)).toEqual([{ kind: 'pend', position: 2, reason: 'expired', atMs: 1000 }]);
+    expect(log.found().pending).toMatchObject([{ position: 2, atMs: 600 }]);
+    stored.read = (_from, _to, _max, done) => {
+      const read = messageOf(Buffer.from(JSON.stringify(['q', 'one'])));
+      read.receivedAtMs = 1_000_400;
+      done({ messages: [{ position: 2, message: read }], upTo: 2, unreadable: [] });
+    };
+    const read: number[] = [];
+    log.read(2, 2, 1000, ({ messages }) => read.push(messages[0]!.message.receivedAtMs));
+    expect(read).toEqual([1_000_000]);
+  });
+
+  it('names its dead letters by the queue and their positions, whoever leads', () => {
+    publish(3);
+    sync();
+    expect(log.provenanceOf(3)).toEqual({ origin: 'letters/q', sequence: 3, low: 0 });
+    log.settle(2, 2);
+    log.flush();
+    // The first entry of the reign is no message; what was settled is not for good.
+    expect([log.provenanceOf(4).low, log.provenanceOf(4).low]).toEqual([1, 1]);
+    sync();
+    expect([log.provenanceOf(4).low, log.provenanceOf(4).low]).toEqual([2, 2]);
   });
 
   it('writes nothing more when the reign is over, and promises nothing', async () => {

@@ -1,23 +1,29 @@
-import type {
-  DropReason,
-  LogRead,
-  Message,
-  Origin,
-  Position,
-  Provenance,
-  QueueLog,
-  ReplicaChange,
-  StoredReplica,
+import {
+  type DropReason,
+  type LogRead,
+  letterOrigin,
+  type Message,
+  type Origin,
+  type Position,
+  type Provenance,
+  type QueueLog,
+  type RecoveredQueue,
+  type ReplicaChange,
+  type StoredReplica,
 } from '@chapar/core';
 import type { Leader } from './leader.js';
 import { Ranges } from './ranges.js';
+import { SettledEdge } from './settled-edge.js';
 
 /** What a led queue's log needs of the node. */
 export interface MirroredLogParts {
   /** Something was written: it goes to the disk, and to followers, at the end of the turn; `flush` is called before. */
   touch(): void;
-  /** The node's time. Milliseconds since 1970. */
+  /** The queue's time, and how far it is ahead of the node's. Milliseconds. */
   nowMs(): number;
+  readonly aheadMs: number;
+  /** Nobody else can lead by now; false: it is being asked. */
+  mayHandOut(): boolean;
 }
 
 /** Gathered changes, as one number for those who wait. */
@@ -29,7 +35,8 @@ interface Batch {
 
 /**
  * The log of a mirrored queue at its leader. What is published is in this node's copy at once and committed when all that count have
- * synced it; what is settled is gathered, so that a turn's settlements are a few ranges and not a change for each.
+ * synced it; what is settled is gathered, so that a turn's settlements are a few ranges and not a change for each. What it says to others
+ * and writes down tells the time as the queue counts it over all its leaders, what it says to its queue as this node does.
  */
 export class MirroredLog implements QueueLog {
   readonly isMirrored = true;
@@ -50,12 +57,17 @@ export class MirroredLog implements QueueLog {
   /** Everything up to this mark is on the disks of all that count. */
   forGood = 0;
   private waiting: { readonly mark: number; readonly done: () => void }[] = [];
+  /** As the origin of dead letters. */
+  private readonly origin: Origin;
+  private readonly edge: SettledEdge;
 
   constructor(leader: Leader, stored: StoredReplica, parts: MirroredLogParts) {
     this.leader = leader;
     this.stored = stored;
     this.parts = parts;
     this.toldCommitted = leader.committed;
+    this.origin = letterOrigin(leader.incarnation);
+    this.edge = new SettledEdge(stored);
   }
 
   // -- publishing --------------------------------------------------------------------------------------------------
@@ -70,10 +82,22 @@ export class MirroredLog implements QueueLog {
     this.provenance = null;
     // The queue is being let go of; what nobody will commit has a position, and nothing else.
     if (this.isOver) return stored.end + 1;
+    const { receivedAtMs } = message;
+    // Others have the message with the node's time, too; the store copies it within the call.
+    message.receivedAtMs = this.queueMs(receivedAtMs);
     const position = stored.publish(message, provenance);
+    message.receivedAtMs = receivedAtMs;
     leader.appended(provenance === null ? [] : [provenance]);
     this.parts.touch();
     return position;
+  }
+
+  private queueMs(nodeMs: number): number {
+    return nodeMs === 0 ? 0 : nodeMs + this.parts.aheadMs;
+  }
+
+  mayHandOut(): boolean {
+    return this.parts.mayHandOut();
   }
 
   skip(): Position {
@@ -162,6 +186,12 @@ export class MirroredLog implements QueueLog {
       });
   }
 
+  /** A position that is committed is never another message's, whoever leads. */
+  provenanceOf(position: Position): Provenance {
+    const { committed } = this;
+    return { origin: this.origin, sequence: position, low: this.edge.look(this.mark(), this.forGood, committed) };
+  }
+
   private tellSafe(): void {
     while (!this.isOver && this.waiting.length > 0 && this.waiting[0]!.mark <= this.forGood)
       this.waiting.shift()!.done();
@@ -175,12 +205,26 @@ export class MirroredLog implements QueueLog {
 
   read(from: Position, to: Position, bytesMax: number, done: (read: LogRead) => void): void {
     this.flush();
-    this.stored.read(from, to, bytesMax, done);
+    this.stored.read(from, to, bytesMax, (read) => done(this.byNodeTime(read)));
   }
 
   readAt(positions: readonly Position[], bytesMax: number, done: (read: LogRead) => void): void {
     this.flush();
-    this.stored.readAt(positions, bytesMax, done);
+    this.stored.readAt(positions, bytesMax, (read) => done(this.byNodeTime(read)));
+  }
+
+  /** They were made for this read alone. */
+  private byNodeTime(read: LogRead): LogRead {
+    const { aheadMs } = this.parts;
+    for (const { message } of read.messages) if (message.receivedAtMs !== 0) message.receivedAtMs -= aheadMs;
+    return read;
+  }
+
+  /** What a queue over this log begins with. */
+  found(): RecoveredQueue {
+    const state = this.stored.state();
+    const { aheadMs } = this.parts;
+    return { ...state, pending: state.pending.map((drop) => ({ ...drop, atMs: drop.atMs - aheadMs })) };
   }
 
   forget(first: Position, last: Position): void {

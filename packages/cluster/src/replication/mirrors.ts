@@ -5,9 +5,11 @@ import {
   type Incarnation,
   type JsonValue,
   type MetadataEvent,
+  type Origin,
   PHASE_DECIDE,
   PHASE_PERSIST,
   type Revision,
+  sourceOfLetters,
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
 import type { Shards } from '../keyed/shards.js';
@@ -82,8 +84,6 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   private readonly originEnds = new OriginEnds();
   private lookedAtOriginsMs = 0;
   private isClosed = false;
-  /** By this node's own clock its lease may have ended. */
-  private isUnsure = false;
 
   constructor(parts: MirrorsParts) {
     const { membership, clock, log, isRefused, settings = mirrorSettings } = parts;
@@ -127,16 +127,6 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       for (const copy of this.copies.values()) this.begin(copy);
       this.tickAll();
     });
-  }
-
-  /** Nobody was heard who keeps this node's lease, or somebody was again: others may lead what this node leads, and serve other consumers. */
-  setUnsure(isUnsure: boolean): void {
-    this.isUnsure = isUnsure;
-    for (const { queue, shard } of this.allLed()) {
-      if (shard !== null) continue;
-      if (isUnsure) queue.roster.suspend();
-      else queue.roster.resume();
-    }
   }
 
   /** The session is over: what was led in it others may lead. */
@@ -275,12 +265,21 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       const nowMs = this.monotonicMs();
       if (nowMs - this.lookedAtOriginsMs >= originsMs) {
         this.lookedAtOriginsMs = nowMs;
-        this.originEnds.look(this.reigns(), new Set(this.neighbours.boots()), nowMs);
+        this.lookAtOrigins(nowMs);
       }
       if (nowMs - this.saidStillAtMs < stillMs) return;
       this.saidStillAtMs = nowMs;
       this.lanes.still();
     });
+  }
+
+  private lookAtOrigins(nowMs: number): void {
+    const processes = new Set(this.neighbours.boots());
+    const isThere = (origin: Origin): boolean => {
+      const source = sourceOfLetters(origin);
+      return source === null ? processes.has(origin) : this.records.has(source);
+    };
+    this.originEnds.look(this.reigns(), isThere, nowMs);
   }
 
   private *reigns(): Iterable<Reign> {
@@ -305,7 +304,12 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   nowMs(): number {
-    return this.broker!.turn.nowMs;
+    return this.broker!.turn.exactMs;
+  }
+
+  /** By the clock: a timer may be late. */
+  isSure(): boolean {
+    return this.monotonicMs() < this.parts.membership.sureUntilMs;
   }
 
   touch(copy: Copy): void {
@@ -394,8 +398,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     const face = vhost?.queues.get(known!.record.name);
     // Its own record may come a moment later.
     if (vhost === undefined || face?.incarnation !== copy.incarnation) return;
-    const queue = this.broker!.topology.lead(vhost, face.properties, reign.log, copy.stored.state());
-    if (this.isUnsure) queue.roster.suspend();
+    const queue = this.broker!.topology.lead(vhost, face.properties, reign.log, reign.log.found());
     reign.open(queue);
     this.log.debug({ queue: face.name, epoch: reign.epoch }, 'this node leads a mirrored queue');
     this.onLeads?.(reign);

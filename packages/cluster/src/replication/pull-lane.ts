@@ -44,10 +44,10 @@ export class PullLane {
     });
   }
 
-  /** `copy`: our number of it, which its answers carry. */
-  pull(copy: number, pull: Pull): void {
+  /** `copy`: our number of it, which its answers carry. `heardMs`: what time the last answer had, 0: none. */
+  pull(copy: number, pull: Pull, heardMs: number): void {
     this.out.begin(FRAME_PULL);
-    writePull(this.out, copy, pull);
+    writePull(this.out, copy, pull, heardMs);
   }
 
   /** Whatever waits at the peer waits on. */

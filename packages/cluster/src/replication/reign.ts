@@ -1,5 +1,6 @@
 import type { Incarnation, Position, Queue } from '@chapar/core';
 import type { LedShard } from '../keyed/led-shard.js';
+import { Allegiance } from './allegiance.js';
 import type { Leader } from './leader.js';
 import type { LedQueue } from './led-queue.js';
 import type { MirroredLog } from './mirrored-log.js';
@@ -10,6 +11,7 @@ import type { Epoch } from './record.js';
 export class Reign implements LedQueue {
   readonly leader: Leader;
   readonly log: MirroredLog;
+  readonly allegiance = new Allegiance();
   /** Set when the reign's first entry is committed. */
   private opened: Queue | null = null;
   shard: LedShard | null = null;
@@ -23,6 +25,11 @@ export class Reign implements LedQueue {
   constructor(leader: Leader, log: MirroredLog) {
     this.leader = leader;
     this.log = log;
+  }
+
+  /** Somebody was heard, or time has passed: it may be certain again that nobody else leads. */
+  reassure(): void {
+    this.opened?.doubt.ask();
   }
 
   /** What was found is as it will stay, and may be served. */

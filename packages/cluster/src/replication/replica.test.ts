@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SimReplicaLog } from '../../../../test/replication/replica-log.js';
+import { promiseMs } from './allegiance.js';
 import { Follower } from './follower.js';
 import { mirrorSettings } from './mirrors.js';
 import { firstNonce, type MirrorRecord } from './record.js';
@@ -58,5 +59,28 @@ describe('conversations', () => {
       follows.broken();
     }
     expect(links.size).toBe(6);
+  });
+});
+
+describe('who has just said to follow', () => {
+  const sessions = new Map([
+    ['a', 10],
+    ['b', 12],
+    ['c', 13],
+  ]);
+
+  it.each<[string, boolean, boolean, number]>([
+    ['keeps its word to a leader that has lost its registration and may live', false, true, promiseMs],
+    ['owes nothing to one whose machine says that it is dead', true, false, 0],
+  ])('%s', (_what, isRegistered, isLive, afterMs) => {
+    const follows = replica({ ...record, leader: 'b' }, 11);
+    const around = new Map(sessions);
+    if (!isRegistered) around.delete('b');
+    const surroundings = { sessions: around, isLive: (id: string) => id !== 'b' || isLive };
+    const nowMs = 50_000;
+    follows.followedAtMs = nowMs;
+    const asks = (ms: number) => follows.tick(ms, surroundings) !== null;
+    if (afterMs > 0) expect(asks(nowMs + afterMs - 1)).toBe(false);
+    expect(asks(nowMs + afterMs)).toBe(true);
   });
 });

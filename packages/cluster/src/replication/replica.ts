@@ -1,4 +1,5 @@
 import type { Revision } from '@chapar/core';
+import { promiseMs } from './allegiance.js';
 import { Follower, type FollowerIdentity } from './follower.js';
 import { Leader, type LeaderSettings } from './leader.js';
 import { type DataId, firstNonce, type MirrorRecord, promotion, resignation, successionDelayMs } from './record.js';
@@ -31,6 +32,8 @@ export class Replica {
   protected readonly settings: LeaderSettings;
   /** The promotion that was asked for. */
   protected candidacy: Proposal | null = null;
+  /** When the leader may have heard last from this node that it follows. Monotonic milliseconds. */
+  followedAtMs = Number.NEGATIVE_INFINITY;
   private leaderGoneAtMs: number | null = null;
   private links = 0;
   private nonces = 0;
@@ -119,7 +122,10 @@ export class Replica {
     const delayMs = successionDelayMs(record, this.self, mayLead);
     if (delayMs === null) return null;
     const restMs = leader !== this.self && resting?.has(this.self) === true ? restingMs : 0;
-    return this.leaderGoneAtMs + delayMs + restMs - nowMs;
+    const dueMs = this.leaderGoneAtMs + delayMs + restMs - nowMs;
+    // Who is registered and dead serves nobody; who has lost his registration may count on this node for a moment.
+    const mayServe = leader !== null && leader !== this.self && !sessions.has(leader);
+    return mayServe ? Math.max(dueMs, this.followedAtMs + promiseMs - nowMs) : dueMs;
   }
 
   /** The record as of `revision`. */

@@ -61,6 +61,7 @@ const entry: fc.Arbitrary<ReplicaEntry> = fc.record({
 const entries = fc
   .uniqueArray(entry, { maxLength: 12, selector: (each) => each.position })
   .map((all) => all.sort((a, b) => a.position - b.position));
+const time = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 42 }));
 const link = { epoch: whole, link: whole, number: whole };
 const pull: fc.Arbitrary<Pull> = fc.record({
   ...link,
@@ -90,15 +91,15 @@ const answer: fc.Arbitrary<Omit<Answer, 'entries'>> = fc.record({
 describe('pulls and answers arrive as they were sent:', () => {
   it('any pull', () => {
     fc.assert(
-      fc.property(pull, whole, (sent, copy) => {
+      fc.property(pull, whole, time, (sent, copy, heardMs) => {
         // Where the conversation opened before, the queue is known by its number.
         const incarnations = new Map(sent.opening === null ? [[copy, 'q']] : []);
         const context = { member: 'b', session: 17, incarnations };
         const read = carried(
-          (out) => writePull(out, copy, sent),
+          (out) => writePull(out, copy, sent, heardMs),
           (cursor) => readPull(cursor, context),
         );
-        expect(read).toEqual({ copy, pull: sent });
+        expect(read).toEqual({ copy, pull: sent, heardMs });
       }),
     );
   });
@@ -106,7 +107,7 @@ describe('pulls and answers arrive as they were sent:', () => {
   it('but not a pull of a conversation that opened on another lane', () => {
     const sent = { incarnation: 'q', epoch: 1, member: 'b', session: 2, link: 1, number: 2, opening: null, end: 3 };
     const read = carried(
-      (out) => writePull(out, 5, { ...sent, synced: 0, changes: 0, changesSynced: 0, lacks: [] }),
+      (out) => writePull(out, 5, { ...sent, synced: 0, changes: 0, changesSynced: 0, lacks: [] }, 0),
       (cursor) => readPull(cursor, { member: 'b', session: 2, incarnations: new Map() }),
     );
     expect(read).toBeNull();
@@ -114,9 +115,9 @@ describe('pulls and answers arrive as they were sent:', () => {
 
   it('any answer with its messages', () => {
     fc.assert(
-      fc.property(answer, entries, whole, (sent, messages, copy) => {
+      fc.property(answer, entries, whole, time, (sent, messages, copy, sentMs) => {
         const carries = Ranges.of(messages.map((each) => ({ first: each.position, last: each.position })));
-        const parcel = { copy, answer: { ...sent, entries: [...carries] }, entries: messages };
+        const parcel = { copy, answer: { ...sent, entries: [...carries] }, entries: messages, sentMs };
         expect(carried((out) => writeAnswer(out, parcel), readAnswer)).toEqual(parcel);
       }),
     );
@@ -127,12 +128,17 @@ describe('pulls and answers arrive as they were sent:', () => {
     const bytes: number[] = [];
     carried(
       (out) =>
-        writePull(out, 400, { ...sent, end: 70_000, synced: 70_000, changes: 900, changesSynced: 900, lacks: [] }),
+        writePull(
+          out,
+          400,
+          { ...sent, end: 70_000, synced: 70_000, changes: 900, changesSynced: 900, lacks: [] },
+          1_800_000_000_000,
+        ),
       (cursor) => {
         bytes.push(cursor.end - cursor.at);
         return readPull(cursor, { member: 'b', session: 2, incarnations: new Map([[400, 'q']]) });
       },
     );
-    expect(bytes[0]).toBeLessThan(20);
+    expect(bytes[0]).toBeLessThan(26);
   });
 });

@@ -14,11 +14,13 @@ import type { DataId } from './record.js';
 const PULL_OPENS = 1;
 const PULL_GOES_ON = 2;
 const PULL_LACKS = 4;
+const PULL_HAS_HEARD = 8;
 
 const ANSWER_WELCOMES = 1;
 const ANSWER_HAS_IMAGE = 2;
 const ANSWER_HAS_ORIGINS = 4;
 const ANSWER_IS_LOST = 8;
+const ANSWER_HAS_TIME = 16;
 
 const CHANGE_SETTLE = 0;
 const CHANGE_PEND = 1;
@@ -32,6 +34,8 @@ export interface Parcel {
   readonly copy: number;
   readonly answer: Answer;
   readonly entries: readonly ReplicaEntry[];
+  /** When it was sent, by the queue's time. Milliseconds since 1970; 0: not said. */
+  readonly sentMs: number;
 }
 
 /** Who sits at the other end of a lane, and which queues its numbers stand for. */
@@ -43,11 +47,13 @@ export interface PullContext {
 
 // -- pulls -----------------------------------------------------------------------------------------------------------
 
-export function writePull(out: Outgoing, copy: number, pull: Pull): void {
+/** `heardMs`: the `sentMs` of the last answer; 0: none. */
+export function writePull(out: Outgoing, copy: number, pull: Pull, heardMs: number): void {
   const { opening, lacks } = pull;
   out.varint(copy);
   const goesOn = opening?.goesOn ? PULL_GOES_ON : 0;
-  out.byte((opening === null ? 0 : PULL_OPENS | goesOn) | (lacks.length > 0 ? PULL_LACKS : 0));
+  const hasHeard = heardMs > 0 ? PULL_HAS_HEARD : 0;
+  out.byte((opening === null ? 0 : PULL_OPENS | goesOn) | (lacks.length > 0 ? PULL_LACKS : 0) | hasHeard);
   for (const value of [pull.epoch, pull.link, pull.number, pull.end, pull.synced, pull.changes, pull.changesSynced])
     out.varint(value);
   if (opening !== null) {
@@ -56,13 +62,14 @@ export function writePull(out: Outgoing, copy: number, pull: Pull): void {
     writeStarts(out, opening.starts);
   }
   if (lacks.length > 0) writeRanges(out, lacks);
+  if (heardMs > 0) out.varint(heardMs);
 }
 
 /** Null: the copy's conversation did not open on this lane. */
 export function readPull(
   cursor: FrameCursor,
   { member, session, incarnations }: PullContext,
-): { copy: number; pull: Pull } | null {
+): { copy: number; pull: Pull; heardMs: number } | null {
   const copy = cursor.varint();
   const flags = cursor.byte();
   const [epoch, link, number, end] = [cursor.varint(), cursor.varint(), cursor.varint(), cursor.varint()];
@@ -74,22 +81,24 @@ export function readPull(
     opening = { committed, starts: readStarts(cursor), goesOn: (flags & PULL_GOES_ON) !== 0 };
   }
   const lacks = flags & PULL_LACKS ? readRanges(cursor) : [];
+  const heardMs = flags & PULL_HAS_HEARD ? cursor.varint() : 0;
   const incarnation = incarnations.get(copy);
   if (incarnation === undefined) return null;
   const at = { incarnation, epoch, member, session, link, number };
-  return { copy, pull: { ...at, opening, end, synced, changes, changesSynced, lacks } };
+  return { copy, pull: { ...at, opening, end, synced, changes, changesSynced, lacks }, heardMs };
 }
 
 // -- answers ---------------------------------------------------------------------------------------------------------
 
-export function writeAnswer(out: Outgoing, { copy, answer, entries }: Parcel): void {
+export function writeAnswer(out: Outgoing, { copy, answer, entries, sentMs }: Parcel): void {
   const { welcome, origins } = answer;
   out.varint(copy);
   out.byte(
     (welcome === null ? 0 : ANSWER_WELCOMES) |
       (welcome?.image == null ? 0 : ANSWER_HAS_IMAGE) |
       (origins === null ? 0 : ANSWER_HAS_ORIGINS) |
-      (answer.isLost ? ANSWER_IS_LOST : 0),
+      (answer.isLost ? ANSWER_IS_LOST : 0) |
+      (sentMs > 0 ? ANSWER_HAS_TIME : 0),
   );
   for (const value of [answer.epoch, answer.link, answer.number, answer.committed]) out.varint(value);
   for (const value of [answer.filledUpTo, answer.upTo, answer.changesUpTo]) out.varint(value);
@@ -99,6 +108,7 @@ export function writeAnswer(out: Outgoing, { copy, answer, entries }: Parcel): v
     if (welcome.image !== null) writeRanges(out, welcome.image);
   }
   if (origins !== null) writeRows(out, origins);
+  if (sentMs > 0) out.varint(sentMs);
   out.varint(answer.marks.length);
   for (const mark of answer.marks) writeChange(out, mark);
   out.varint(answer.changes.length);
@@ -118,6 +128,7 @@ export function readAnswer(cursor: FrameCursor): Parcel {
     welcome = { starts, end, image: flags & ANSWER_HAS_IMAGE ? readRanges(cursor) : null };
   }
   const origins = flags & ANSWER_HAS_ORIGINS ? readRows(cursor) : null;
+  const sentMs = flags & ANSWER_HAS_TIME ? cursor.varint() : 0;
   const marks = list(cursor, () => readChange(cursor) as Mark);
   const changes = list(cursor, () => readChange(cursor));
   const entries = readEntries(cursor);
@@ -125,7 +136,7 @@ export function readAnswer(cursor: FrameCursor): Parcel {
   for (const { position } of entries) carried.add(position, position);
   const head = { epoch, link, number, committed, welcome, filledUpTo, upTo, entries: [...carried] };
   const answer = { ...head, marks, origins, changes, changesUpTo, isLost: (flags & ANSWER_IS_LOST) !== 0 };
-  return { copy, answer, entries };
+  return { copy, answer, entries, sentMs };
 }
 
 // -- what both are made of -------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import { type Flushable, PHASE_DECIDE, type Turn } from '../turn.js';
+import type { Doubt } from './doubt.js';
 import type { Handout } from './handout.js';
 import type { Paging } from './paging.js';
 import { Portion } from './portion.js';
@@ -20,6 +21,7 @@ export interface DispatchParts {
   readonly paging: Paging;
   readonly timing: Timing;
   readonly handout: Handout;
+  readonly doubt: Doubt;
 }
 
 /** Delivers what waits to who can take it; a long backlog in several turns, so that others have theirs between. */
@@ -58,7 +60,8 @@ export class Dispatch implements Flushable {
   }
 
   private handOutReady(): void {
-    const { ready, order, paging, handout, timing } = this.parts;
+    const { ready, order, paging, handout, timing, doubt } = this.parts;
+    if (ready.hasHead && doubt.arises()) return;
     const { expiry } = timing;
     for (let left = this.portion.next(); ready.hasHead; left--) {
       if (left === 0) {

@@ -2,6 +2,7 @@ import type { DeadLetterRouter } from '../dead-letter/router.js';
 import type { ConfirmSlot } from '../door/confirm-slot.js';
 import type { Message } from '../message.js';
 import type { DropReason, PendingDrop, Position, QueueLog, RecoveredQueue } from '../ports.js';
+import type { Provenance } from '../replica-log.js';
 import type { Turn } from '../turn.js';
 import { Outbox, type OutboxOwner } from './outbox.js';
 import type { Paging } from './paging.js';
@@ -147,6 +148,10 @@ export class Exit implements OutboxOwner {
 
   whenSafe(done: () => void): void {
     this.log!.whenSafe!(done);
+  }
+
+  provenanceOf(position: Position): Provenance | undefined {
+    return this.log?.provenanceOf?.(position);
   }
 
   departed(position: Position, message: Message): void {

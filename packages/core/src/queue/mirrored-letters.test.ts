@@ -5,6 +5,7 @@ import { LedLog } from '../../../../test/support/led-log.js';
 import { MirroringResidence } from '../../../../test/support/mirroring-residence.js';
 import { SteppedMetadata } from '../../../../test/support/stepped-metadata.js';
 import type { Arguments } from '../arguments.js';
+import type { Provenance } from '../replica-log.js';
 import { declareQueue } from '../topology/declare.js';
 import type { Queue } from './queue.js';
 
@@ -108,6 +109,29 @@ describe('dead letters of a mirrored queue', () => {
     succeed();
     kit.logs.logs.get(end().incarnation)!.commit();
     expect([...log.live.keys()]).toEqual([1]);
+  });
+
+  it('say by what they are known, the same to each target and under each leader', async () => {
+    const told: (Provenance | undefined)[] = [];
+    const { enqueue } = end();
+    end().enqueue = (message, slot, from?: Provenance) => {
+      told.push(from);
+      enqueue.call(end(), message, slot);
+    };
+    publish('a');
+    await reject();
+    await turn();
+    for (let leaders = 0; leaders < 2; leaders++) {
+      log.provenanceOf = (sequence) => ({ origin: 'letters/work', sequence, low: 0 });
+      log.makeSafe();
+      await turn();
+      succeed();
+      log.provenanceOf = (sequence) => ({ origin: 'letters/work', sequence, low: 0 });
+      work.begin();
+      await turn();
+    }
+    const known = { origin: 'letters/work', sequence: 1, low: 0 };
+    expect(told).toEqual([known, known]);
   });
 
   it('that nobody takes are tried again only by who leads', async () => {

@@ -2,6 +2,7 @@ import type { DeadLetterRouter, Nowhere, Source } from '../dead-letter/router.js
 import { Deadline } from '../deadlines.js';
 import type { Message } from '../message.js';
 import type { DropReason, PendingDrop, Position } from '../ports.js';
+import type { Provenance } from '../replica-log.js';
 import type { Flushable, Turn } from '../turn.js';
 import { Handover, Letter } from './letter.js';
 
@@ -22,6 +23,8 @@ export interface OutboxOwner extends Source {
   /** What is said of a letter is not at once safe: a letter departs only when the log's next owner would know it for one, see `QueueLog.whenSafe`. */
   readonly hasSafety: boolean;
   whenSafe(done: () => void): void;
+  /** What targets know the letter of this position by; undefined: they cannot. */
+  provenanceOf(position: Position): Provenance | undefined;
   /** The letter is where it belongs, or lost: it leaves the log. */
   departed(position: Position, message: Message): void;
   /** Keeps a letter on disk alone. */
@@ -205,14 +208,15 @@ export class Outbox implements Flushable {
   // ---- sending ---------------------------------------------------------------------------------------------------
 
   private send(letter: Letter): void {
-    const { reason, atMs, taken } = letter;
+    const { position, reason, atMs, taken } = letter;
     const onward = this.router.route(this.owner, letter.message!, reason, atMs);
     const targets = taken === null ? onward.queues : onward.queues.filter(({ incarnation }) => !taken.has(incarnation));
     this.inFlight++;
     letter.open = targets.length;
     letter.isShared ||= targets.length > 1;
     if (targets.length > 0) {
-      for (const target of targets) target.enqueue(onward.message, new Handover(this, letter, target));
+      const from = position === 0 ? undefined : this.owner.provenanceOf(position);
+      for (const target of targets) target.enqueue(onward.message, new Handover(this, letter, target), from);
       return;
     }
     if (onward.nowhere !== null && taken === null) this.lose(onward.nowhere);

@@ -12,3 +12,6 @@ export interface QueueProperties {
   readonly arguments: Arguments;
   readonly incarnation: Incarnation;
 }
+
+/** The owner of exclusive queues that are deleted. */
+export const nobody = {};

@@ -11,6 +11,7 @@ import { Claim } from './claim.js';
 import { type ConsumerSpec, QueueConsumer } from './consumer.js';
 import type { DeliverySink, DetachReason, Outcome, QueueDelivery } from './delivery.js';
 import { Dispatch } from './dispatch.js';
+import { Doubt } from './doubt.js';
 import { Exit } from './exit.js';
 import type { Got } from './got.js';
 import { Handout } from './handout.js';
@@ -21,7 +22,7 @@ import { Paging } from './paging.js';
 import { Pending } from './pending.js';
 import type { Persist } from './persist.js';
 import { readyMessages } from './priority-ready.js';
-import type { QueueProperties } from './queue-properties.js';
+import { nobody, type QueueProperties } from './queue-properties.js';
 import type { ReadyMessages } from './ready-messages.js';
 import { Roster } from './roster.js';
 import { type QueueRules, rulesOf, sameRules } from './rules.js';
@@ -31,9 +32,6 @@ import { Timing } from './timing.js';
 import type { TurnOrder } from './turn-order.js';
 
 const never = (): boolean => false;
-
-/** The owner of exclusive queues that are deleted. */
-const nobody = {};
 
 /**
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
@@ -62,6 +60,8 @@ export class Queue implements SharedQueue {
   /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
   private readonly dispatch: Dispatch;
+  /** Of a mirrored queue: whether this node still leads it. */
+  readonly doubt: Doubt;
   /** Nothing is taken any more. */
   private failed = false;
   /** Not among the ready ones. Null: what comes is there at once. */
@@ -114,7 +114,8 @@ export class Queue implements SharedQueue {
     const { statistics, ready, order, paging, exit, timing } = this;
     const handout = new Handout({ turn, statistics, ready, paging, exit, timing });
     this.handout = handout;
-    this.dispatch = new Dispatch(this, { turn, ready, order, paging, timing, handout });
+    this.doubt = new Doubt(log, () => this.dispatch.ask());
+    this.dispatch = new Dispatch(this, { turn, ready, order, paging, timing, handout, doubt: this.doubt });
     if (log === null) return;
     log.onCommitted = (upTo) => this.committed(upTo);
     log.onFailed = (error) => this.fail(error);
@@ -193,13 +194,14 @@ export class Queue implements SharedQueue {
   /** The log has committed everything up to here. */
   private committed(upTo: Position): void {
     this.pending.committed(upTo);
+    this.doubt.arises();
     this.arriving?.committed(upTo, this.admitted);
   }
 
   /** Nothing takes the message back any more: it is delivered, or ready. */
   private admit(position: Position, message: Message): void {
     const { limit } = this;
-    if (this.ready.isEmpty) {
+    if (this.ready.isEmpty && !this.doubt.isOn) {
       const consumer = this.order.take();
       if (consumer !== null) {
         this.handout.deliver(consumer, position, message, false);
@@ -233,6 +235,7 @@ export class Queue implements SharedQueue {
   get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
     if (this.isHeld) return this.begun().then(() => this.get(holder, isGone));
+    if (this.doubt.arises()) return this.doubt.over().then(() => this.get(holder, isGone));
     this.used();
     this.timing.expiry?.takeDue();
     if (this.ready.hasHead) return this.handout.get(holder);
@@ -243,8 +246,6 @@ export class Queue implements SharedQueue {
     // Somebody else may have been faster.
     return this.paging.head().then(() => this.get(holder, isGone));
   }
-
-  // ---- expiry ----------------------------------------------------------------------------------------------------
 
   /** Called when the oldest message has expired. */
   expireHead(): void {
@@ -436,6 +437,7 @@ export class Queue implements SharedQueue {
     this.isHeld = false;
     this.arriving.clear();
     this.beginning.pass();
+    this.doubt.stop();
   }
 
   /** The log cannot promise any more: what waits for a confirm is refused, and so is what comes. */

@@ -12,8 +12,6 @@ export class Roster {
   /** Null: all consumers are served. */
   readonly single: SingleActive | null;
   private sole: QueueConsumer | null = null;
-  /** See `suspend`. */
-  private isSuspended = false;
 
   constructor({ arguments: args }: QueueProperties) {
     this.single = args['x-single-active-consumer'] === true ? new SingleActive() : null;
@@ -64,24 +62,7 @@ export class Roster {
 
   /** False when others are served instead. */
   mayJoin(consumer: QueueConsumer): boolean {
-    if (this.isSuspended && this.servesOne) return false;
     return this.single === null || this.single.serves(consumer);
-  }
-
-  private get servesOne(): boolean {
-    return this.single !== null || this.sole !== null;
-  }
-
-  /** Another node may lead the queue by now and serve another consumer: where one alone may be served nobody is, until `resume`. */
-  suspend(): void {
-    this.isSuspended = true;
-    if (!this.servesOne) return;
-    for (const consumer of this.consumers) if (consumer.active) this.order.leave(consumer);
-  }
-
-  resume(): void {
-    this.isSuspended = false;
-    for (const consumer of this.consumers) consumer.wake();
   }
 
   /** Returns those that were there. */
