@@ -18,6 +18,7 @@ export interface BrokerNodeOptions {
 
 interface Ports {
   readonly amqp: number;
+  readonly mqtt: number;
   readonly management: number;
   readonly peer: number;
 }
@@ -45,8 +46,9 @@ export class BrokerNode {
 
   static async make(options: BrokerNodeOptions): Promise<BrokerNode> {
     const { place } = options;
-    const [amqp, management, peer] = [await place.port(5672), await place.port(15672), await place.port(25672)];
-    return new BrokerNode(options, { amqp, management, peer });
+    const [amqp, mqtt] = [await place.port(5672), await place.port(1883)];
+    const [management, peer] = [await place.port(15672), await place.port(25672)];
+    return new BrokerNode(options, { amqp, mqtt, management, peer });
   }
 
   get hostPort(): string {
@@ -55,6 +57,10 @@ export class BrokerNode {
 
   get url(): string {
     return `amqp://guest:guest@${this.hostPort}`;
+  }
+
+  get mqttUrl(): string {
+    return `mqtt://guest:guest@${this.place.host}:${this.ports.mqtt}`;
   }
 
   get managementUrl(): string {
@@ -84,6 +90,7 @@ export class BrokerNode {
       environment: { CHAPAR_AUTH__LOOPBACK_USERS: '', ...this.options.environment, ...more.environment },
       options: [
         ...['--node-name', this.name, '--listen', `management=${at(ports.management)}`],
+        ...['--listen', `mqtt=${at(ports.mqtt)}`],
         ...(this.options.isAlone ? [] : peer),
         ...this.options.options,
         ...(more.options ?? []),

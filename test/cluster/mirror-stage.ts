@@ -57,6 +57,7 @@ class StagedLog extends LedLog {
 
 class StagedReign implements LedQueue {
   readonly queue: Queue;
+  readonly shard = null;
   readonly incarnation: string;
   readonly epoch: number;
   readonly at: SimBroker;

@@ -192,6 +192,10 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
     return { path: 'aside', count: this.aside.length };
   }
 
+  messageOf({ bytes }: ReplicaEntry): Message {
+    return messageOf(bytes);
+  }
+
   state(): RecoveredQueue {
     const { log, incarnation } = this;
     const live = [...log.state.entries].filter(([position]) => position <= log.committed).sort(([a], [b]) => a - b);

@@ -11,6 +11,7 @@ import {
   type QueueProperties,
   type Residence,
   removeQueue,
+  type SharedKeyedLog,
   type SharedQueue,
   type Topology,
   type Write,
@@ -137,6 +138,10 @@ export class MirroringResidence implements Residence {
 
   elsewhere(): SharedQueue {
     throw new Error('there are mirrored queues and queues of this node');
+  }
+
+  async keyedLog(): Promise<SharedKeyedLog> {
+    throw new Error('nobody keeps anything under keys');
   }
 
   async bindAtHome(): Promise<void> {

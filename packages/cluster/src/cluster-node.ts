@@ -4,6 +4,7 @@ import {
   type Incarnation,
   isStored,
   type JsonValue,
+  type KeyedReader,
   type Later,
   type MetadataStore,
   type Mirroring,
@@ -13,6 +14,7 @@ import {
   type Queue,
   type QueueProperties,
   type Residence,
+  type SharedKeyedLog,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
@@ -20,6 +22,7 @@ import { Gossip } from './gossip.js';
 import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
 import { Interest } from './interest.js';
+import { Shards } from './keyed/shards.js';
 import type { Membership } from './membership/membership.js';
 import { Control } from './peer/control.js';
 import type { Lane, LaneKind, PeerTransport } from './peer/lane.js';
@@ -71,6 +74,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
   readonly gossip: Gossip;
   /** Its copies of mirrored queues. */
   readonly mirrors: Mirrors;
+  /** Of logs that all nodes share. */
+  private readonly shards: Shards;
   /** What people do with all copies. */
   readonly steward: Steward;
   private readonly options: ClusterNodeOptions;
@@ -93,15 +98,29 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { cluster, node, mirror } = membership;
     this.gossip = new Gossip({ clock, log }, mirror, this.homes, this.interest, () => this.controls());
     this.links = new Links({ transport, mirror, clock, random, log, cluster, node, secret }, this);
+    this.shards = new Shards({
+      membership,
+      neighbours: () => this.mirrors.neighbours,
+      faces: () => this.homes.faces,
+      turn: () => this.broker!.turn,
+      clock,
+      log,
+      newId: () => random.uuid(),
+      join: (incarnation) =>
+        this.steward.operations.order(incarnation, { what: 'add', member: membership.dataId, isByHand: false }),
+      linked: () => this.controls(),
+    });
     this.mirrors = new Mirrors({
       membership,
       clock,
       log,
+      shards: this.shards,
       isRefused: (peer) => this.links.isRefused(peer),
       hasKnown: (incarnation) => this.hasKnown(incarnation),
     });
     const ask = (dataId: string, kind: string, body: JsonValue) => this.ask(this.homes.of(dataId), kind, body);
     this.steward = new Steward({ membership, mirrors: this.mirrors, gossip: this.gossip, clock, log, ask });
+    this.gossip.answer('keyed', async (name) => this.shards.standing(name as string));
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
 
@@ -124,7 +143,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.homes.attach(broker);
     this.mirrors.attach(broker);
     this.mirrors.onLeads = (led) => this.leads.leads(led);
-    this.mirrors.onLeadsNoMore = (led) => this.leads.leadsNoMore(led, !this.isThere(led.queue));
+    this.mirrors.onLeadsNoMore = (led) => this.leads.leadsNoMore(led, led.shard === null && !this.isThere(led.queue));
     const { dataId, boot, node } = this.membership;
     const own = { node, session: 0, dataId, boot };
     this.loopback = new Loopback({ turn: broker.turn, clock: this.options.clock }, this.link(own, this.homes.own()));
@@ -293,6 +312,10 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
 
   face(properties: QueueProperties, before?: RemoteQueue): Heir {
     return this.homes.faces.face(properties, before);
+  }
+
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
+    return this.shards.open(name, reader);
   }
 
   homeByTag(tag: string): RemoteHome | null {

@@ -6,6 +6,7 @@ import type {
   Heir,
   Incarnation,
   JsonValue,
+  KeyedReader,
   Later,
   Message,
   Mirroring,
@@ -14,6 +15,7 @@ import type {
   QueueHandle,
   QueueProperties,
   Residence,
+  SharedKeyedLog,
   SharedQueue,
   VirtualHost,
   Write,
@@ -37,6 +39,7 @@ export interface ResidenceCluster {
   home(dataId: string): RemoteHome;
   /** The face of a mirrored queue. */
   face(properties: QueueProperties, before?: RemoteQueue): Heir;
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
   /** Of this node's buffer-less ends. */
@@ -93,6 +96,10 @@ export class ClusterResidence implements Residence {
   succeeded(queue: SharedQueue): Heir | null {
     if (queue instanceof MirroredQueue) return null;
     return this.cluster.face(queue.properties, queue instanceof RemoteQueue ? queue : undefined);
+  }
+
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
+    return this.cluster.keyedLog(name, reader);
   }
 
   companions({ incarnation }: SharedQueue): readonly Write[] {

@@ -6,6 +6,7 @@ import { Actor } from './door/actor.js';
 import { brokerError } from './errors.js';
 import type { ConnectionView } from './inspect.js';
 import { isKeyedIncarnation, type KeyedEntry, KeyedLog, keyedIncarnation } from './keyed-log.js';
+import { moveKeyed } from './keyed-move.js';
 import { andThen, type Later } from './later.js';
 import { Limits, type NodeLimits } from './limits.js';
 import { Policies } from './policy/policies.js';
@@ -26,6 +27,7 @@ import { type Memory, unboundedMemory } from './queue/memory.js';
 import { Persist } from './queue/persist.js';
 import { Records } from './records.js';
 import { type ResourceLimits, Resources } from './resources.js';
+import { type KeyedReader, OwnKeyedLog, type SharedKeyedLog } from './shared-keyed-log.js';
 import { type QueueRecord, vhostKey } from './topology/records.js';
 import { removeExchange, removeQueue } from './topology/remove.js';
 import type { Residence } from './topology/residence.js';
@@ -170,6 +172,24 @@ export class Broker {
     await log.recover(this.keyed.get(incarnation), visit);
     this.keyed.delete(incarnation);
     return log;
+  }
+
+  /** Opens a keyed log of all nodes, once. What this node had of it while it was alone goes into that of its cluster. */
+  async sharedKeyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
+    const { residence } = this.topology;
+    if (residence === null) {
+      // Values as they are read are views of large pieces.
+      const log = await this.keyedLog(name, ({ key, value, position }) =>
+        reader.changed(key, Buffer.from(value), position),
+      );
+      return new OwnKeyedLog(log, reader);
+    }
+    const shared = await residence.keyedLog(name, reader);
+    if (!this.keyed.has(keyedIncarnation(name))) return shared;
+    const entries: KeyedEntry[] = [];
+    const own = await this.keyedLog(name, (entry) => entries.push({ ...entry, value: Buffer.from(entry.value) }));
+    void moveKeyed(entries, own, shared, { clock: this.platform.clock, turn: this.turn });
+    return shared;
   }
 
   /**

@@ -1,6 +1,5 @@
-import { Address } from './address.js';
 import type { ConfirmSlot } from './door/confirm-slot.js';
-import { DIALECT_MQTT, Message } from './message.js';
+import { keyedMessage, keyOf } from './keyed-entry.js';
 import type { Incarnation, LogRead, Position, QueueLog, RecoveredQueue } from './ports.js';
 import { Pending } from './queue/pending.js';
 import type { Persist } from './queue/persist.js';
@@ -8,7 +7,6 @@ import type { Persist } from './queue/persist.js';
 const prefix = 'keyed:';
 /** Entries are read in pieces of this size when the log is opened. Bytes. */
 const readBytes = 1024 * 1024;
-const nowhere = new Address('', '');
 const nothing = Buffer.alloc(0);
 
 /** What was kept under a key. */
@@ -56,7 +54,7 @@ export class KeyedLog {
     for (let from = recovered.first; from <= recovered.last; ) {
       const read = await this.read(from, recovered.last);
       for (const { position, message } of read.messages) {
-        const key = message.properties().toString('utf8');
+        const key = keyOf(message);
         // A newer value, or the end of the key, was written, and a crash took the settlement of this one.
         const older = last.get(key);
         if (older !== undefined) this.log.settle(older.position, older.position);
@@ -82,11 +80,26 @@ export class KeyedLog {
       slot?.refused('store-failed');
       return replaces;
     }
-    const position = this.log.publish(entryOf(key, value));
-    if (replaces > 0) this.log.settle(replaces, replaces);
+    const position = this.append(key, value, slot);
+    this.release(replaces);
+    return position;
+  }
+
+  /** As `put`, for who only then looks what it replaces, and says so with `release`. 0: the log has failed, and the slot was refused. */
+  append(key: string, value: Buffer, slot: ConfirmSlot | null): Position {
+    if (this.failed) {
+      slot?.refused('store-failed');
+      return 0;
+    }
+    const position = this.log.publish(keyedMessage(key, value));
     this.persist.touch();
     if (slot !== null) this.pending.push(position, slot);
     return position;
+  }
+
+  /** What stands there was replaced; 0: nothing was. */
+  release(replaced: Position): void {
+    if (replaced > 0) this.log.settle(replaced, replaced);
   }
 
   /** The key ends. `slot` is told when it is sure not to come back. */
@@ -95,7 +108,7 @@ export class KeyedLog {
       slot?.refused('store-failed');
       return;
     }
-    const end = this.log.publish(entryOf(key, nothing));
+    const end = this.log.publish(keyedMessage(key, nothing));
     this.log.settle(position, position);
     this.pending.push(end, new End(this.log, this.persist, end, slot));
     this.persist.touch();
@@ -125,12 +138,4 @@ class End implements ConfirmSlot {
   refused(): void {
     this.slot?.refused('store-failed');
   }
-}
-
-function entryOf(key: string, value: Buffer): Message {
-  const name = Buffer.from(key);
-  const { length } = name;
-  const bytes = Buffer.concat([name, value]);
-  const end = bytes.length;
-  return new Message(nowhere, DIALECT_MQTT, true, -1, -1, bytes, 0, length, length, end, null, end - length);
 }

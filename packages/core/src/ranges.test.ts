@@ -8,7 +8,23 @@ const step = fc.record({
   more: fc.nat(8),
 });
 
+const setOf = fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(4)), { maxLength: 20 });
+
 describe('ranges', () => {
+  it('without others are what is left of a set of numbers', () => {
+    fc.assert(
+      fc.property(setOf, setOf, (mine, theirs) => {
+        const [left, right] = [mine, theirs].map((pairs) =>
+          Ranges.of(pairs.map(([first, more]) => ({ first, last: first + more }))),
+        ) as [Ranges, Ranges];
+        const gone = new Set(numbers(right));
+        const rest = left.minus(right);
+        expect(numbers(rest)).toEqual(numbers(left).filter((number) => !gone.has(number)));
+        expect([...rest]).toEqual([...left.minus([...right])]);
+      }),
+    );
+  });
+
   it('are what a set of numbers would be, in as few ranges as there can be', () => {
     fc.assert(
       fc.property(

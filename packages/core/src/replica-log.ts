@@ -132,6 +132,8 @@ export interface StoredReplica extends QueuePages {
   ): void;
   /** Writes the live messages of these ranges to a file that nobody deletes. Resolves when they are on the disk; rejects with the disk's errors. */
   keepAside(ranges: readonly Range[]): Promise<KeptAside>;
+  /** The message of an entry, over copies of its bytes. Throws RangeError for what is none. */
+  messageOf(entry: ReplicaEntry): Message;
   /** What a queue over this log begins with: what lives up to `committed`, everything perhaps delivered before. */
   state(): RecoveredQueue;
 }

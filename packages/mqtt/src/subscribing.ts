@@ -49,8 +49,16 @@ export async function subscribe(
   if (connection.isOver) return;
   connection.output.append(suback(version, packetId, reasons));
   // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; shared ones get none. §4.8.2
-  for (const { subscription, isNew, retainHandling } of fresh) {
-    if (subscription.group !== null || retainHandling === 2 || (retainHandling === 1 && !isNew)) continue;
+  const replayed = fresh.filter(
+    ({ subscription, isNew, retainHandling }) =>
+      subscription.group === null && retainHandling !== 2 && (retainHandling !== 1 || isNew),
+  );
+  if (replayed.length === 0) return;
+  // Whatever was published on another node before this one's subscription had effect there has to be among them.
+  const settled = connection.door.retained.settled();
+  if (settled instanceof Promise) await settled;
+  for (const { subscription } of replayed) {
+    if (connection.isOver) return;
     connection.door.replay(connection, subscription);
   }
 }

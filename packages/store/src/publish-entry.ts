@@ -14,8 +14,8 @@ const FIXED_BYTES = 28;
 export const ORIGIN_BYTES_AT = 16;
 export const ORIGIN_AT = 17;
 
-const FLAG_PERSISTENT = 1;
-const FLAG_PRIORITY = 2;
+export const FLAG_PERSISTENT = 1;
+export const FLAG_PRIORITY = 2;
 export const FLAG_EXPIRATION = 4;
 export const FLAG_RECEIVED = 8;
 /** Of a replica's entry: it says which publish the message came from. */

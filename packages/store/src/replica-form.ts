@@ -1,9 +1,11 @@
-import { copyBytes, type Message, type Position, type Provenance } from '@chapar/core';
+import { Address, copyBytes, type DialectId, Message, type Position, type Provenance } from '@chapar/core';
 import { beginEntry, ENTRY_PUBLISH } from './entry.js';
 import { readU64, writeU32, writeU64 } from './group.js';
 import {
   FLAG_EXPIRATION,
   FLAG_MOVED,
+  FLAG_PERSISTENT,
+  FLAG_PRIORITY,
   FLAG_PROVENANCE,
   FLAG_RECEIVED,
   FLAGS_AT,
@@ -61,6 +63,32 @@ export function readFormHead(form: Buffer): FormHead {
   const bodyBytes = form.length - at - form.readUInt32BE(3);
   if (bodyBytes < 0) throw new RangeError('a message that is cut');
   return { bodyBytes, priority: form[2]!, expires: (flags & FLAG_EXPIRATION) !== 0, receivedAtMs };
+}
+
+/** The message of a form, which is its own. Throws RangeError for what is no form that this code knows. */
+export function messageOfForm(form: Buffer): Message {
+  const { bodyBytes, priority, expires, receivedAtMs } = readFormHead(form);
+  const flags = form[0]!;
+  const exchangeAt = FORM_FIXED_BYTES + timesBytes(flags) + 1;
+  const exchangeEnd = exchangeAt + form[exchangeAt - 1]!;
+  const propertiesAt = exchangeEnd + 1 + form[exchangeEnd]!;
+  const bodyAt = form.length - bodyBytes;
+  const message = new Message(
+    new Address(form.toString('utf8', exchangeAt, exchangeEnd), form.toString('utf8', exchangeEnd + 1, propertiesAt)),
+    form[1] as DialectId,
+    (flags & FLAG_PERSISTENT) !== 0,
+    (flags & FLAG_PRIORITY) === 0 ? -1 : priority,
+    expires ? readU64(form, FORM_FIXED_BYTES) : -1,
+    form,
+    propertiesAt,
+    bodyAt,
+    bodyAt,
+    form.length,
+    null,
+    bodyBytes,
+  );
+  message.receivedAtMs = receivedAtMs;
+  return message;
 }
 
 export interface FormHead {

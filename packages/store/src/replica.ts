@@ -31,7 +31,7 @@ import {
   restateEntry,
   timeEntry,
 } from './replica-entries.js';
-import { formEntryBytes, formOfEntry, publishProvenance, readFormHead } from './replica-form.js';
+import { formEntryBytes, formOfEntry, messageOfForm, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 
 /** What a replica asks of the write-ahead log that it is a part of. */
@@ -351,6 +351,10 @@ export class WalReplica extends NumberedLog implements StoredReplica {
 
   keepAside(ranges: readonly Range[]): Promise<KeptAside> {
     return this.writer.keepAside(this, ranges);
+  }
+
+  messageOf({ bytes }: ReplicaEntry): Message {
+    return messageOfForm(Buffer.from(bytes));
   }
 
   state(): RecoveredQueue {

@@ -59,7 +59,7 @@ export class GuestLine {
 
   /** Nothing that is said here counts any more. */
   get isOver(): boolean {
-    return this.lead.isOver || this.led.isOver || this.queue.deleted;
+    return this.lead.isOver || this.led.isOver || (this.led.shard === null && this.queue.deleted);
   }
 
   // ---- settlements -------------------------------------------------------------------------------------------------

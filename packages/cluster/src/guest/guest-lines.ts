@@ -158,8 +158,10 @@ export class GuestLines {
       }
       const wants = cursor.byte() === 1;
       if (entry === PUBLISH_MESSAGE) {
-        const vhosts = this.parts.topology.vhosts;
-        const vhost = line === null ? null : (vhosts.get(line.queue.properties.vhost) ?? null);
+        const { vhosts } = this.parts.topology;
+        // Of keyed logs there is no virtual host.
+        const isQueue = line !== null && line.led.shard === null;
+        const vhost = isQueue ? (vhosts.get(line.queue.properties.vhost) ?? null) : null;
         // Copies do not tell a message that is not logged from one that was lost.
         message = reader.read(cursor, vhost, true);
       } else if (entry !== PUBLISH_SAME) throw new Error(`a peer sent an unknown entry ${entry}`);

@@ -38,7 +38,7 @@ export class Lead {
 
   /** A queue that serves one consumer at a time goes on with the one that it served: they attach in the order in which they first did. */
   get isOrdered(): boolean {
-    return this.led.queue.isHeld && this.led.queue.roster.single !== null;
+    return this.led.shard === null && this.led.queue.isHeld && this.led.queue.roster.single !== null;
   }
 
   /** When all have said what they have, in this order. */
@@ -52,7 +52,7 @@ export class Lead {
     const returning = this.returning.sort((a, b) => a.order - b.order);
     this.returning = [];
     for (const { attach } of returning) attach();
-    this.led.queue.begin();
+    if (this.led.shard === null) this.led.queue.begin();
   }
 
   end(): void {

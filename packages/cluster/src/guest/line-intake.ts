@@ -64,7 +64,7 @@ export class LineIntake implements Flushable {
     }
     const slot = verdicts.slot(tag);
     led.from(from);
-    led.queue.enqueue(message, slot);
+    (led.shard ?? led.queue).enqueue(message, slot);
   }
 
   private hold(tag: PublishTag): void {

@@ -33,6 +33,13 @@ export class KeptPublishes {
     return this.messages.length - this.first;
   }
 
+  /** The number of the last one without a verdict; 0: all have one. */
+  get lastKept(): number {
+    for (let at = this.messages.length - 1; at >= this.first; at--)
+      if (this.messages[at] !== null) return this.known + 1 + at - this.first;
+    return 0;
+  }
+
   /** Returns its number. `from`: of a dead letter. */
   push(message: Message, slot: ConfirmSlot | null, from?: Provenance): number {
     message.keep();

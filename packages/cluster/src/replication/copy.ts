@@ -1,5 +1,6 @@
 import type { Incarnation, Position, ReplicaEntry, Revision, StoredReplica } from '@chapar/core';
 import type { Log } from '@chapar/platform';
+import { FoldedReplica } from '../keyed/folded-replica.js';
 import type { HeldPull } from './answer-lane.js';
 import type { Answer } from './exchange.js';
 import type { Follower } from './follower.js';
@@ -233,15 +234,19 @@ export class Copy {
     const { following: follower, stored } = this;
     const { answer, entries, sentMs } = parcel;
     const { end } = stored;
+    const fold = stored instanceof FoldedReplica ? stored.fold : null;
     if (follower?.epoch === answer.epoch && sentMs > 0) this.hear(sentMs);
     try {
-      const outcasts = follower === null || this.hasKept === follower ? [] : follower.outcasts(answer);
+      if (follower === null || !follower.isAwaited(answer)) return;
+      const outcasts = this.hasKept === follower ? [] : follower.outcasts(answer);
       if (outcasts.length > 0) {
-        void this.keepAside(outcasts, follower!, parcel);
+        void this.keepAside(outcasts, follower, parcel);
         return;
       }
-      if (follower === null || !follower.take(answer, entries)) return;
+      fold?.heard(answer.committed, answer.welcome?.end ?? null);
+      follower.take(answer, entries);
       this.heardAtMs = this.host.monotonicMs();
+      fold?.caughtUp();
     } catch (error) {
       this.fail(error as Error);
       return;

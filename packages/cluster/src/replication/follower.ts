@@ -105,20 +105,25 @@ export class Follower {
   }
 
   /** Messages of which this answer makes it let go though they may have been confirmed: an operator made a copy lead that does not have them. */
-  outcasts({ epoch, link, number, welcome }: Answer): readonly Range[] {
+  outcasts(answer: Answer): readonly Range[] {
     const { log } = this;
-    const isOurs = !this.isStopped && epoch === this.epoch && link === this.link && number === this.number;
-    if (!isOurs || welcome === null || !predates(log.history.starts, this.forced)) return [];
+    const { welcome } = answer;
+    if (!this.isAwaited(answer) || welcome === null || !predates(log.history.starts, this.forced)) return [];
     const upTo = this.cutPoint(welcome);
     const kept = welcome.image === null ? null : Ranges.of(welcome.image);
     const before = kept === null ? [] : log.liveIn(1, upTo).minus(kept);
     return [...before, ...log.liveIn(upTo + 1, log.end)];
   }
 
+  /** It is the answer to the last pull. */
+  isAwaited({ epoch, link, number }: Answer): boolean {
+    return !this.isStopped && epoch === this.epoch && link === this.link && number === this.number;
+  }
+
   /** Takes the answer to the last pull, with the messages that it names; false: it is the answer to another one. */
   take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
-    const { epoch, link, number, welcome } = answer;
-    if (this.isStopped || epoch !== this.epoch || link !== this.link || number !== this.number) return false;
+    if (!this.isAwaited(answer)) return false;
+    const { welcome } = answer;
     if (answer.isLost) {
       this.lose();
       return true;

@@ -1,11 +1,14 @@
 import type { Incarnation, Queue } from '@chapar/core';
+import type { LedShard } from '../keyed/led-shard.js';
 import type { Origin, Provenance } from './origins.js';
 import type { Epoch } from './record.js';
 
 /** A mirrored queue that this node leads, for those who bring it publishes and settlements. It is there while its reign counts. */
 export interface LedQueue {
-  /** The core's, open, and held until `begin`. */
+  /** The core's, open, and held until `begin`. Not there where a shard is. */
   readonly queue: Queue;
+  /** In the place of a queue; null: there is one. */
+  readonly shard: LedShard | null;
   readonly incarnation: Incarnation;
   readonly epoch: Epoch;
   /** What becomes of a publish; whoever hears `new` brings it at once, as the origin's next one. */

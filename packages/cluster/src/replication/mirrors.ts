@@ -13,6 +13,7 @@ import {
   sourceOfLetters,
 } from '@chapar/core';
 import type { Clock, Log, Timer } from '@chapar/platform';
+import type { Shards } from '../keyed/shards.js';
 import type { Membership } from '../membership/membership.js';
 import { maintenancePrefix } from '../membership/records.js';
 import { nodeKey, type Session } from '../session.js';
@@ -48,6 +49,8 @@ export interface MirrorsParts {
   readonly isRefused: (node: string) => boolean;
   /** Whether this node has known of what is gone from metadata by now. */
   readonly hasKnown: (incarnation: Incarnation) => boolean;
+  /** Copies of keyed logs' shards are mirrored as queues are. */
+  readonly shards: Shards;
   readonly settings?: LeaderSettings;
 }
 
@@ -219,7 +222,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   private add(incarnation: Incarnation): Copy {
-    const copy = new Copy(this, ++this.numberMax, this.broker!.topology.parts.logs.replica(incarnation));
+    const stored = this.broker!.topology.parts.logs.replica(incarnation);
+    const copy = new Copy(this, ++this.numberMax, this.parts.shards.copy(stored));
     this.copies.set(incarnation, copy);
     this.lanes.added(incarnation);
     this.byNumber.set(copy.number, copy);
@@ -240,6 +244,7 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     this.byNumber.delete(copy.number);
     this.touched.delete(copy);
     this.lanes.removed(copy.incarnation);
+    this.parts.shards.dropped(copy.incarnation);
     this.broker!.topology.parts.logs.remove(copy.incarnation);
   }
 
@@ -399,6 +404,12 @@ export class Mirrors implements Copies, CopyHost, Flushable {
   }
 
   openQueue(copy: Copy, reign: Reign): void {
+    const shard = this.parts.shards.lead(reign);
+    if (shard !== null) {
+      reign.openShard(shard);
+      this.onLeads?.(reign);
+      return;
+    }
     const known = this.records.get(copy.incarnation);
     const vhost = this.broker!.topology.vhosts.get(known?.record.vhost ?? '');
     const face = vhost?.queues.get(known!.record.name);
@@ -412,7 +423,8 @@ export class Mirrors implements Copies, CopyHost, Flushable {
 
   endedReign(reign: Reign): void {
     if (!reign.isOpen) return;
-    this.broker!.topology.unlead(reign.queue);
+    if (reign.shard === null) this.broker!.topology.unlead(reign.queue);
+    else this.parts.shards.leadsNoMore(reign);
     this.onLeadsNoMore?.(reign);
   }
 }

@@ -1,4 +1,5 @@
 import type { Incarnation, Position, Queue } from '@chapar/core';
+import type { LedShard } from '../keyed/led-shard.js';
 import { Allegiance } from './allegiance.js';
 import type { Leader } from './leader.js';
 import type { LedQueue } from './led-queue.js';
@@ -13,6 +14,7 @@ export class Reign implements LedQueue {
   readonly allegiance = new Allegiance();
   /** Set when the reign's first entry is committed. */
   private opened: Queue | null = null;
+  shard: LedShard | null = null;
   onForGood: (() => void) | null = null;
   isShort = false;
   isFenced = false;
@@ -32,15 +34,19 @@ export class Reign implements LedQueue {
 
   /** What was found is as it will stay, and may be served. */
   get mayOpen(): boolean {
-    return this.opened === null && !this.isOver && this.leader.committed >= this.leader.firstPosition;
+    return !this.isOpen && !this.isOver && this.leader.committed >= this.leader.firstPosition;
   }
 
   get isOpen(): boolean {
-    return this.opened !== null;
+    return this.opened !== null || this.shard !== null;
   }
 
   open(queue: Queue): void {
     this.opened = queue;
+  }
+
+  openShard(shard: LedShard): void {
+    this.shard = shard;
   }
 
   get queue(): Queue {

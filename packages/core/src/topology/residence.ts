@@ -7,6 +7,7 @@ import type { QueueProperties } from '../queue/queue-properties.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Heir } from '../queue/succession.js';
 import type { Binding } from '../routing/binding.js';
+import type { KeyedReader, SharedKeyedLog } from '../shared-keyed-log.js';
 import type { BindingRequest } from './bind.js';
 import type { VirtualHost } from './virtual-host.js';
 
@@ -59,6 +60,8 @@ export interface Residence {
   answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
   /** Asks every other node of the cluster; rejects when one of them, be it gone or not linked, cannot be asked. */
   askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
+  /** Opens a keyed log of the cluster; the reader has by then what this node's disk has of it. */
+  keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** Whether this node has known of what is gone from metadata by now: its messages may go, too. What it never heard of is set aside. */
   hasKnown(incarnation: Incarnation): boolean;
 }

@@ -1,6 +1,6 @@
 import { compilePattern, type Log } from '@chapar/platform';
 import type { Call } from '../call.js';
-import type { CopiesView, LeadMove, MirroredQueues } from '../cluster/mirrored-queues.js';
+import { type CopiesView, isShard, type LeadMove, type MirroredQueues } from '../cluster/mirrored-queues.js';
 import type { Peers } from '../cluster/peers.js';
 import { prospectsJson, quorumStatusRows } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
@@ -114,7 +114,8 @@ function grow(call: Call, peers: Peers, log: Log): Reply {
   if (strategy !== 'all' && strategy !== 'even') throw badRequest(`strategy must be all or even, got '${strategy}'`);
   const isMeant = patterns(call);
   const isWanting = ({ members }: CopiesView) => strategy === 'all' || members.length % 2 === 0;
-  const queues = [...mirrored.all()].filter((q) => isMeant(q) && isWanting(q) && !q.members.includes(node));
+  const isOpen = (q: CopiesView) => !isShard(q) && isMeant(q) && isWanting(q) && !q.members.includes(node);
+  const queues = [...mirrored.all()].filter(isOpen);
   void oneByOne(queues, log, (queue) => mirrored.add(queue.incarnation, node));
   return accepted;
 }
@@ -123,7 +124,7 @@ function shrink(call: Call, { membership }: Peers, log: Log): Reply {
   const node = call.part('node');
   if (membership?.view().members.some(({ name }) => name === node) !== true) throw notFound();
   const { mirrored } = membership;
-  const queues = [...mirrored.all()].filter(({ members }) => members.includes(node));
+  const queues = [...mirrored.all()].filter((queue) => !isShard(queue) && queue.members.includes(node));
   void oneByOne(queues, log, (queue) => mirrored.remove(queue.incarnation, node));
   return accepted;
 }

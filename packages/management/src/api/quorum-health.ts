@@ -62,7 +62,7 @@ function rowsOf(call: Call, queues: readonly CopiesView[]): Row[] {
     .map(({ vhost, name }) => {
       const queue = vhosts.get(vhost)?.queues.get(name);
       return {
-        readable_name: `queue '${name}' in vhost '${vhost}'`,
+        readable_name: vhost === '' ? `shard '${name}'` : `queue '${name}' in vhost '${vhost}'`,
         name,
         virtual_host: vhost,
         type: queue === undefined ? 'quorum' : queueType(queue),

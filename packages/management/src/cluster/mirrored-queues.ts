@@ -29,6 +29,7 @@ export interface MirroredQueues {
 
 /** By the queue's record. */
 export interface CopiesView {
+  /** Empty: it is no queue but a shard of what the broker keeps for itself on all nodes, such as retained messages. */
   readonly vhost: string;
   readonly name: string;
   readonly incarnation: Incarnation;
@@ -101,3 +102,6 @@ export interface MaintenanceView {
   /** Mirrored queues that it leads all the same, and why. */
   readonly left: readonly { readonly vhost: string; readonly name: string; readonly why: string }[];
 }
+
+/** It is none that people declare or move copies of. */
+export const isShard = ({ vhost }: CopiesView): boolean => vhost === '';

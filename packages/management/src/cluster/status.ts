@@ -3,6 +3,7 @@ import type { Row } from '../json/counters.js';
 import { alarmsJson } from '../json/node.js';
 import type { ManagementOptions } from '../options.js';
 import type { ClusterView, EtcdView, MemberView } from './membership.js';
+import { isShard } from './mirrored-queues.js';
 import type { Peers } from './peers.js';
 
 const kind = 'status';
@@ -53,9 +54,11 @@ function memberJson({ name, dataId, isHere, isLive, isResting, sinceMs, address,
 
 /** How mirrored queues are, all in all. */
 function mirroredJson({ membership }: Peers): Row {
-  const counts = { queues: 0, without_leader: 0, below_min: 0, fewer_copies: 0 };
-  for (const { leader, online, inSync, min, members, wanted } of membership?.mirrored.all() ?? []) {
-    counts.queues++;
+  const counts = { queues: 0, shards: 0, without_leader: 0, below_min: 0, fewer_copies: 0 };
+  for (const copies of membership?.mirrored.all() ?? []) {
+    const { leader, online, inSync, min, members, wanted } = copies;
+    if (isShard(copies)) counts.shards++;
+    else counts.queues++;
     if (leader === null || !online.includes(leader)) counts.without_leader++;
     if (inSync.filter((node) => online.includes(node)).length < min) counts.below_min++;
     if (inSync.length < members.length || members.length < (wanted ?? 0)) counts.fewer_copies++;
@@ -65,8 +68,8 @@ function mirroredJson({ membership }: Peers): Row {
 
 function copiesByNode({ membership }: Peers): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { members } of membership?.mirrored.all() ?? [])
-    for (const node of members) counts.set(node, (counts.get(node) ?? 0) + 1);
+  for (const copies of membership?.mirrored.all() ?? [])
+    for (const node of isShard(copies) ? [] : copies.members) counts.set(node, (counts.get(node) ?? 0) + 1);
   return counts;
 }
 

@@ -1,15 +1,18 @@
 import {
-  type Address,
+  Address,
   type Broker,
   type ConfirmSlot,
   DIALECT_MQTT,
-  type KeyedLog,
+  type KeyedReader,
+  type Later,
   Message,
+  type Position,
+  type SharedKeyedLog,
   type VirtualHost,
 } from '@chapar/core';
 import { routingKeyOf, topicOf } from '../topic-bridge.js';
 import type { Retained } from './retained.js';
-import { RetainedTree } from './tree.js';
+import { RetainedTree, type StandingMessage } from './tree.js';
 
 const logName = 'mqtt-retained';
 /** Of a value: expiration and arrival (8 each), bytes of properties (4), properties, payload. */
@@ -17,14 +20,19 @@ const headBytes = 20;
 /** Topics that are looked at a second for what has expired: a million within a quarter of an hour, and no timer for any. */
 const sweptPerTick = 1200;
 
-/** The retained messages of this node, in a keyed log: `vhost NUL routing key`. In a cluster every node follows the shards of it. */
-export class RetainedStore implements Retained {
+/**
+ * The retained messages of all nodes, in a keyed log: `vhost NUL routing key`. What is set goes to the log, and into the tree when the log
+ * says so: at once on a node that is alone.
+ */
+export class RetainedStore implements Retained, KeyedReader {
   private readonly broker: Broker;
   private readonly exchange: string;
-  private log: KeyedLog | null = null;
+  private log!: SharedKeyedLog;
   private readonly trees = new Map<string, RetainedTree>();
-  private sweep: { readonly vhost: string; readonly walk: Iterator<string | null> } | null = null;
+  private sweep: { readonly vhost: string; readonly walk: Iterator<StandingMessage | null> } | null = null;
   private unswept: string[] = [];
+  /** Virtual hosts that were deleted and of which something is left. */
+  private readonly gone = new Set<string>();
 
   constructor(broker: Broker, exchange: string) {
     this.broker = broker;
@@ -33,12 +41,9 @@ export class RetainedStore implements Retained {
 
   /** Reads what was kept. */
   async open(): Promise<void> {
-    this.log = await this.broker.keyedLog(logName, ({ key, value, position }) => {
-      const [vhost, routingKey] = key.split('\0', 2) as [string, string];
-      const found = this.broker.topology.vhosts.get(vhost);
-      const address = found?.address(this.exchange, routingKey);
-      if (address !== undefined) this.tree(vhost).set(topicOf(routingKey), decode(address, value), () => position);
-    });
+    this.log = await this.broker.sharedKeyedLog(logName, this);
+    for (const name of this.trees.keys()) if (!this.broker.topology.vhosts.has(name)) this.gone.add(name);
+    this.forgetGone();
   }
 
   of(vhost: string): RetainedTree | null {
@@ -52,26 +57,49 @@ export class RetainedStore implements Retained {
   }
 
   set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null): void {
-    const topic = topicOf(address.routingKey);
-    const key = `${vhost}\0${address.routingKey}`;
+    const key = keyOf(vhost, address.routingKey);
     // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
     if (message.bodyBytes === 0) {
-      this.remove(vhost, topic, key, slot);
+      this.log.remove(key, slot, null);
       return;
     }
     if (message.receivedAtMs === 0) message.receivedAtMs = this.broker.turn.nowMs;
-    message.keep();
-    this.tree(vhost).set(topic, message, (replaces) => this.log!.put(key, encode(message), replaces, slot));
+    this.log.put(key, encode(message), slot);
   }
 
-  private remove(vhost: string, topic: string, key: string, slot: ConfirmSlot | null): void {
-    const position = this.trees.get(vhost)?.delete(topic) ?? 0;
-    if (position === 0) slot?.committed();
-    else this.log!.remove(key, position, slot);
+  /** Everything that was published on any node by now is here; at once on a node that is alone. */
+  settled(): Later<void> {
+    return this.log.settled();
   }
+
+  // ---- what the log says -------------------------------------------------------------------------------------------
+
+  changed(key: string, value: Buffer | null, position: Position): Position {
+    const [vhost, routingKey] = partsOf(key);
+    const topic = topicOf(routingKey);
+    if (value === null) return this.trees.get(vhost)?.delete(topic) ?? 0;
+    const known = this.broker.topology.vhosts.get(vhost);
+    const address = known?.address(this.exchange, routingKey) ?? new Address(this.exchange, routingKey);
+    return this.tree(vhost).set(topic, decode(address, value), position);
+  }
+
+  positionOf(key: string): Position {
+    const [vhost, routingKey] = partsOf(key);
+    return this.trees.get(vhost)?.positionOf(topicOf(routingKey)) ?? 0;
+  }
+
+  *entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }> {
+    for (const [vhost, tree] of this.trees) {
+      for (const { topic, position } of tree.everything())
+        if (isWanted(position)) yield { key: keyOf(vhost, routingKeyOf(topic)), position };
+    }
+  }
+
+  // ---- what ends ---------------------------------------------------------------------------------------------------
 
   /** Once a second: goes on with the walk over all topics. */
   tick(): void {
+    this.forgetGone();
     for (let left = sweptPerTick; left > 0; left--) {
       this.sweep ??= this.nextSweep();
       if (this.sweep === null) return;
@@ -90,20 +118,26 @@ export class RetainedStore implements Retained {
     return vhost === undefined || tree === undefined ? null : { vhost, walk: tree.expired() };
   }
 
-  private forget(vhost: string, topic: string): void {
-    const tree = this.trees.get(vhost)!;
-    const position = tree.delete(topic);
-    if (position > 0) this.log!.remove(`${vhost}\0${routingKeyOf(topic)}`, position, null);
+  /** One node does so for all, unless something newer came there meanwhile. */
+  private forget(vhost: string, { topic, position }: StandingMessage): void {
+    const key = keyOf(vhost, routingKeyOf(topic));
+    if (this.log.isOurs(key)) this.log.remove(key, null, position);
   }
 
   /** The virtual host is gone, and all in it. */
   forgetVirtualHost({ name }: VirtualHost): void {
-    const tree = this.trees.get(name);
-    if (tree === undefined) return;
-    this.trees.delete(name);
-    for (const { topic } of tree.everything()) {
-      const position = tree.delete(topic);
-      if (position > 0) this.log!.remove(`${name}\0${routingKeyOf(topic)}`, position, null);
+    this.gone.add(name);
+    this.forgetGone();
+  }
+
+  /** Again and again until nothing is left: whoever saw to it before may be gone, too. */
+  private forgetGone(): void {
+    for (const name of this.gone) {
+      const tree = this.trees.get(name);
+      const isBack = this.broker.topology.vhosts.has(name);
+      if (tree !== undefined && !isBack) for (const each of [...tree.everything()]) this.forget(name, each);
+      if (tree?.count === 0) this.trees.delete(name);
+      if (isBack || !this.trees.has(name)) this.gone.delete(name);
     }
   }
 
@@ -112,6 +146,15 @@ export class RetainedStore implements Retained {
     if (tree === undefined) this.trees.set(vhost, (tree = new RetainedTree(() => this.broker.turn.nowMs)));
     return tree;
   }
+}
+
+function keyOf(vhost: string, routingKey: string): string {
+  return `${vhost}\0${routingKey}`;
+}
+
+function partsOf(key: string): [vhost: string, routingKey: string] {
+  const at = key.indexOf('\0');
+  return [key.slice(0, at), key.slice(at + 1)];
 }
 
 function encode(message: Message): Buffer {
@@ -123,8 +166,7 @@ function encode(message: Message): Buffer {
   return Buffer.concat([head, properties, message.body()]);
 }
 
-function decode(address: Address, value: Buffer): Message {
-  const own = Buffer.from(value);
+function decode(address: Address, own: Buffer): Message {
   const propertiesEnd = headBytes + own.readUInt32BE(16);
   const message = new Message(
     address,

@@ -9,6 +9,11 @@ class Level {
   position: Position = 0;
 }
 
+/** A message and where the log has it. */
+export interface StandingMessage extends RetainedMessage {
+  readonly position: Position;
+}
+
 /** The retained messages of one virtual host, by level, so that a subscription with wildcards looks only where they can be. */
 export class RetainedTree implements RetainedMessages {
   private readonly root = new Level();
@@ -20,8 +25,8 @@ export class RetainedTree implements RetainedMessages {
     this.nowMs = nowMs;
   }
 
-  /** The position of what stood there; 0: nothing did. */
-  set(topic: string, message: Message, position: (replaces: Position) => Position): void {
+  /** Returns the position of what stood there; 0: nothing did. */
+  set(topic: string, message: Message, position: Position): Position {
     let level = this.root;
     for (const name of topic.split('/')) {
       level.below ??= new Map();
@@ -32,8 +37,20 @@ export class RetainedTree implements RetainedMessages {
     if (level.message === null) this.count++;
     else this.bytes -= level.message.bodyBytes;
     this.bytes += message.bodyBytes;
-    level.position = position(level.position);
+    const before = level.position;
+    level.position = position;
     level.message = message;
+    return before;
+  }
+
+  /** 0: nothing is there. */
+  positionOf(topic: string): Position {
+    let level: Level | undefined = this.root;
+    for (const name of topic.split('/')) {
+      level = level.below?.get(name);
+      if (level === undefined) return 0;
+    }
+    return level.position;
   }
 
   /** The position of what is gone now; 0: nothing was there. */
@@ -67,13 +84,13 @@ export class RetainedTree implements RetainedMessages {
   }
 
   /** All of them, also what has expired. */
-  everything(): Generator<RetainedMessage> {
+  everything(): Generator<StandingMessage> {
     return this.all(this.root, '', true);
   }
 
   /** Those whose time is over, in a walk over all of them that goes on where it stopped. */
-  *expired(): Generator<string | null> {
-    for (const { topic, message } of this.everything()) yield this.isOver(message) ? topic : null;
+  *expired(): Generator<StandingMessage | null> {
+    for (const each of this.everything()) yield this.isOver(each.message) ? each : null;
   }
 
   private *walk(level: Level, names: readonly string[], at: number, path: string): Generator<RetainedMessage> {
@@ -105,9 +122,9 @@ export class RetainedTree implements RetainedMessages {
     withPrivate: boolean,
     evenOver = true,
     depth = path === '' ? 0 : 1,
-  ): Generator<RetainedMessage> {
+  ): Generator<StandingMessage> {
     if (level.message !== null && (evenOver || !this.isOver(level.message)))
-      yield { topic: path, message: level.message };
+      yield { topic: path, message: level.message, position: level.position };
     if (level.below === null) return;
     for (const [name, next] of level.below) {
       if (!withPrivate && depth === 0 && level === this.root && name.startsWith('$')) continue;
