@@ -217,7 +217,7 @@ export const mutantsOfMirrors: readonly Mutant[] = [
   },
   {
     name: 'dead letters are numbered by the node that sends them, and not by the queue that they leave',
-    scenario: 'mirrored-letters',
+    scenario: 'mirrored-letters-handed',
     seedsMax: 5,
     plant: () => replace(MirroredLog.prototype, 'provenanceOf', () => () => undefined),
   },

@@ -1,7 +1,8 @@
-import type { ConfirmSlot, Message, Refusal } from '@chapar/core';
+import type { ConfirmSlot, Message } from '@chapar/core';
 import { FRAME_DIRECT, FRAME_PUBLISHES } from '../peer/frames.js';
 import { AddressBook, writeMessage } from '../peer/message-form.js';
 import type { Outgoing, SentFrame } from '../peer/outgoing.js';
+import { Unanswered } from './unanswered.js';
 
 /** Entries of a FRAME_PUBLISHES and a FRAME_LINE_PUBLISHES. */
 export const PUBLISH_QUEUE = 1;
@@ -17,76 +18,25 @@ interface Parcel {
   left: number;
 }
 
-/** A queue at the other end, as publishes to it are numbered and await their verdicts. */
-export class PublishLine {
+/** A queue at the other end, as publishes to it are numbered in this pair of sessions and await their verdicts. */
+export class PublishLine extends Unanswered<Parcel> {
   /** Names the queue between these two sessions. */
   readonly number: number;
-  /** Publishes, from 1 on, in this pair of sessions. */
-  sequence = 0;
-  /** The verdicts of all up to here are known. */
-  known = 0;
   isIntroduced = false;
   parcel: Parcel | null = null;
-  private slots: (ConfirmSlot | null)[] = [];
-  private parcels: Parcel[] = [];
-  private first = 0;
 
   constructor(number: number) {
+    super();
     this.number = number;
   }
 
-  get waitingCount(): number {
-    return this.slots.length - this.first;
-  }
-
   push(slot: ConfirmSlot | null, parcel: Parcel): void {
-    this.sequence++;
-    this.slots.push(slot);
-    this.parcels.push(parcel);
+    this.add(parcel, slot);
     parcel.left++;
   }
 
-  /** This one will never be there. Told before a verdict that covers it. */
-  refused(sequence: number, why: Refusal): void {
-    if (sequence <= this.known) return;
-    const at = this.first + sequence - this.known - 1;
-    const slot = this.slots[at];
-    if (slot === undefined) return;
-    this.slots[at] = null;
-    slot?.refused(why);
-  }
-
-  /** All up to this one have their verdicts. */
-  settled(upTo: number): void {
-    for (; this.known < upTo && this.first < this.slots.length; this.known++) {
-      const at = this.first++;
-      const slot = this.slots[at]!;
-      this.parcels[at]!.left--;
-      slot?.committed();
-    }
-    if (this.first === this.slots.length) {
-      this.slots = [];
-      this.parcels = [];
-      this.first = 0;
-    } else if (this.first > 1024 && this.first * 2 > this.slots.length) {
-      this.slots = this.slots.slice(this.first);
-      this.parcels = this.parcels.slice(this.first);
-      this.first = 0;
-    }
-  }
-
-  /** The pair of sessions is over: nobody will ever know of the rest. `why` null: the queue is gone, and nothing was lost with it. */
-  end(why: Refusal | null): void {
-    const { slots, parcels, first } = this;
-    this.slots = [];
-    this.parcels = [];
-    this.first = 0;
-    this.known = this.sequence;
-    for (let at = first; at < slots.length; at++) {
-      parcels[at]!.left--;
-      if (why === null) slots[at]?.committed();
-      else slots[at]?.refused(why);
-    }
+  protected letGo(parcel: Parcel): void {
+    parcel.left--;
   }
 
   /** Another pair of sessions begins. */

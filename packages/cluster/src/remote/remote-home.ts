@@ -137,7 +137,7 @@ export class RemoteHome implements ConsumerHost {
 
   queueGone(queue: RemoteQueue): void {
     this.queues.delete(queue.number);
-    queue.line.end(null);
+    queue.line.giveUp(null);
     this.publishes.tidy();
     // What was asked of it is answered by its home, which knows better.
     for (const consumer of [...this.consumers.values()]) {
@@ -462,7 +462,7 @@ export class RemoteHome implements ConsumerHost {
   private refuse(): void {
     this.out.endFrame();
     for (const { line } of this.queues.values()) {
-      line.end('node-down');
+      line.giveUp('node-down');
       // What introduced it may not have come.
       line.isIntroduced = false;
       line.parcel = null;
