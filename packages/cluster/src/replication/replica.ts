@@ -2,7 +2,15 @@ import type { Revision } from '@chapar/core';
 import { promiseMs } from './allegiance.js';
 import { Follower, type FollowerIdentity } from './follower.js';
 import { Leader, type LeaderSettings } from './leader.js';
-import { type DataId, firstNonce, type MirrorRecord, promotion, resignation, successionDelayMs } from './record.js';
+import {
+  type DataId,
+  firstNonce,
+  type MirrorRecord,
+  promotion,
+  resignation,
+  shrinking,
+  successionDelayMs,
+} from './record.js';
 import { type Proposal, RecordView } from './record-view.js';
 import type { ReplicaLog } from './replica-log.js';
 
@@ -62,7 +70,7 @@ export class Replica {
     const { record, revision } = this.view;
     const { self, session } = this.identity;
     const isNew = record.nonce === firstNonce && record.epoch === 1 && revision > session;
-    return isNew && record.leader === self && this.log.end === 0;
+    return isNew && record.leader === self && this.log.end === 0 && this.log.isWhole;
   }
 
   /** From now on it says nothing: the session is over, or the copy. */
@@ -80,6 +88,7 @@ export class Replica {
     const { view, leader } = this;
     if (view.isWaiting) return view.unanswered;
     if (leader !== null) return this.proposed(leader.proposal(nowMs, surroundings.sessions, this.nonce()));
+    if (!this.log.isWhole) return null;
     const delayMs = this.delayMs(nowMs, surroundings);
     if (delayMs === null || delayMs > 0) return null;
     // From here on nothing of the old epoch is acknowledged: what its leader confirms without us, we do not have.
@@ -92,6 +101,20 @@ export class Replica {
   resign(to: DataId): Proposal | null {
     const { view, leader } = this;
     const next = leader === null || view.isWaiting ? null : resignation(view.record, to, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
+  }
+
+  /** This node, which the record names as the leader, does not lead: somebody else is to. Null: not now. */
+  abdicate(to: DataId): Proposal | null {
+    const { view } = this;
+    if (this.leader !== null || view.isWaiting || view.record.leader !== this.self) return null;
+    const next = resignation(view.record, to, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
+  }
+
+  /** This node does not want to count; null: not now, or it has to, for else there were too few. */
+  leave(): Proposal | null {
+    const next = this.view.isWaiting ? null : shrinking(this.view.record, this.self, this.nonce());
     return next === null ? null : this.proposed({ next, joiner: null });
   }
 
