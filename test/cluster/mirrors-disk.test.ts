@@ -278,3 +278,148 @@ async function asideAt({ platform }: SimMember): Promise<string[]> {
   }
   return bodies;
 }
+
+describe('a copy that its disk has damaged', () => {
+  beforeEach(() => Object.assign(origin, { sequence: 0, confirmed: [] }));
+
+  /** The file that has the most in it. */
+  async function fileOf(at: SimBroker): Promise<{ path: string; bytes: Buffer }> {
+    const { disk } = at.member.platform;
+    const files: { path: string; bytes: Buffer }[] = [];
+    for (const name of await at.settle(disk.list('/data/wal'))) {
+      const path = `/data/wal/${name}`;
+      if (name.endsWith('.log')) files.push({ path, bytes: await at.settle(disk.readFile(path)) });
+    }
+    return files.sort((x, y) => y.bytes.lastIndexOf('body') - x.bytes.lastIndexOf('body'))[0]!;
+  }
+
+  /** Of the message with this body, wherever it stands. */
+  async function spoil(at: SimBroker, body: string): Promise<void> {
+    const { path, bytes } = await fileOf(at);
+    let found = 0;
+    for (let from = bytes.indexOf(body); from !== -1; from = bytes.indexOf(body, from + 1), found++)
+      at.member.platform.disk.corrupt(path, from);
+    expect(found).toBeGreaterThan(0);
+  }
+
+  const bodies = (from: number, to: number) => numbers(from, to).map((number) => `body-${number.padStart(4, '0')}-`);
+  const recordAt = (at: SimBroker, incarnation: Incarnation) => at.node.mirrors.recordOf(incarnation)!;
+  const said = (at: SimBroker, what: string) => at.member.platform.log.find(what).length;
+
+  async function filled(): Promise<{
+    all: [SimBroker, SimBroker, SimBroker];
+    incarnation: Incarnation;
+    led: LedQueue;
+  }> {
+    const all = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(all[0], 'q');
+    const led = all[0].node.mirrors.led(incarnation)!;
+    for (let from = 1; from < 100; from += 20) {
+      publish(led, bodies(from, from + 19));
+      await members.advance(50);
+    }
+    await members.advance(200);
+    expect(origin.confirmed).toHaveLength(100);
+    return { all, incarnation, led };
+  }
+
+  function kill(broker: SimBroker): void {
+    broker.kill();
+    peers.kill(broker.transport, true);
+  }
+
+  it('is made anew from the leader’s, and counts again when it has all', async () => {
+    const { all, incarnation, led } = await filled();
+    const [a, b, c] = all;
+    kill(c);
+    await spoil(c, 'body-0040-');
+    const again = await start(c.member);
+    await members.advance(300);
+    publish(led, bodies(101, 110));
+    await members.advance(8000);
+    expect(origin.confirmed).toHaveLength(110);
+    expect(again.node.mirrors.of(incarnation)!.stored.isWhole).toBe(true);
+    expect(await bodiesAt(again, incarnation)).toEqual(bodies(1, 110));
+    expect(recordAt(b, incarnation).inSync).toContain(again.node.dataId);
+    expect(said(again, 'a damaged copy of a mirrored queue is dropped')).toBe(1);
+    expect(recordAt(a, incarnation).epoch).toBe(1);
+    // And is not made anew at each start, though the damage stands where it stood.
+    kill(again);
+    const third = await start(again.member);
+    expect(third.node.mirrors.of(incarnation)!.stored.isWhole).toBe(true);
+  });
+
+  it('does not lead, although it did, while another one is in sync', async () => {
+    const { all, incarnation } = await filled();
+    for (const each of all) kill(each);
+    await spoil(all[0], 'body-0040-');
+    const again: SimBroker[] = [];
+    for (const { member } of all) again.push(await start(member));
+    const leader = await leaderOf(again, incarnation);
+    expect(leader).not.toBe(again[0]);
+    await members.advance(8000);
+    for (const each of again) expect(await bodiesAt(each, incarnation)).toEqual(bodies(1, 100));
+    expect(recordAt(leader, incarnation).inSync).toHaveLength(3);
+  });
+
+  it('waits for another one that is in sync, and says so', async () => {
+    const { all, incarnation } = await filled();
+    for (const each of all) kill(each);
+    await spoil(all[0], 'body-0040-');
+    await members.advance(15_000);
+    const again = await start(all[0].member);
+    await members.advance(20_000);
+    expect(again.node.mirrors.led(incarnation)).toBeNull();
+    expect(said(again, 'is damaged, and is needed')).toBe(1);
+    const other = await start(all[1].member);
+    expect(await leaderOf([again, other], incarnation)).toBe(other);
+    await members.advance(8000);
+    for (const each of [again, other]) expect(await bodiesAt(each, incarnation)).toEqual(bodies(1, 100));
+  });
+
+  it('hands the lead over when that shows in a read, and whoever follows gets all', async () => {
+    const { all, incarnation, led } = await filled();
+    const [a, b, c] = all;
+    kill(c);
+    await members.advance(15_000);
+    // What is asked for is not in memory any more.
+    const large = (each: string) => each + 'x'.repeat(1000);
+    for (let from = 101; from < 3000; from += 50) {
+      publish(led, bodies(from, from + 49).map(large));
+      await members.advance(5);
+    }
+    await members.advance(500);
+    expect(recordAt(a, incarnation).inSync).not.toContain(c.node.dataId);
+    await spoil(a, 'body-0120-');
+    const again = await start(c.member);
+    await members.advance(10_000);
+    expect(b.node.mirrors.led(incarnation)).not.toBeNull();
+    const { length } = origin.confirmed;
+    expect(length).toBeGreaterThan(2900);
+    const wanted = [...bodies(1, 100), ...bodies(101, length).map(large)];
+    for (const each of [a, b, again]) expect(await bodiesAt(each, incarnation)).toEqual(wanted);
+    expect(recordAt(b, incarnation).inSync).toHaveLength(3);
+  });
+
+  it('is served as far as it goes when no other one is in sync', async () => {
+    const { all, incarnation } = await filled();
+    const [a, b, c] = all;
+    const write = (change: (record: MirrorRecord) => MirrorRecord) => {
+      const value = change(recordAt(a, incarnation)) as JsonValue;
+      return a.settle(a.node.metadata.change([], [{ key: `mirrors/${incarnation}`, value }]));
+    };
+    for (const each of [b, c]) kill(each);
+    await members.advance(15_000);
+    await write((record) => ({ ...record, inSync: [a.node.dataId], min: 1, nonce: 'x' }));
+    kill(a);
+    await spoil(a, 'body-0040-');
+    const again = await start(a.member);
+    expect(await leaderOf([again], incarnation)).toBe(again);
+    expect(said(again, 'what is left of it is served')).toBe(1);
+    const left = bodies(1, 100).filter((body) => body !== 'body-0040-');
+    expect(await bodiesAt(again, incarnation)).toEqual(left);
+    const other = await start(b.member);
+    await members.advance(8000);
+    expect(await bodiesAt(other, incarnation)).toEqual(left);
+  });
+});

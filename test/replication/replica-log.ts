@@ -155,6 +155,10 @@ export class SimReplicaLog implements ReplicaLog {
     return this.state.history;
   }
 
+  readonly isWhole: boolean = true;
+
+  mended(): void {}
+
   liveIn(first: number, last: number): Ranges {
     const live = new Ranges();
     for (const position of this.state.entries.keys())

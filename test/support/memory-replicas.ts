@@ -135,6 +135,15 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
   }
 
   aheadMs: number | null = null;
+  readonly isWhole = true;
+  onSpoiled: (() => void) | null = null;
+  passesOver = false;
+
+  setWhole(): void {}
+
+  empty(): void {
+    throw new Error('nothing is damaged in memory');
+  }
 
   keepTime(aheadMs: number): void {
     this.aheadMs = aheadMs;

@@ -81,6 +81,15 @@ export interface StoredReplica extends QueuePages {
    * it last; null: nobody has said. Survives a crash. Milliseconds; negative: it is behind.
    */
   readonly aheadMs: number | null;
+  /**
+   * False: something that it had cannot be read any more, or it was emptied and does not have again what it should. What it says to have it has,
+   * all the same. Survives a crash.
+   */
+  readonly isWhole: boolean;
+  /** Called whenever messages cannot be read back, which may be before it is known what is lost. */
+  onSpoiled: (() => void) | null;
+  /** Nobody has more than this copy: `entries` passes over what cannot be read, instead of ending before it. */
+  passesOver: boolean;
   /** How many writing calls there were. */
   readonly operations: number;
   /** Called with the number of operations that are on the disk, never within a call to this log. */
@@ -119,6 +128,9 @@ export interface StoredReplica extends QueuePages {
   restate(upTo: Position, live: readonly Range[], marks: readonly ReplicaMark[]): void;
   merge(origins: readonly OriginRow[]): void;
   keepTime(aheadMs: number): void;
+  setWhole(isWhole: boolean): void;
+  /** Forgets everything, in one piece; it is not whole from then on. */
+  empty(): void;
   commit(position: Position): void;
 
   /**

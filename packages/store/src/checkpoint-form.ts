@@ -29,6 +29,7 @@ const REPLICA_MAY_EXPIRE = 1;
 /** How far its queue's time is ahead of the node's, or behind it, follows. */
 const REPLICA_IS_AHEAD = 2;
 const REPLICA_IS_BEHIND = 4;
+const REPLICA_LACKS = 8;
 
 const timeFlag = (aheadMs: number): number => (aheadMs < 0 ? REPLICA_IS_BEHIND : REPLICA_IS_AHEAD);
 
@@ -71,12 +72,14 @@ function writeQueue(out: PartWriter, log: WalQueueLog, isStopped: boolean): void
 }
 
 function writeReplica(out: PartWriter, log: WalReplica): void {
-  const { aheadMs } = log.told;
+  const { aheadMs, isWhole } = log.told;
   out.varint(log.number);
   out.text(log.incarnation);
   out.varint(log.openedIn);
   out.varint(
-    (log.mayExpire && log.live.count > 0 ? REPLICA_MAY_EXPIRE : 0) | (aheadMs === null ? 0 : timeFlag(aheadMs)),
+    (log.mayExpire && log.live.count > 0 ? REPLICA_MAY_EXPIRE : 0) |
+      (aheadMs === null ? 0 : timeFlag(aheadMs)) |
+      (isWhole ? 0 : REPLICA_LACKS),
   );
   if (aheadMs !== null) out.varint(Math.abs(aheadMs));
   const form = new VarintWriter();
@@ -224,6 +227,7 @@ export class CheckpointReader extends VarintReader {
       log.mayExpire = (flags & REPLICA_MAY_EXPIRE) !== 0;
       if (flags & REPLICA_IS_AHEAD) log.told.aheadMs = this.varint();
       else if (flags & REPLICA_IS_BEHIND) log.told.aheadMs = -this.varint();
+      log.told.isWhole = (flags & REPLICA_LACKS) === 0;
       log.told.read(this);
       this.marks(log.told.marks);
       this.blocks(log);

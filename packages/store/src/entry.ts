@@ -24,6 +24,7 @@ export const ENTRY_SNAPSHOT = 17;
 export const ENTRY_ORIGINS = 18;
 export const ENTRY_FORGET = 19;
 export const ENTRY_TIME = 20;
+export const ENTRY_WHOLE = 21;
 
 /** Writes length and kind of the entry that begins at `at`; `sealEntry` completes it. */
 export function beginEntry(buf: Buffer, at: number, entryBytes: number, kind: number): void {

@@ -49,6 +49,7 @@ export class Fold {
   numberMax = 0;
   /** The latest time in any entry. */
   lastStampMs = 0;
+  private isDamaged = false;
   /** Marks of a clean stop; those of an earlier life say nothing about this one. */
   private readonly delivered = new Map<WalQueueLog, Delivered>();
   private stopped = false;
@@ -190,6 +191,12 @@ export class Fold {
     return true;
   }
 
+  /** Something that had been written up to here cannot be read: whose it was nobody knows. */
+  damaged(): void {
+    this.isDamaged = true;
+    for (const { told } of this.replicas) told.isWhole = false;
+  }
+
   private stamp(ms: number): true {
     if (ms > this.lastStampMs) this.lastStampMs = ms;
     return true;
@@ -215,6 +222,8 @@ export class Fold {
     // The queue had lived here alone, and was mirrored from then on.
     if (own !== undefined) this.delivered.delete(own);
     log.told.read(state);
+    // What it had before may have stood where nothing can be read.
+    if (log !== found && this.isDamaged && log.told.end > 0) log.told.isWhole = false;
     log.openedIn = generation.number;
     return true;
   }

@@ -63,6 +63,9 @@ export abstract class NumberedLog {
   abstract open(group: Gathering): void;
   /** Hears that its last settlements are in a group. */
   abstract settlementsWritten(group: Gathering): void;
+  /** Messages of it cannot be read back. */
+  spoiled(): void {}
+
   /** Nobody listens any more. */
   abstract silence(): void;
 

@@ -17,6 +17,8 @@ export interface ReadSource {
   readonly number: number;
   /** For people. */
   readonly incarnation: string;
+  /** Messages cannot be read back. */
+  spoiled?(): void;
 }
 
 export interface Positioned {
@@ -164,7 +166,8 @@ export class ReadBack {
     }
   }
 
-  private say({ incarnation }: ReadSource, places: readonly Place[]): void {
+  private say(source: ReadSource, places: readonly Place[]): void {
+    const { incarnation } = source;
     const { position, generation, offset } = places[0]!;
     const file = this.generations.get(generation)?.path;
     this.log.error(
@@ -172,6 +175,7 @@ export class ReadBack {
       'messages cannot be read back; they stay in their queue and are not delivered before a restart',
     );
     this.onUnreadable?.();
+    source.spoiled?.();
   }
 }
 

@@ -7,6 +7,8 @@ import type { Fold } from './fold.js';
 import { Generation, type Generations, generationFileName, generationOfFileName } from './generation.js';
 import type { GroupHeader, LogPlace } from './group.js';
 import { endPromisedBy, type FoundFile, hasGroup, walkEntries, wasPromised } from './log-file.js';
+import type { NumberedLog } from './numbered-log.js';
+import { WalReplica } from './replica.js';
 import { isZero, type WalPlace, writeAgain } from './wal-files.js';
 
 /** Something that had been synced and cannot be read. */
@@ -130,7 +132,12 @@ export class Recovery {
       for (const log of generation.liveCount === 0 ? [] : this.fold.byNumber.values()) {
         const lost = log.forgetFile(number);
         if (lost > 0)
-          this.damaged(path, 0, `the file is missing, and with it ${lost} messages of the queue ${log.incarnation}`);
+          this.damaged(
+            path,
+            0,
+            `the file is missing, and with it ${lost} messages of the queue ${log.incarnation}`,
+            log,
+          );
       }
       this.generations.delete(generation);
     }
@@ -217,8 +224,11 @@ export class Recovery {
     await this.place.disk.syncDirectory(this.place.directory);
   }
 
-  private damaged(path: string, offset: number, what: string): void {
+  /** `of`: whose, where that is known. */
+  private damaged(path: string, offset: number, what: string, of?: NumberedLog): void {
     this.damages.push({ path, offset, what });
+    if (of === undefined) this.fold.damaged();
+    else if (of instanceof WalReplica) of.told.isWhole = false;
     this.place.log.error({ file: path, offset }, `damage in the write-ahead log: ${what}`);
   }
 

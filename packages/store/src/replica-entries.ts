@@ -11,6 +11,7 @@ import {
   ENTRY_REPLICA,
   ENTRY_RESTATE,
   ENTRY_TIME,
+  ENTRY_WHOLE,
 } from './entry.js';
 import { writeU32 } from './group.js';
 import { reasonCode, reasonOf } from './queue-entries.js';
@@ -80,6 +81,16 @@ export function timeEntry(number: number, aheadMs: number): Buffer {
     out.varint(aheadMs < 0 ? 1 : 0);
     out.varint(Math.abs(aheadMs));
   });
+}
+
+/** Something is missing from what it had. */
+export const NOT_WHOLE = 0;
+export const WHOLE = 1;
+/** All that was said of it before is void, and it lacks what it should have. */
+export const EMPTIED = 2;
+
+export function wholeEntry(number: number, what: typeof NOT_WHOLE | typeof WHOLE | typeof EMPTIED): Buffer {
+  return entry(ENTRY_WHOLE, number, (out) => out.varint(what));
 }
 
 export interface Restated {
@@ -161,6 +172,13 @@ export const replicaEntries: Readonly<
     const from = rest(buf, at, end);
     const isBehind = from.varint() === 1;
     state.aheadMs = isBehind ? -from.varint() : from.varint();
+    return 0;
+  },
+  [ENTRY_WHOLE]: (state, buf, at, end) => {
+    const what = rest(buf, at, end).varint();
+    if (what > EMPTIED) return null;
+    if (what === EMPTIED) state.empty();
+    else state.isWhole = what === WHOLE;
     return 0;
   },
 };

@@ -25,6 +25,8 @@ export class ReplicaState {
   starts: readonly EpochStart[] = [];
   /** See `StoredReplica.aheadMs`. */
   aheadMs: number | null = null;
+  /** See `StoredReplica.isWhole`. */
+  isWhole = true;
   readonly live: LiveEntries;
   readonly marks = new Marks();
   /** Of entries that are committed. */
@@ -126,12 +128,22 @@ export class ReplicaState {
     return all.table();
   }
 
+  empty(): void {
+    this.end = this.committed = 0;
+    this.starts = [];
+    this.live.clear();
+    this.marks.remove(1, Number.POSITIVE_INFINITY);
+    this.uncommitted.clear();
+    this.origins = new Origins();
+    this.isWhole = false;
+  }
+
   /** A time of the queue's by the node's time; 0: none. */
   nodeMs(queueMs: number): number {
     return queueMs === 0 ? 0 : queueMs - (this.aheadMs ?? 0);
   }
 
-  /** Everything but the messages, their marks and `aheadMs`. */
+  /** Everything but the messages, their marks, `aheadMs` and `isWhole`. */
   write(out: VarintWriter): void {
     out.varint(this.end);
     out.varint(this.committed);
@@ -157,7 +169,7 @@ export class ReplicaState {
     }
   }
 
-  /** Takes the place of what was known, but for the messages, their marks and `aheadMs`. */
+  /** Takes the place of what was known, but for the messages, their marks, `aheadMs` and `isWhole`. */
   read(from: VarintReader): void {
     this.end = from.varint();
     this.committed = from.varint();

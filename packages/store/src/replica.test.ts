@@ -407,3 +407,84 @@ describe('the time of its queue', () => {
     expect(replica.state().pending[0]?.atMs).toBeGreaterThan(nowMs + hourMs - 1000);
   });
 });
+
+describe('a replica that lacks something', () => {
+  it.each([
+    ['crash', undefined],
+    ['stop', undefined],
+    ['stop', 1],
+  ] as const)(
+    'is known for it after a %s with checkpoints from %s bytes on, and when it is whole again',
+    async (how, bytes) => {
+      await start({ wal: bytes === undefined ? {} : { stopCheckpointBytes: bytes } });
+      const again = async () => {
+        await node.settle(logs.sync());
+        await node[how]();
+        await begin();
+      };
+      replica.begin(1, 1);
+      publish('one');
+      publish('two', 2);
+      replica.commit(2);
+      replica.change({ kind: 'returned', position: 2, count: 3 });
+      expect(replica.isWhole).toBe(true);
+      replica.setWhole(false);
+      await again();
+      await again();
+      expect([replica.isWhole, replica.end, replica.liveCount]).toEqual([false, 3, 2]);
+      replica.setWhole(true);
+      await again();
+      expect(replica.isWhole).toBe(true);
+      replica.change({ kind: 'settle', first: 2, last: 2 });
+      replica.empty();
+      await again();
+      expect([replica.isWhole, replica.end, replica.committed, replica.starts]).toEqual([false, 0, 0, []]);
+      expect([replica.liveCount, replica.allOriginRows(), replica.marksIn(1, 9)]).toEqual([0, [], []]);
+      replica.begin(4, 1);
+      publish('other');
+      replica.setWhole(true);
+      await again();
+      await again();
+      expect([replica.isWhole, replica.starts, await bodies(replica, 9)]).toEqual([
+        true,
+        [{ epoch: 4, first: 1 }],
+        ['other'],
+      ]);
+      expect(logs.replica(other).isWhole).toBe(true);
+    },
+  );
+
+  it('is found by damage in what was written before, and not by damage before it was emptied and whole again', async () => {
+    for (const body of ['one', 'two', 'three']) {
+      publish(body);
+      await node.settle(logs.sync());
+    }
+    const path = `/data/wal/${(await node.platform.disk.list('/data/wal')).find((name) => name.endsWith('.log'))!}`;
+    node.platform.disk.corrupt(path, (await node.platform.disk.readFile(path)).indexOf('two'));
+    node.kill();
+    await begin();
+    expect([replica.isWhole, replica.liveCount]).toEqual([false, 2]);
+    replica.empty();
+    publish('one');
+    replica.setWhole(true);
+    logs.replica(other).publish(makeMessage({ body: 'keeps the file' }), null);
+    await node.settle(logs.sync());
+    node.kill();
+    await begin();
+    expect(replica.isWhole).toBe(true);
+  });
+
+  it('hears of what cannot be read, and passes over it where nobody has more', async () => {
+    const large = 'x'.repeat(300_000);
+    for (let i = 1; i <= 8; i++) publish(`${i}${large}`, i);
+    await node.settle(logs.sync());
+    const path = `/data/wal/${(await node.platform.disk.list('/data/wal')).find((name) => name.endsWith('.log'))!}`;
+    node.platform.disk.corrupt(path, (await node.platform.disk.readFile(path)).indexOf(`2${large}`));
+    let spoiled = 0;
+    replica.onSpoiled = () => spoiled++;
+    const of = async () => (await entries([{ first: 1, last: 3 }])).entries.map(({ position }) => position);
+    expect([await of(), spoiled]).toEqual([[1], 1]);
+    replica.passesOver = true;
+    expect(await of()).toEqual([1, 3]);
+  });
+});

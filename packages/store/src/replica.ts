@@ -23,13 +23,17 @@ import type { WalQueueLog } from './queue-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
 import {
+  EMPTIED,
   epochEntry,
   forgetEntry,
+  NOT_WHOLE,
   originsEntry,
   positionEntry,
   replicaEntry,
   restateEntry,
   timeEntry,
+  WHOLE,
+  wholeEntry,
 } from './replica-entries.js';
 import { formEntryBytes, formOfEntry, messageOfForm, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
@@ -62,6 +66,8 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   readonly told: ReplicaState;
   operations = 0;
   onSynced: ((operation: number) => void) | null = null;
+  onSpoiled: (() => void) | null = null;
+  passesOver = false;
   /** Has something in the group that gathers. */
   private isTouched = false;
   /** Operations in the group on its way and in those before it, and in those that are written. */
@@ -252,6 +258,28 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     this.told.aheadMs = aheadMs;
   }
 
+  get isWhole(): boolean {
+    return this.told.isWhole;
+  }
+
+  setWhole(isWhole: boolean): void {
+    this.group(true)?.add(wholeEntry(this.number, isWhole ? WHOLE : NOT_WHOLE));
+    this.told.isWhole = isWhole;
+  }
+
+  empty(): void {
+    this.writeSettled();
+    this.group(true)?.add(wholeEntry(this.number, EMPTIED));
+    this.told.empty();
+    this.recent.clear();
+    this.cuts++;
+  }
+
+  /** Messages cannot be read back. */
+  override spoiled(): void {
+    this.onSpoiled?.();
+  }
+
   /** The node's time does not go back behind it over a restart; what other clocks say is nothing to that. */
   private stamped(queueMs: number): void {
     this.writer.stamped(this.told.nodeMs(queueMs));
@@ -277,8 +305,9 @@ export class WalReplica extends NumberedLog implements StoredReplica {
 
   open(group: Gathering): void {
     group.add(replicaEntry(this.number, this.incarnation, this.told));
-    const { aheadMs } = this.told;
+    const { aheadMs, isWhole } = this.told;
     if (aheadMs !== null) group.add(timeEntry(this.number, aheadMs));
+    if (!isWhole) group.add(wholeEntry(this.number, NOT_WHOLE));
   }
 
   touch(group: Gathering): void {
@@ -306,7 +335,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   }
 
   silence(): void {
-    this.onSynced = null;
+    this.onSynced = this.onSpoiled = null;
     this.recent.clear();
   }
 
@@ -344,7 +373,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     this.writer.readEntries(this, wanted, asEntry, (entries, upTo, unreadable) => {
       // Other messages may stand there by now.
       if (cuts !== this.cuts) this.entries(ranges, bytesMax, done);
-      else if (unreadable.length === 0) done(entries, upTo);
+      else if (unreadable.length === 0 || this.passesOver) done(entries, upTo);
       else done(before(entries, unreadable[0]!), unreadable[0]! - 1);
     });
   }

@@ -138,6 +138,8 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
     for (const log of fold.queues) log.committed = log.next - 1;
     const queues = fold.queues.map((log) => ({ ...log.recovered(), ...fold.delivery(log) }));
     await this.start(recovery.numberMax);
+    // What is known of damage outlives the files that it was seen in.
+    for (const log of fold.replicas) if (!log.isWhole) log.setWhole(false);
     this.report(queues, clock.monotonicMs() - startedMs);
     return queues;
   }

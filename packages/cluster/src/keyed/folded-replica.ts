@@ -70,6 +70,11 @@ export class FoldedReplica implements StoredReplica {
     this.fold.committed();
   }
 
+  empty(): void {
+    this.stored.empty();
+    this.fold.cut(0);
+  }
+
   // ---- the rest ----------------------------------------------------------------------------------------------------
 
   get incarnation(): Incarnation {
@@ -94,6 +99,30 @@ export class FoldedReplica implements StoredReplica {
 
   get aheadMs(): number | null {
     return this.stored.aheadMs;
+  }
+
+  get isWhole(): boolean {
+    return this.stored.isWhole;
+  }
+
+  setWhole(isWhole: boolean): void {
+    this.stored.setWhole(isWhole);
+  }
+
+  get passesOver(): boolean {
+    return this.stored.passesOver;
+  }
+
+  set passesOver(passesOver: boolean) {
+    this.stored.passesOver = passesOver;
+  }
+
+  get onSpoiled(): (() => void) | null {
+    return this.stored.onSpoiled;
+  }
+
+  set onSpoiled(listener: (() => void) | null) {
+    this.stored.onSpoiled = listener;
   }
 
   keepTime(aheadMs: number): void {

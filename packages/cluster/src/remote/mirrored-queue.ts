@@ -158,7 +158,7 @@ export class MirroredQueue implements Heir, ConsumerHost {
   /** It lived on another node, and what is under way there is answered there. */
   succeed(queue: RemoteQueue): void {
     this.predecessor = queue;
-    this.isFree = queue.line.waitingCount === 0;
+    this.isFree = queue.line.count === 0;
     queue.host.passOn(queue, this);
     if (this.isFree) queue.host.judged(queue);
   }

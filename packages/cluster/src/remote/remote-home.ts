@@ -171,7 +171,7 @@ export class RemoteHome implements ConsumerHost {
   /** All that was published to it has its verdict, perhaps: then its face goes on. */
   private letGo(queue: RemoteQueue): void {
     const { heir, line } = queue;
-    if (heir === null || line.waitingCount > 0) return;
+    if (heir === null || line.count > 0) return;
     this.queues.delete(queue.number);
     heir.mayPublish = true;
   }

@@ -5,6 +5,7 @@ import type { HeldPull } from './answer-lane.js';
 import type { Answer } from './exchange.js';
 import type { Follower } from './follower.js';
 import type { Leader, LeaderSettings } from './leader.js';
+import { type Mended, Mending } from './mending.js';
 import { MirroredLog } from './mirrored-log.js';
 import type { PullLane } from './pull-lane.js';
 import { keptFromMs, QueueTime } from './queue-time.js';
@@ -49,7 +50,7 @@ export interface CopyHost {
 }
 
 /** This node's copy of one mirrored queue, and what it does with it: it follows, leads, or waits for a session. */
-export class Copy {
+export class Copy implements Mended {
   readonly incarnation: Incarnation;
   /** Of this copy on this node, for lanes. */
   readonly number: number;
@@ -72,6 +73,7 @@ export class Copy {
   private shortSinceMs = 0;
   /** What followers were told to be committed. */
   private readonly told = new Map<DataId, Position>();
+  private readonly mending: Mending;
   /** Time as the queue counts it. */
   private readonly time: QueueTime;
   /** What time its leader had at the last answer; 0: none has come in this reign. */
@@ -92,6 +94,7 @@ export class Copy {
     this.incarnation = stored.incarnation;
     this.log = new StoredLog(stored);
     this.time = new QueueTime(stored.aheadMs);
+    this.mending = new Mending(this, this.log, host.log);
     this.syncedUpTo = stored.operations;
     stored.onSynced = (operation) => this.synced(operation);
     stored.onFailed = (error) => this.fail(error);
@@ -141,9 +144,9 @@ export class Copy {
     const { replica, host } = this;
     if (replica === null || this.isBroken) return;
     const nowMs = host.monotonicMs();
-    const { revision } = replica.view;
     const proposal = replica.tick(nowMs, surroundings);
-    if (proposal !== null) host.write(this, proposal, revision);
+    if (proposal !== null) this.propose(proposal);
+    this.mending.tick(nowMs, surroundings);
     this.settle();
     const { reign } = this;
     if (reign === null) return;
@@ -198,11 +201,18 @@ export class Copy {
 
   /** The lead goes to another node, if that can be asked for now. */
   resign(to: DataId): boolean {
-    const { replica, host } = this;
-    const revision = replica?.view.revision ?? 0;
+    const { replica } = this;
     const proposal = replica?.resign(to) ?? null;
-    if (proposal !== null) host.write(this, proposal, revision);
+    if (proposal !== null) this.propose(proposal);
     return proposal !== null;
+  }
+
+  propose(proposal: Proposal): void {
+    this.host.write(this, proposal, this.replica!.view.revision);
+  }
+
+  touch(): void {
+    this.host.touch(this);
   }
 
   // -- following ---------------------------------------------------------------------------------------------------
@@ -221,6 +231,7 @@ export class Copy {
   private pull(): void {
     const { following: follower } = this;
     const lane = follower === null ? null : this.host.laneTo(follower.leader);
+    if (lane !== null) this.mending.pulls();
     const pull = lane === null ? null : follower!.pull();
     if (pull === null) return;
     this.pullAfter = null;

@@ -42,6 +42,8 @@ export class Follower {
   /** Of the leader; this log's is the part of it that this log has come to. */
   private history = new EpochHistory();
   private lacks = new Ranges();
+  /** Where the leader's log ended when it greeted. */
+  private greetedEnd: Position = 0;
   private changes = 0;
   private readonly positionMarks = new SyncMarks();
   private readonly changeMarks = new SyncMarks();
@@ -83,7 +85,7 @@ export class Follower {
     const { log, link, epoch, identity } = this;
     const { self: member, session, incarnation } = identity;
     const { starts } = log.history;
-    const opening = this.isGreeted ? null : { starts, committed: log.committed, goesOn: this.hasAgreed };
+    const opening = this.isGreeted ? null : { starts, committed: log.committed, goesOn: this.hasAgreed && log.isWhole };
     return {
       incarnation,
       epoch,
@@ -95,13 +97,13 @@ export class Follower {
       end: log.end,
       synced: this.acknowledged,
       changes: this.changes,
-      changesSynced: this.changeMarks.synced,
+      changesSynced: log.isWhole ? this.changeMarks.synced : 0,
       lacks: [...this.lacks].slice(0, lacksMax),
     };
   }
 
   protected get acknowledged(): Position {
-    return this.lacks.isEmpty ? this.positionMarks.synced : 0;
+    return this.lacks.isEmpty && this.log.isWhole ? this.positionMarks.synced : 0;
   }
 
   /** Messages of which this answer makes it let go though they may have been confirmed: an operator made a copy lead that does not have them. */
@@ -146,6 +148,9 @@ export class Follower {
       if (change.kind === 'settle') this.lacks.remove(change.first, change.last);
     }
     this.changes = answer.changesUpTo;
+    if (!this.log.isWhole && this.lacks.isEmpty && this.log.end >= this.greetedEnd) this.log.mended();
+    // What counts is on the disk together with that it counts.
+    if (!this.log.isWhole) return true;
     this.changeMarks.note(this.log.operations, this.changes);
     if (this.lacks.isEmpty) this.positionMarks.note(this.log.operations, this.log.end);
     return true;
@@ -163,6 +168,7 @@ export class Follower {
     if (upTo < log.end) log.cut(upTo);
     this.history = new EpochHistory(welcome.starts);
     this.isGreeted = this.hasAgreed = true;
+    this.greetedEnd = welcome.end;
     if (welcome.image === null) return;
     const live = Ranges.of(welcome.image);
     this.lacks = live.minus(log.liveIn(1, upTo));

@@ -17,6 +17,8 @@ export interface ReplicaLog {
   /** What is known to be committed; the fold of origins has come so far. */
   readonly committed: Position;
   readonly operations: number;
+  /** False: it lacks what it had, or should have; it neither leads nor counts. */
+  readonly isWhole: boolean;
   liveIn(first: Position, last: Position): Ranges;
   /** Of the live ones. */
   marksIn(first: Position, last: Position): readonly Mark[];
@@ -38,6 +40,8 @@ export interface ReplicaLog {
   /** What lives up to `upTo` is at most `live`, marked so and not otherwise. */
   restate(upTo: Position, live: Ranges, marks: readonly Mark[]): void;
   merge(origins: readonly OriginRow[]): void;
+  /** It has everything again. */
+  mended(): void;
   commit(position: Position): void;
 }
 

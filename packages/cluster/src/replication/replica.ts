@@ -10,6 +10,7 @@ import {
   type MirrorRecord,
   promotion,
   resignation,
+  shrinking,
   successionDelayMs,
 } from './record.js';
 import { type Proposal, RecordView } from './record-view.js';
@@ -71,7 +72,7 @@ export class Replica {
     const { record, revision } = this.view;
     const { self, session } = this.identity;
     const isNew = record.nonce === firstNonce && record.epoch === 1 && revision > session;
-    return isNew && record.leader === self && this.log.end === 0;
+    return isNew && record.leader === self && this.log.end === 0 && this.log.isWhole;
   }
 
   /** From now on it says nothing: the session is over, or the copy. */
@@ -89,6 +90,7 @@ export class Replica {
     const { view, leader } = this;
     if (view.isWaiting) return view.unanswered;
     if (leader !== null) return this.proposed(leader.proposal(nowMs, surroundings.sessions, this.nonce()));
+    if (!this.log.isWhole) return null;
     const delayMs = this.delayMs(nowMs, surroundings);
     if (delayMs === null || delayMs > 0) return null;
     // From here on nothing of the old epoch is acknowledged: what its leader confirms without us, we do not have.
@@ -117,6 +119,20 @@ export class Replica {
     const next = forcedPromotion(record, this.self, epoch, this.nonce());
     this.candidacy = { next, joiner: null, absent: record.inSync };
     return this.proposed(this.candidacy);
+  }
+
+  /** This node, which the record names as the leader, does not lead: somebody else is to. Null: not now. */
+  abdicate(to: DataId): Proposal | null {
+    const { view } = this;
+    if (this.leader !== null || view.isWaiting || view.record.leader !== this.self) return null;
+    const next = resignation(view.record, to, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
+  }
+
+  /** This node does not want to count; null: not now, or it has to, for else there were too few. */
+  leave(): Proposal | null {
+    const next = this.view.isWaiting ? null : shrinking(this.view.record, this.self, this.nonce());
+    return next === null ? null : this.proposed({ next, joiner: null });
   }
 
   protected promoted(record: MirrorRecord): MirrorRecord {

@@ -1,4 +1,4 @@
-import type { Epoch, OriginRow, Position, ReplicaEntry, StoredReplica } from '@chapar/core';
+import type { Epoch, EpochStart, OriginRow, Position, ReplicaEntry, StoredReplica } from '@chapar/core';
 import type { Change, Mark } from './changes.js';
 import { EpochHistory } from './epoch-history.js';
 import { Ranges } from './ranges.js';
@@ -11,7 +11,7 @@ export class StoredLog implements ReplicaLog {
 
   constructor(stored: StoredReplica) {
     this.stored = stored;
-    this.history = new EpochHistory(stored.starts);
+    this.history = new EpochHistory(stored.isWhole ? stored.starts : ascending(stored.starts));
   }
 
   get end(): Position {
@@ -24,6 +24,20 @@ export class StoredLog implements ReplicaLog {
 
   get operations(): number {
     return this.stored.operations;
+  }
+
+  get isWhole(): boolean {
+    return this.stored.isWhole;
+  }
+
+  mended(): void {
+    this.stored.setWhole(true);
+  }
+
+  /** As if it had never had anything. */
+  empty(): void {
+    this.history.cut(0);
+    this.stored.empty();
   }
 
   liveIn(first: Position, last: Position): Ranges {
@@ -76,4 +90,14 @@ export class StoredLog implements ReplicaLog {
   commit(position: Position): void {
     this.stored.commit(position);
   }
+}
+
+/** Where a cut was lost to damage, what it cut may be there still: what came later counts. */
+function ascending(starts: readonly EpochStart[]): EpochStart[] {
+  const kept: EpochStart[] = [];
+  for (const start of starts) {
+    while (kept.length > 0 && (kept.at(-1)!.first >= start.first || kept.at(-1)!.epoch >= start.epoch)) kept.pop();
+    kept.push(start);
+  }
+  return kept;
 }
