@@ -123,27 +123,48 @@ describe('a queue that comes under a policy with ha-mode', () => {
     expect(await drained(from)).toEqual([...numbers(50), 'transient', ...numbers(50, 51)]);
   });
 
-  it('goes on under publishers and consumers on all nodes, which notice nothing', async () => {
+  it.each([0, 12])(
+    'goes on under publishers and consumers on all nodes, %i ms apart, which notice nothing',
+    async (lagMs) => {
+      const nodes = await cluster();
+      for (const from of nodes) for (const to of nodes) peers.lag(from.name, to.name, lagMs);
+      const clients: SimClient[] = [];
+      for (const node of nodes) clients.push(await node.client());
+      await clients[0]!.declare('q');
+      const work = await Work.of(clients);
+      await work.play(50);
+      await setPolicy(nodes[1], { 'ha-mode': 'all' });
+      await work.play(700);
+      expect(nodes.map((each) => faceAt(each) instanceof MirroredQueue)).toEqual([true, true, true]);
+      await work.play(50);
+      await work.rest();
+      for (const client of clients) {
+        const published = work.published.get(client)!;
+        expect([client.confirms.size, client.refusals, client.ended]).toEqual([published.length, [], []]);
+        const inOrder = [...work.seen].sort((x, y) => x.position - y.position);
+        const own = inOrder.filter(({ body }) => body.startsWith(client.at.name)).map(({ body }) => body);
+        expect(own).toEqual(published);
+      }
+      expect(work.seen.filter(({ redelivered }) => redelivered)).toEqual([]);
+      expect(nodes[0].node.mirrors.led(faceAt(nodes[0]).incarnation)?.queue.unsettledCount).toBe(0);
+    },
+  );
+
+  it('flags what was delivered before, and nothing else', async () => {
     const nodes = await cluster();
-    const clients: SimClient[] = [];
-    for (const node of nodes) clients.push(await node.client());
-    await clients[0]!.declare('q');
-    const work = await Work.of(clients);
-    await work.play(50);
-    await setPolicy(nodes[1], { 'ha-mode': 'all' });
-    await work.play(1500);
-    expect(nodes.map((each) => faceAt(each) instanceof MirroredQueue)).toEqual([true, true, true]);
-    await work.play(50);
-    await work.rest();
-    for (const client of clients) {
-      const published = work.published.get(client)!;
-      expect([client.confirms.size, client.refusals, client.ended]).toEqual([published.length, [], []]);
-      const inOrder = [...work.seen].sort((x, y) => x.position - y.position);
-      const own = inOrder.filter(({ body }) => body.startsWith(client.at.name)).map(({ body }) => body);
-      expect(own).toEqual(published);
-    }
-    expect(work.seen.filter(({ redelivered }) => redelivered)).toEqual([]);
-    expect(nodes[0].node.mirrors.led(faceAt(nodes[0]).incarnation)?.queue.unsettledCount).toBe(0);
+    const [a, b] = [await nodes[0].client(), await nodes[1].client()];
+    await a.declare('q');
+    await publish(a, numbers(6));
+    const consumer = await a.consume('q', 2);
+    await members.advance(50);
+    consumer.detach();
+    await setPolicy(nodes[2], { 'ha-mode': 'all' });
+    await members.advance(3000);
+    await b.consume('q');
+    await members.advance(200);
+    expect(b.got.map(({ body, redelivered }) => [body, redelivered])).toEqual(
+      numbers(6).map((body, at) => [body, at < 2]),
+    );
   });
 
   it('leaves what is in hands there, and its acknowledgements count', async () => {

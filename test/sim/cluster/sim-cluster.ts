@@ -1,4 +1,5 @@
 import { type LedQueue, SimEtcd, SimPeers, type Steward } from '@chapar/cluster';
+import type { JsonValue } from '@chapar/core';
 import { type SimRandom, type SimScheduler, SimWorld } from '@chapar/platform';
 import { Ledger } from '../checks/ledger.js';
 import { Troubles } from '../checks/troubles.js';
@@ -87,6 +88,17 @@ export class SimCluster implements ClientWorld, MemberOwner {
     if (steward === undefined) return;
     this.troubles.handedOver();
     what(steward).catch((error: unknown) => this.note(name, `could not: ${String(error)}`));
+  }
+
+  /** An administrator sets or removes (null) the policy of this name, on the first node that is there; it may come to nothing. */
+  sets(policy: string, value: JsonValue): void {
+    const records = [...this.members.values()]
+      .map(({ node }) => node?.broker.records)
+      .find((each) => each !== undefined);
+    const change =
+      value === null ? records?.delete('policies', '/', policy) : records?.put('policies', ['/', policy], value);
+    change?.catch((error: unknown) => this.note('world', `no policy: ${String(error)}`));
+    this.troubles.handedOver();
   }
 
   // -- of members ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ export type FaultKind =
   | 'disks'
   | 'clocks'
   | 'transfers'
+  | 'policies'
   | 'drains'
   | 'wipes'
   | 'blackouts'
@@ -158,6 +159,10 @@ function happening(draw: Draw, kind: FaultKind): string[] {
       return etcdHappening(draw, node);
     case 'transfers':
       return [`transfer ${draw.of(draw.queues)} to ${node}`];
+    case 'policies': {
+      const what = draw.of(['all', 'exactly 1', 'exactly 2', 'exactly 3', `nodes ${a}`, `nodes ${a} ${b}`, 'none']);
+      return [`policy ${draw.of(draw.queues)} ${what}`];
+    }
     case 'drains':
       return [`drain ${node}`, `run ${draw.ms(100, 2_000)}`, `revive ${node}`];
     case 'wipes':

@@ -1,3 +1,4 @@
+import type { JsonValue } from '@chapar/core';
 import { followersOf, isWhole, leaderOf, mirrorRecords } from '../checks/folds.js';
 import type { HandClient } from '../clients/hand.js';
 import type { EtcdFaults } from '../cluster/etcd-faults.js';
@@ -80,6 +81,19 @@ const steps: { readonly [verb: string]: Step } = {
     const { incarnation } = mirrorRecords(cluster).find(({ name }) => name === queue) ?? { incarnation: '' };
     const id = cluster.member(to).node?.cluster?.dataId ?? '';
     cluster.manages(to, ({ operations }) => operations.handOver(incarnation, id));
+  },
+  /** `policy orders all`, `exactly 2`, `nodes A B`, `none`: what the queue's policy says of its copies, told to any node that is there. */
+  policy: (line, { cluster }) => {
+    const queue = line.word('a queue');
+    const mode = line.word('a mode');
+    const params: JsonValue[] = [];
+    while (!line.isEmpty) params.push(line.word('a node'));
+    const haParams = mode === 'exactly' ? Number(params[0]) : params;
+    const definition = { 'ha-mode': mode, ...(mode === 'all' ? {} : { 'ha-params': haParams }) };
+    cluster.sets(
+      queue,
+      mode === 'none' ? null : { pattern: `^${queue}$`, priority: 0, 'apply-to': 'queues', definition },
+    );
   },
   run: (line, { cluster }) => cluster.run(line.time('how long')),
   kill: onNode('kill'),

@@ -245,3 +245,57 @@ describe('settings of mirrored queues', () => {
     expect(said()).toBe(2);
   });
 });
+
+describe('a queue of this node that is mirrored', () => {
+  const mirror = async (name: string) => {
+    const { revision, entries } = await kit.metadata.load(`queues/%2F/${name}`);
+    expect(revision).toBeGreaterThan(0);
+    const { home: _, ...rest } = entries[0]!.value as { readonly home: string };
+    await kit.metadata.change([], [{ key: `queues/%2F/${name}`, value: { ...rest, mirrored: true } }]);
+  };
+
+  it('has a face in its place, which has its bindings; confirms that wait are given by its log', async () => {
+    const queue = (await declare('q', {})) as Queue;
+    await bind(kit.topology, kit.vhost, {
+      source: 'amq.topic',
+      kind: 'queue',
+      destination: 'q',
+      routingKey: 'k',
+      arguments: {},
+    });
+    let confirms = 0;
+    queue.enqueue(messageOf(kit.vhost.address('', 'q'), 'm', { persistent: true }), {
+      committed: () => confirms++,
+      refused: () => expect.unreachable(),
+    });
+    const { version } = kit.vhost;
+    await mirror('q');
+    const face = kit.vhost.queues.get('q')!;
+    expect([face instanceof FaceStub, queue.succession.heir === face, queue.deleted]).toEqual([true, true, true]);
+    const { queues } = kit.vhost.route(
+      kit.vhost.address('amq.topic', 'k'),
+      messageOf(kit.vhost.address('', 'q'), 'm', { persistent: true }),
+    );
+    expect([queues.length, queues[0] === face, kit.vhost.version > version]).toEqual([1, true, true]);
+    expect([...(kit.vhost.queueBindings.get(face) ?? [])].length).toBe(1);
+    expect(kit.vhost.queueBindings.has(queue)).toBe(false);
+    const log = kit.logs.logs.get(queue.incarnation)!;
+    expect([confirms, log.isRemoved, log.live.size]).toEqual([0, false, 1]);
+    log.commit();
+    expect(confirms).toBe(1);
+    await mirror('q');
+    expect(kit.vhost.queues.get('q')).toBe(face);
+  });
+
+  it('keeps its log when the node died before that became the copy', async () => {
+    const queue = (await declare('q', {})) as Queue;
+    queue.enqueue(messageOf(kit.vhost.address('', 'q'), 'm', { persistent: true }), null);
+    await kit.logs.sync();
+    const next = kit.logs.afterCrash();
+    kit.metadata.disconnect();
+    await mirror('q');
+    await open(kit.metadata, next);
+    expect(kit.vhost.queues.get('q')).toBeInstanceOf(FaceStub);
+    expect(next.removed).toEqual([]);
+  });
+});
