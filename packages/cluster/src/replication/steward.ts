@@ -3,6 +3,7 @@ import type { Clock, Log } from '@chapar/platform';
 import type { Gossip } from '../gossip.js';
 import type { Membership } from '../membership/membership.js';
 import { forgottenKey } from '../membership/records.js';
+import { Comparison } from './comparison.js';
 import { Drain } from './drain.js';
 import { ForcedPromotion } from './forced-promotion.js';
 import type { QueueMirrorRecord } from './mirror-records.js';
@@ -31,6 +32,7 @@ export class Steward implements OperationsCluster {
   readonly forced: ForcedPromotion;
   private readonly parts: StewardParts;
   private replenishing: Replenishing | null = null;
+  private comparison: Comparison | null = null;
 
   constructor(parts: StewardParts) {
     const { membership, clock, log } = parts;
@@ -49,11 +51,13 @@ export class Steward implements OperationsCluster {
       nodes: () => this.parts.mirrors.neighbours.open(),
       isForgotten: (member: DataId) => membership.mirror.get(forgottenKey(member)) !== undefined,
     };
+    this.comparison = new Comparison(this, this.forced, { clock, log });
     this.replenishing = new Replenishing(this, this.operations, { clock, log }, members);
   }
 
   close(): void {
     this.replenishing?.close();
+    this.comparison?.close();
     this.rebalancing.close();
   }
 
