@@ -97,7 +97,7 @@ describe('queue', () => {
     );
     expect(asked.err).toMatch(/^chapar@d +4 +810 +9 +3 min ago$/m);
     expect(asked.err).toMatch(/^chapar@c +3 +512 +3 +not since it was started$/m);
-    expect(asked.err).toContain('! what was confirmed behind entry 512 in epoch 3 to 4 is not in its copy');
+    expect(asked.err).toContain('! what was confirmed behind entry 512 in epochs 3 to 4 is not in its copy');
     expect(asked.err).toContain('! chapar@d has more: up to entry 810 of epoch 4\n');
     expect(asked.err).toContain('nothing was changed.');
     expect(api.asked).toEqual([`POST ${quorum}/promote?dry-run=true`]);
@@ -105,7 +105,7 @@ describe('queue', () => {
     const done = await api.chapar('queue', 'promote', 'tasks', c, '--yes');
     expect([done.code, done.out]).toEqual([
       0,
-      "chapar@c leads 'tasks' with what it has; what was confirmed behind entry 512 in epoch 3 to 4 is not in its copy, and what was settled since it heard its leader comes again\n",
+      "chapar@c leads 'tasks' with what it has; what was confirmed behind entry 512 in epochs 3 to 4 is not in its copy, and what was settled since it heard its leader comes again\n",
     ]);
   });
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { playSeeds, report } from './failure.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { playSeeds, report, Totals } from './failure.js';
 import { play } from './play.js';
 import { allScenarios, storyOf } from './scenarios.js';
 
@@ -11,11 +11,15 @@ const failuresMax = 5;
 describe(`${count} seeds from ${from} on`, () => {
   const chosen = allScenarios.filter(({ name }) => CHAPAR_SIM_SCENARIO === undefined || name === CHAPAR_SIM_SCENARIO);
   if (chosen.length === 0) throw new Error(`there is no scenario ${CHAPAR_SIM_SCENARIO}`);
+  const totals = new Totals();
+  afterAll(() => {
+    process.stdout.write(`\ntotals: ${totals}\n`);
+  });
   for (const scenario of chosen) {
     it(scenario.name, async () => {
       if (CHAPAR_SIM_TRACE !== undefined) await show(scenario);
       const reports: string[] = [];
-      for (const failure of await playSeeds(scenario, { from, count }, failuresMax)) {
+      for (const failure of await playSeeds(scenario, { from, count }, failuresMax, totals)) {
         reports.push(await report(scenario, failure));
       }
       expect(reports.join('\n\n')).toBe('');

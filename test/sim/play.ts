@@ -34,6 +34,9 @@ export interface Outcome {
   readonly trace: readonly string[];
   readonly published: number;
   readonly confirmed: number;
+  readonly delivered: number;
+  /** Of mirrored queues. */
+  readonly leaderChanges: number;
   readonly simulatedMs: number;
 }
 
@@ -275,6 +278,8 @@ class Play implements Stage {
     for (const queue of this.localQueues())
       if (queue.properties.owner === null && countOf(queue) > 0) names.add(queue.name);
     for (const name of names) {
+      // Who is alone there drains it: another one that comes between two of its consumers would close its channel.
+      if (this.isTaken(name)) continue;
       // What was on a disk that is gone is nowhere.
       const home = cluster.ledger.queue(name)?.home;
       if (home !== undefined && cluster.troubles.wasWiped(home, 0)) continue;
@@ -291,6 +296,12 @@ class Play implements Stage {
     this.must(false, `queues were not drained: ${shown.join(', ')}`);
   }
 
+  /** By a consumer that wants to be the only one. */
+  private isTaken(queue: string): boolean {
+    const consumers = [...this.clients.values()].filter((client) => client instanceof ConsumerClient);
+    return consumers.some(({ options, isGone }) => options.exclusive && options.queue === queue && !isGone);
+  }
+
   private localQueues(): Queue[] {
     return [...this.cluster.members.values()].flatMap(({ node }) => node?.queues() ?? []);
   }
@@ -305,6 +316,8 @@ class Play implements Stage {
       trace: trace.last,
       published: ledger.published.length,
       confirmed,
+      delivered: ledger.deliveryCount,
+      leaderChanges: this.cluster.leaderChanges,
       simulatedMs: scheduler.nowMs,
     };
   }

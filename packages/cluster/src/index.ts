@@ -50,6 +50,7 @@ export * from './remote/remote-queue.js';
 export * from './replication/answer-lane.js';
 export * from './replication/balance.js';
 export * from './replication/changes.js';
+export * from './replication/comparison.js';
 export * from './replication/copy.js';
 export * from './replication/drain.js';
 export * from './replication/ends.js';

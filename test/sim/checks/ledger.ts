@@ -103,7 +103,10 @@ export class Ledger {
 
   // -- deliveries ----------------------------------------------------------------------------------------------------
 
+  deliveryCount = 0;
+
   delivered(consumer: ConsumerLife, { body, redelivered, queue, deliveryTag, sentMs }: Delivered): void {
+    this.deliveryCount++;
     const attempts = this.attempts.get(body);
     if (attempts === undefined) {
       this.violation(`${consumer.name} got '${body}' from ${queue}, which nobody published`);

@@ -28,6 +28,9 @@ export const consumerDefaults: Omit<ConsumerOptions, 'queue'> = {
   cancels: 0,
 };
 
+/** How long it holds a message at most when all is to be drained. Milliseconds. */
+const drainHoldMs = 20;
+
 /** Consumes from one queue, and settles each message after a while. */
 export class ConsumerClient extends SimClient {
   readonly options: ConsumerOptions;
@@ -47,7 +50,7 @@ export class ConsumerClient extends SimClient {
     this.options = options;
   }
 
-  /** From now on it accepts whatever it gets. */
+  /** From now on it accepts whatever it gets, soon, and stays. */
   settleAll(): void {
     this.isDraining = true;
   }
@@ -125,9 +128,9 @@ export class ConsumerClient extends SimClient {
     this.world.ledger.delivered(consumer, delivered);
     if (!this.options.acknowledges) return;
     this.holding.set(deliveryTag, consumer);
-    this.world.scheduler.timer(this.random.unit() * this.options.holdMs, () =>
-      this.settle(consumer, deliveryTag, body),
-    );
+    const { holdMs } = this.options;
+    const ms = this.isDraining ? Math.min(holdMs, drainHoldMs) : holdMs;
+    this.world.scheduler.timer(this.random.unit() * ms, () => this.settle(consumer, deliveryTag, body));
   }
 
   private settle(consumer: ConsumerLife, deliveryTag: number, body: string): void {
@@ -138,7 +141,8 @@ export class ConsumerClient extends SimClient {
     this.note(`${outcome} ${body}`);
     this.world.ledger.settles(consumer, deliveryTag, outcome);
     this.send({ kind: 'settle', deliveryTag, outcome });
-    if (this.random.chance(this.options.cancels)) void this.again(consumer);
+    // Whoever has to be alone might find somebody else there when it comes back.
+    if (this.random.chance(this.options.cancels) && !this.isDraining) void this.again(consumer);
   }
 
   private outcome(): Outcome {

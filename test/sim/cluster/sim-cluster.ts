@@ -115,8 +115,15 @@ export class SimCluster implements ClientWorld, MemberOwner {
     this.ledger.nodeDied(name);
   }
 
+  /** How often a mirrored queue came to be led by another node. */
+  leaderChanges = 0;
+  private readonly lastLeader = new Map<string, string>();
+
   leads({ name, life }: Member, { incarnation, epoch, queue }: LedQueue): void {
     this.note(name, `leads ${queue.name} in epoch ${epoch}`);
+    const isFollowed = this.lastLeader.has(incarnation) && this.lastLeader.get(incarnation) !== name;
+    if (isFollowed) this.leaderChanges++;
+    this.lastLeader.set(incarnation, name);
     const key = `${incarnation} ${epoch}`;
     const before = this.leaders.get(key);
     this.leaders.set(key, `${name} in its life ${life}`);

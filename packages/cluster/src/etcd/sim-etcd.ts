@@ -2,7 +2,10 @@ import type { Clock, Random, SimScheduler, Timer } from '@chapar/platform';
 import type { EtcdTxn, EtcdTxnResult, LeaseId } from './etcd.js';
 import { EtcdError } from './etcd.js';
 import { SimEtcdClient, type SimEtcdProcess } from './sim-etcd-client.js';
-import { SimKeys } from './sim-keys.js';
+import { type KeysImage, SimKeys } from './sim-keys.js';
+
+/** Of leases that a snapshot brings back. */
+const restoredSeconds = 10;
 
 interface Lease {
   readonly ttlSeconds: number;
@@ -60,6 +63,17 @@ export class SimEtcd {
   restart(): void {
     this.available = false;
     for (const client of this.clients) client.reset();
+    this.resume();
+  }
+
+  /** All members were restored from a snapshot, and every connection is broken. Leases that had ended since run once more. */
+  restoreFrom(image: KeysImage): void {
+    this.available = false;
+    for (const client of this.clients) client.reset();
+    this.keys.putBack(image);
+    for (const { lease } of image.entries.values())
+      if (lease !== null && !this.leases.has(lease))
+        this.leases.set(lease, { ttlSeconds: restoredSeconds, timer: this.expiry(lease, restoredSeconds) });
     this.resume();
   }
 

@@ -22,6 +22,13 @@ interface Path {
 
 type PathOp = Exclude<EtcdOp, { readonly kind: 'txn' }> | { readonly kind: 'path'; readonly path: Path };
 
+export interface KeysImage {
+  readonly revision: number;
+  readonly compacted: number;
+  readonly entries: ReadonlyMap<string, StoredEntry>;
+  readonly history: readonly { readonly revision: number; readonly events: readonly EtcdEvent[] }[];
+}
+
 /** The keys of a simulated etcd with their history since the last compaction; etcd's rules, without any failure. */
 export class SimKeys {
   /** etcd begins at 1. */
@@ -31,6 +38,21 @@ export class SimKeys {
   private history: { readonly revision: number; readonly events: readonly EtcdEvent[] }[] = [];
   /** Called when a revision was made. */
   onChange: (() => void) | null = null;
+
+  /** As a snapshot has it. */
+  image(): KeysImage {
+    const { revision, compacted, entries, history } = this;
+    return { revision, compacted, entries: new Map(entries), history: [...history] };
+  }
+
+  /** Everything since then is undone. */
+  putBack({ revision, compacted, entries, history }: KeysImage): void {
+    this.revision = revision;
+    this.compacted = compacted;
+    this.entries.clear();
+    for (const [key, entry] of entries) this.entries.set(key, entry);
+    this.history = [...history];
+  }
 
   under(prefix: string): EtcdEntry[] {
     const found = [...this.entries.values()].filter(({ key }) => key.startsWith(prefix));

@@ -7,6 +7,8 @@ import {
   type EtcdRevision,
   noKeyBetween,
 } from '../etcd/etcd.js';
+import { mirrorsPrefix } from '../replication/mirror-records.js';
+import { adoptedRecord, type MirrorRecord } from '../replication/record.js';
 import { BulkInterruptedError, chunksOf, commit, putWhereAbsent } from './bulk.js';
 import { type DirectoryMemory, readDirectoryMemory, writeDirectoryMemory } from './directory-memory.js';
 import { rank } from './import-embedded.js';
@@ -268,7 +270,7 @@ class Adopting {
     const record = this.ownRecord(before) as unknown as StoredCopy['entries'][number]['value'];
     // Nodes may run already: a binding that they see before its queue is none.
     const others = copied.filter(({ key }) => key !== own).sort((a, b) => rank(a.key) - rank(b.key));
-    return [{ key: own, value: record }, ...others];
+    return [{ key: own, value: record }, ...others.map(asAdopted)];
   }
 
   private ownRecord(record: MemberRecord | undefined): MemberRecord {
@@ -336,6 +338,12 @@ class Adopting {
       `The cluster was told to forget the data directory ${this.options.directory}, and its queues were deleted.`,
     );
   }
+}
+
+/** Who leads a mirrored queue may have changed since the copy was made. */
+function asAdopted({ key, value }: { readonly key: string; readonly value: StoredCopy['entries'][number]['value'] }) {
+  if (!key.startsWith(mirrorsPrefix)) return { key, value };
+  return { key, value: adoptedRecord(value as unknown as MirrorRecord) as unknown as typeof value };
 }
 
 const interrupted = (): BulkInterruptedError =>

@@ -1,6 +1,8 @@
 import type { EtcdRevision } from '../etcd/etcd.js';
+import type { Mirror } from '../mirror.js';
 import type { DirectoryMemory } from './directory-memory.js';
 import { JoinRefusedError } from './join-refused.js';
+import type { StoredCopy } from './metadata-copy.js';
 import { CLUSTER_FORMAT, type ClusterRecord, type MemberRecord } from './records.js';
 
 /** What etcd says, all at one revision. */
@@ -68,6 +70,21 @@ function agreeOnStarts(directory: Directory, known: DirectoryMemory | null, memb
   };
 }
 
+/**
+ * A revision that has grown beyond what this node had seen says nothing about what was undone before it grew: no record may be of an earlier
+ * revision than it was. Throws JoinRefusedError.
+ */
+export function assertNothingUndone(path: string, before: StoredCopy, there: Pick<Mirror, 'get'>): void {
+  for (const { key, revision } of before.entries) {
+    const now = there.get(key);
+    if (now !== undefined && now.revision < revision)
+      throw older(
+        { path },
+        `${key} was written at revision ${revision}, and stands there as of revision ${now.revision}`,
+      );
+  }
+}
+
 // -- what is said --------------------------------------------------------------------------------------------------
 
 const adoptAdvice =
@@ -103,7 +120,7 @@ function foreign({ path, prefix }: Directory, memory: DirectoryMemory, cluster: 
   );
 }
 
-function older({ path }: Directory, why: string): JoinRefusedError {
+function older({ path }: Pick<Directory, 'path'>, why: string): JoinRefusedError {
   return new JoinRefusedError(
     'older-etcd',
     `etcd is older than what the data directory ${path} has seen of it: ${why}. It was probably restored from a snapshot, and what was ` +

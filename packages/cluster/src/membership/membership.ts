@@ -5,13 +5,14 @@ import { EtcdMetadata } from '../metadata.js';
 import { Mirror } from '../mirror.js';
 import { type NodeRecord, Registration, type RegistrationRecord, type Session } from '../session.js';
 import { Writer } from '../writer.js';
+import { assertNothingUndone } from './agreement.js';
 import { writeDirectoryMemory } from './directory-memory.js';
 import { EtcdHealth } from './etcd-health.js';
 import { JoinRefusedError } from './join-refused.js';
 import { type Joined, Joining } from './joining.js';
 import { Maintenance } from './maintenance.js';
 import { Members } from './members.js';
-import { MetadataCopy } from './metadata-copy.js';
+import { MetadataCopy, readMetadataCopy } from './metadata-copy.js';
 import { NameClaims } from './name-claims.js';
 import { Patience } from './patience.js';
 import { type ClusterRecord, clusterKey, forgottenKey, memberKey, stored } from './records.js';
@@ -116,6 +117,17 @@ export class Membership {
     const mirror = new Mirror(etcd, { clock, log }, prefix);
     mirror.identityKey = clusterKey;
     await patience.ask(() => mirror.open());
+    const { disk, directory } = options;
+    // One that cannot be read was reported, and is written anew.
+    const before = await readMetadataCopy(disk, directory).catch(() => null);
+    if (before?.cluster === joined.cluster) {
+      try {
+        assertNothingUndone(directory, before, mirror);
+      } catch (error) {
+        mirror.close();
+        throw error;
+      }
+    }
     const membership = new Membership(options, prefix, joined, mirror);
     membership.copy.start();
     membership.health.start();

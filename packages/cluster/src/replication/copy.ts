@@ -189,11 +189,11 @@ export class Copy implements Mended {
     this.end();
   }
 
-  /** By the word of an operator this copy leads. False: not now. */
-  promote(): boolean {
+  /** By the word of an operator this copy leads, or because it has more than the others. False: not now. */
+  promote(why: 'operator' | 'compared'): boolean {
     const { replica, host } = this;
     const revision = replica?.view.revision ?? 0;
-    const proposal = replica?.promote() ?? null;
+    const proposal = (why === 'operator' ? replica?.promote() : replica?.elect()) ?? null;
     if (proposal !== null) host.write(this, proposal, revision);
     this.settle();
     return proposal !== null;

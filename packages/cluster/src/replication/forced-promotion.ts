@@ -3,11 +3,12 @@ import type { Clock } from '@chapar/platform';
 import type { Copy } from './copy.js';
 import type { QueueMirrorRecord } from './mirror-records.js';
 import type { OperationsCluster } from './operations.js';
-import type { DataId, Epoch } from './record.js';
+import { type DataId, type Epoch, isAdopted } from './record.js';
 import { CannotError } from './wishes.js';
 
 const reportKind = 'mirror.copy';
 const promoteKind = 'mirror.promote';
+const electKind = 'mirror.elect';
 
 /** For the write that makes a copy lead it is waited so long. Milliseconds. */
 const promoteMsMax = 5000;
@@ -52,7 +53,10 @@ export class ForcedPromotion {
     this.copy = copy;
     this.clock = clock;
     cluster.answer(reportKind, (incarnation) => this.report(incarnation as Incarnation));
-    cluster.answer(promoteKind, (incarnation) => this.carryOut(incarnation as Incarnation).then(() => true));
+    cluster.answer(promoteKind, (incarnation) =>
+      this.carryOut(incarnation as Incarnation, 'operator').then(() => true),
+    );
+    cluster.answer(electKind, (incarnation) => this.carryOut(incarnation as Incarnation, 'compared').then(() => true));
   }
 
   /** Rejects with CannotError when the queue is not mirrored. */
@@ -62,7 +66,7 @@ export class ForcedPromotion {
     const live = record.replicas.filter((id) => cluster.isLive(id));
     const reports = await Promise.all(live.map((id) => this.reportOf(id, incarnation)));
     const copies = reports.filter((report) => report !== null).sort((a, b) => (isFurther(a, b) ? -1 : 1));
-    return { record, present: record.inSync.filter((id) => cluster.isLive(id)), copies };
+    return { record, present: this.present(record), copies };
   }
 
   /** `member` leads from now on, with what it has; what else was confirmed is lost. Resolves when the record says so. Rejects with CannotError. */
@@ -72,13 +76,21 @@ export class ForcedPromotion {
     this.assertNobody(record);
     if (!record.replicas.includes(member)) throw new CannotError(`${cluster.nameOf(member)} has no copy of the queue`);
     if (!cluster.isLive(member)) throw new CannotError(`${cluster.nameOf(member)} is not there`);
-    if (member === cluster.self) await this.carryOut(incarnation);
-    else await this.ask(member, incarnation);
+    await this.ask(member, incarnation, 'operator');
   }
 
-  private async ask(member: DataId, incarnation: Incarnation): Promise<void> {
+  /** As `promote`, of a record that was adopted, by whoever compared the copies. */
+  async elect(incarnation: Incarnation, member: DataId): Promise<void> {
+    await this.ask(member, incarnation, 'compared');
+  }
+
+  private async ask(member: DataId, incarnation: Incarnation, why: 'operator' | 'compared'): Promise<void> {
+    if (member === this.cluster.self) {
+      await this.carryOut(incarnation, why);
+      return;
+    }
     try {
-      await this.cluster.ask(member, promoteKind, incarnation);
+      await this.cluster.ask(member, why === 'operator' ? promoteKind : electKind, incarnation);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new CannotError(`${this.cluster.nameOf(member)} did not do it: ${why}`);
@@ -106,24 +118,29 @@ export class ForcedPromotion {
 
   // -- on the node whose copy it is --------------------------------------------------------------------------------
 
-  private async carryOut(incarnation: Incarnation): Promise<void> {
+  private async carryOut(incarnation: Incarnation, why: 'operator' | 'compared'): Promise<void> {
     const { clock, cluster } = this;
     const untilMs = clock.monotonicMs() + promoteMsMax;
     let isAsked = false;
     while (clock.monotonicMs() < untilMs) {
       const record = this.recordOf(incarnation);
       if (record.leader === cluster.self && this.copy(incarnation)?.replica?.leader != null) return;
-      this.assertNobody(record);
-      if (!isAsked) isAsked = this.copy(incarnation)?.promote() ?? false;
+      if (why === 'operator') this.assertNobody(record);
+      if (!isAsked) isAsked = this.copy(incarnation)?.promote(why) ?? false;
       await new Promise<void>((done) => clock.after(lookEveryMs, done));
     }
     const state = isAsked ? 'it was asked for, and etcd has not answered' : 'its copy takes no part now';
     throw new CannotError(`it could not be done within ${promoteMsMax / 1000} s: ${state}`);
   }
 
-  private assertNobody({ inSync }: QueueMirrorRecord): void {
+  /** Those of the set that are registered. The set of a record that was adopted may be long past. */
+  private present(record: QueueMirrorRecord): DataId[] {
+    return isAdopted(record) ? [] : record.inSync.filter((id) => this.cluster.isLive(id));
+  }
+
+  private assertNobody(record: QueueMirrorRecord): void {
     const { cluster } = this;
-    const present = inSync.filter((id) => cluster.isLive(id));
+    const present = this.present(record);
     if (present.length === 0) return;
     const names = present.map((id) => cluster.nameOf(id)).join(', ');
     throw new CannotError(

@@ -27,7 +27,7 @@ import { Neighbours } from './neighbours.js';
 import { OriginEnds } from './origin-ends.js';
 import { Placement } from './placement.js';
 import type { PullLane } from './pull-lane.js';
-import type { DataId } from './record.js';
+import { type DataId, isAdopted } from './record.js';
 import type { Proposal } from './record-view.js';
 import type { Reign } from './reign.js';
 import { type Copies, ReplicationLanes } from './replication-lanes.js';
@@ -253,7 +253,10 @@ export class Mirrors implements Copies, CopyHost, Flushable {
     const { logs } = this.broker!.topology.parts;
     for (const incarnation of [...logs.replicas]) {
       if (this.copies.has(incarnation)) continue;
-      if (this.records.has(incarnation) || this.parts.hasKnown(incarnation)) {
+      const known = this.records.get(incarnation)?.record;
+      // One that was adopted may be older than who has a copy.
+      const isCertain = known === undefined ? this.parts.hasKnown(incarnation) : !isAdopted(known);
+      if (isCertain) {
         this.log.info({ incarnation }, 'the copy of a mirrored queue that this node has none of any more was dropped');
         logs.remove(incarnation);
       } else {

@@ -77,7 +77,32 @@ export function promotion(record: MirrorRecord, member: DataId, nonce: string): 
  * was confirmed and it does not have is lost. `epoch`: above that of any log.
  */
 export function forcedPromotion(record: MirrorRecord, member: DataId, epoch: Epoch, nonce: string): MirrorRecord {
-  return { ...record, leader: member, epoch, inSync: [member], forced: epoch, nonce };
+  return { ...election(record, member, epoch, nonce), forced: epoch };
+}
+
+/**
+ * As it is put into etcd again from a copy that may be old (`adopt`): whoever leads by it may have been succeeded, and the set be another one.
+ * So nobody does until copies were compared, in an epoch above that of any log.
+ */
+export function adoptedRecord(record: MirrorRecord): MirrorRecord {
+  return { ...record, leader: null, epoch: record.epoch + adoptedEpochs, adopted: true, nonce: 'adopted' };
+}
+
+/** A copy of the records is some seconds old, and a queue does not get that many leaders in that time. */
+const adoptedEpochs = 1000;
+
+/** It stands as `adoptedRecord` made it: its set says nothing. */
+export const isAdopted = ({ adopted }: MirrorRecord): boolean => adopted === true;
+
+/** Of the copies of a queue so many have to be compared: one of them at least has whatever was confirmed, since `min` disks have it. */
+export function comparedMin({ replicas, min }: MirrorRecord): number {
+  return Math.max(1, replicas.length - min + 1);
+}
+
+/** `member` leads after the copies were compared, and has the most. `epoch`: above that of any log. It alone is the set, until others have caught up. */
+export function election(record: MirrorRecord, member: DataId, epoch: Epoch, nonce: string): MirrorRecord {
+  const { adopted: _, ...rest } = record;
+  return { ...rest, leader: member, epoch, inSync: [member], nonce } as unknown as MirrorRecord;
 }
 
 /** The last reign that an operator made begin outside the set: copies from before let go of what it does not have, confirmed or not. 0: none. */

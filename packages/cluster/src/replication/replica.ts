@@ -4,9 +4,11 @@ import { type FollowedReign, Follower, type FollowerIdentity } from './follower.
 import { Leader, type LeaderSettings } from './leader.js';
 import {
   type DataId,
+  election,
   firstNonce,
   forcedEpoch,
   forcedPromotion,
+  isAdopted,
   type MirrorRecord,
   promotion,
   resignation,
@@ -111,13 +113,21 @@ export class Replica {
    * null: it leads, or something is under way.
    */
   promote(): Proposal | null {
+    return this.beginOutside(forcedPromotion, isAdopted(this.view.record) ? [] : this.view.record.inSync);
+  }
+
+  /** This node leads because it has more than the other copies, by a record that was adopted; as `promote`. */
+  elect(): Proposal | null {
+    return isAdopted(this.view.record) ? this.beginOutside(election, []) : null;
+  }
+
+  private beginOutside(next: typeof election, absent: readonly DataId[]): Proposal | null {
     const { view, log } = this;
     const { record } = view;
     if (this.leader !== null || view.isWaiting) return null;
     this.unfollow();
     const epoch = Math.max(record.epoch, log.history.latest) + 1;
-    const next = forcedPromotion(record, this.self, epoch, this.nonce());
-    this.candidacy = { next, joiner: null, absent: record.inSync };
+    this.candidacy = { next: next(record, this.self, epoch, this.nonce()), joiner: null, absent };
     return this.proposed(this.candidacy);
   }
 
@@ -154,6 +164,7 @@ export class Replica {
   protected delayMs(nowMs: number, { sessions, isLive, resting }: Surroundings): number | null {
     const { record } = this.view;
     const { leader } = record;
+    if (isAdopted(record)) return null;
     const isGone = leader === null || leader === this.self || !sessions.has(leader) || !isLive(leader);
     if (!isGone) this.leaderGoneAtMs = null;
     else this.leaderGoneAtMs ??= nowMs;

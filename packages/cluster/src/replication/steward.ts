@@ -14,6 +14,7 @@ import type { Gossip } from '../gossip.js';
 import type { Membership } from '../membership/membership.js';
 import { forgottenKey, metadataRoom } from '../membership/records.js';
 import { nodeKey } from '../session.js';
+import { Comparison } from './comparison.js';
 import { Converting, type ConvertingNode } from './converting.js';
 import { Drain } from './drain.js';
 import { ForcedPromotion } from './forced-promotion.js';
@@ -45,6 +46,7 @@ export class Steward implements OperationsCluster, ConvertingNode {
   private replenishing: Replenishing | null = null;
   private converting: Converting | null = null;
   private broker: Broker | null = null;
+  private comparison: Comparison | null = null;
 
   constructor(parts: StewardParts) {
     const { membership, clock, log } = parts;
@@ -65,6 +67,7 @@ export class Steward implements OperationsCluster, ConvertingNode {
       isForgotten: (member: DataId) => membership.mirror.get(forgottenKey(member)) !== undefined,
     };
     const asks = (record: QueueMirrorRecord) => this.asks(record);
+    this.comparison = new Comparison(this, this.forced, { clock, log });
     this.replenishing = new Replenishing(this, this.operations, { clock, log }, members, asks);
     this.converting = new Converting(this, { clock, log });
   }
@@ -72,6 +75,7 @@ export class Steward implements OperationsCluster, ConvertingNode {
   close(): void {
     this.replenishing?.close();
     this.converting?.close();
+    this.comparison?.close();
     this.rebalancing.close();
   }
 

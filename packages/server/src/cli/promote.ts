@@ -53,7 +53,7 @@ export function addPromoteCommand(queue: Command): void {
 function assertLast({ name, node, in_sync_and_running: present, copies }: Prospects): void {
   if (present.length > 0)
     throw new CommandError(
-      `the copy of '${name}' on ${present.join(', ')} is in sync and running: nothing has to be lost.`,
+      `${present.length === 1 ? 'the copy' : 'the copies'} of '${name}' on ${present.join(', ')} ${present.length === 1 ? 'is' : 'are'} in sync and running: nothing has to be lost.`,
       `Hand the lead over instead: chapar queue transfer ${name}`,
     );
   if (!copies.some((copy) => copy.node === node))
@@ -83,8 +83,8 @@ export function prospectsText(prospects: Prospects): string {
 
 function lossText({ node, epoch, copies }: Prospects): string {
   const copy = copies.find((each) => each.node === node)!;
-  const upTo = copy.epoch < epoch ? ` to ${epoch}` : '';
-  return `what was confirmed behind entry ${copy.end} in epoch ${copy.epoch}${upTo} is not in its copy, and what was settled since it heard its leader comes again`;
+  const epochs = copy.epoch < epoch ? `epochs ${copy.epoch} to ${epoch}` : `epoch ${copy.epoch}`;
+  return `what was confirmed behind entry ${copy.end} in ${epochs} is not in its copy, and what was settled since it heard its leader comes again`;
 }
 
 function betterText({ node, copies }: Prospects): string {
