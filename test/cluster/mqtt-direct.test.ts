@@ -111,7 +111,8 @@ describe('a subscription of QoS 0 in a cluster', () => {
     await cluster.soon();
     publisher.publish('x', 'after', 1);
     expect(await twice.heard()).toEqual(['after!']);
-    expect(b.at.broker.topology.vhosts.get('/')!.queues.has('mqtt-subscription-onceqos1')).toBe(false);
+    const left = [...b.at.broker.topology.vhosts.get('/')!.queues.keys()];
+    expect(left.filter((name) => name.startsWith('mqtt-subscription-once'))).toEqual([]);
   });
 
   it('has its share in a group alone where it is shared', async () => {

@@ -67,3 +67,22 @@ it('while a node cannot be asked the queue stays, and goes when all say that nob
   await cluster.soon(30_000);
   expect([a, b].map(hasQueue)).toEqual([false, false]);
 });
+
+it('a member that comes back while the queue is down is hung up on, and is served when the queue is there again', async () => {
+  const { cluster, a, b, publisher } = await stage();
+  const one = await member(cluster, a, 'one');
+  const two = await member(cluster, b, 'two');
+  await two.peer.drop();
+  await one.peer.drop();
+  publisher.publish('x', 'm', 1);
+  await cluster.soon();
+  a.at.kill();
+  await cluster.soon(20_000);
+  const back = await cluster.join(b, 'two', lasting);
+  await cluster.soon();
+  expect(back.peer.isOver).toBe(true);
+  await cluster.start(a.at.member);
+  await cluster.soon(3000);
+  const again = await cluster.join(b, 'two', lasting);
+  expect(await again.heard()).toEqual(['m!']);
+});

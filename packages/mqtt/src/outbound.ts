@@ -91,11 +91,24 @@ export class Outbound implements DeliverySink, Flushable {
     this.peer = peer;
     for (const packetId of this.released.keys()) peer.sendPubrel(packetId);
     this.resize();
-    if (queue !== null) void this.consume(queue);
+    if (queue !== null) this.begin(queue);
   }
 
   get isConnected(): boolean {
     return this.peer !== null;
+  }
+
+  /** As `consume`, where nobody waits: what stands against it ends the connection, and the client comes again. */
+  begin(queue: SharedQueue, source: Source = this.own, then: (consumer: Consumer | null) => void = ignore): void {
+    const { peer } = this;
+    const taken = this.consume(queue, source);
+    if (!(taken instanceof Promise)) {
+      then(taken);
+      return;
+    }
+    taken.then(then, () => {
+      if (this.peer === peer) peer?.queueGone('node-down');
+    });
   }
 
   /** Takes the session's own queue, once, or a shared group's. Null without a connection. */
@@ -337,3 +350,5 @@ export class Outbound implements DeliverySink, Flushable {
 function packetIdOf(position: Position): number {
   return ((position - 1) % idsMax) + 1;
 }
+
+const ignore = (): void => undefined;

@@ -14,6 +14,11 @@ export interface SessionTerms {
   readonly user: string;
   /** It goes with its connection, and so do its queues. */
   readonly isTransient: boolean;
+  /**
+   * Behind the names of queues that go with a connection: in a cluster the node's own, so that a client that comes to another node has no
+   * name to wait for that the first one still has. Empty: none.
+   */
+  readonly tag: string;
 }
 
 /** What remembers a session's packet identifiers over a restart; null for transient ones. */
@@ -29,6 +34,7 @@ export class Session {
   readonly clientId: string;
   readonly user: string;
   readonly isTransient: boolean;
+  private readonly tag: string;
   readonly subscriptions = new Subscriptions();
   /** Its subscriptions of QoS 0, as the router sees them; null: it never had one. Many clients only publish. */
   directEnd: DirectEnd | null = null;
@@ -58,6 +64,7 @@ export class Session {
     this.clientId = terms.clientId;
     this.user = terms.user;
     this.isTransient = terms.isTransient;
+    this.tag = terms.tag;
     this.receivedLog = log;
     this.turn = turn;
     this.log = log;
@@ -104,7 +111,7 @@ export class Session {
 
   private attachOutbound(connection: Connection, queue: SharedQueue | null): void {
     if (this.outboundMade !== null) this.outboundMade.attach(connection, queue);
-    else if (queue !== null) void this.outbound.consume(queue);
+    else if (queue !== null) this.outbound.begin(queue);
   }
 
   /** The connection is gone. */
@@ -117,6 +124,11 @@ export class Session {
 
   /** Where messages of QoS 1 and 2 wait for the client. */
   get queueName(): string {
+    return this.isTransient ? `${this.permittedAs}${this.tag}` : this.permittedAs;
+  }
+
+  /** The name of its queue for permissions; that of a session that is kept. */
+  get permittedAs(): string {
     return `mqtt-subscription-${this.clientId}qos1`;
   }
 

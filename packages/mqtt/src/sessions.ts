@@ -98,7 +98,8 @@ export class Sessions {
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     // A queue of that name that no session has: of a session that ended while its node was down.
-    if (session.queue !== null && session.queue.properties.owner === null) await this.removeQueue(session.queue);
+    const left = vhost.queues.get(session.permittedAs);
+    if (left !== undefined && left.properties.owner === null) await this.removeQueue(left);
     if (!isTransient) await new Promise<void>((resolve) => this.door.directory.put(session, resolve));
     return session;
   }
@@ -107,7 +108,9 @@ export class Sessions {
   restore(terms: { vhost: VirtualHost; clientId: string; user: string; isTransient: boolean }): Session {
     const { door } = this;
     const log = terms.isTransient ? null : door.directory.logOf(terms.vhost.name, terms.clientId);
-    const session = new Session(terms, door.broker.turn, log);
+    const { residence } = door.broker.topology;
+    const tag = residence === null ? '' : `.${residence.tag}`;
+    const session = new Session({ ...terms, tag }, door.broker.turn, log);
     this.byKey.set(keyOf(terms.vhost, terms.clientId), session);
     return session;
   }

@@ -1,6 +1,5 @@
 import {
   type Actor,
-  andThen,
   BrokerError,
   type ConfirmSlot,
   type Consumer,
@@ -110,7 +109,7 @@ export class SharedGroups {
       const member = this.groups.get(keyOf(session.vhost, name))?.members.get(session);
       const queue = session.vhost.queues.get(name);
       if (member === undefined || queue === undefined) continue;
-      void andThen(session.outbound.consume(queue, member), (consumer) => {
+      session.outbound.begin(queue, member, (consumer) => {
         member.consumer = consumer;
       });
     }

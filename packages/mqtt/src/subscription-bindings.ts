@@ -34,7 +34,7 @@ export async function bindSubscription(
   const key = filterKey(filter);
   if (qos > 0) {
     const queue = await sessionQueue(actor, session);
-    await bindQueue(door, actor, queue.name, key);
+    await bindQueue(door, actor, queue.name, key, session.permittedAs);
     return;
   }
   const exchange = actor.findExchange(door.settings.exchange);
@@ -44,14 +44,21 @@ export async function bindSubscription(
 }
 
 /** The binding of a queue, by the actor's permissions. */
-export async function bindQueue(door: MqttDoor, actor: Actor, queue: string, key: string): Promise<void> {
+export async function bindQueue(
+  door: MqttDoor,
+  actor: Actor,
+  queue: string,
+  key: string,
+  permittedAs = queue,
+): Promise<void> {
   const source = door.settings.exchange;
-  await actor.bind({ source, kind: 'queue', destination: queue, routingKey: key, arguments: noArguments });
+  const request = { source, kind: 'queue', destination: queue, routingKey: key, arguments: noArguments } as const;
+  await actor.bind(request, permittedAs);
 }
 
 /** The session's queue; declared when it is first needed. */
 export async function sessionQueue(actor: Actor, session: Session): Promise<SharedQueue> {
-  const { queueName: name, isTransient } = session;
+  const { queueName: name, isTransient, permittedAs } = session;
   const known = session.queue;
   const queue =
     known ??
@@ -61,6 +68,7 @@ export async function sessionQueue(actor: Actor, session: Session): Promise<Shar
       exclusive: isTransient,
       autoDelete: false,
       arguments: noArguments,
+      ...(name === permittedAs ? {} : { permittedAs }),
     }));
   await session.outbound.consume(queue);
   return queue;

@@ -26,6 +26,8 @@ export interface QueueWish {
   readonly exclusive: boolean;
   readonly autoDelete: boolean;
   readonly arguments: Arguments;
+  /** The door made the name, and no other node can make it: nobody claims it. Permissions are asked for this one instead. */
+  readonly permittedAs?: string;
 }
 
 export interface ActorParts {
@@ -115,13 +117,15 @@ export class Actor {
 
   declareQueue(wish: QueueWish): Later<SharedQueue> {
     const { topology, queuesMax } = this.parts;
-    const serverNamed = wish.name === '';
-    const name = serverNamed ? serverName(topology) : wish.name;
+    const { permittedAs } = wish;
+    const serverNamed = wish.name === '' || permittedAs !== undefined;
+    const name = wish.name === '' ? serverName(topology) : wish.name;
+    const asked = permittedAs ?? name;
     const declaration = { ...wish, name, serverNamed, owner: wish.exclusive ? this.owner : null };
     const deadLetterExchange = wish.arguments['x-dead-letter-exchange'];
-    const allowed = andThen(this.require('configure', 'queue', name), () =>
+    const allowed = andThen(this.require('configure', 'queue', asked), () =>
       typeof deadLetterExchange === 'string'
-        ? andThen(this.require('read', 'queue', name), () => this.require('write', 'exchange', deadLetterExchange))
+        ? andThen(this.require('read', 'queue', asked), () => this.require('write', 'exchange', deadLetterExchange))
         : undefined,
     );
     return andThen(allowed, () =>
@@ -203,21 +207,27 @@ export class Actor {
 
   // ---- bindings ------------------------------------------------------------------------------------------------
 
-  bind(request: BindingRequest): Later<void> {
-    return andThen(this.requireForBinding(request), () => bind(this.parts.topology, this.vhost, request));
+  /** `permittedAs`: as in a `QueueWish`. */
+  bind(request: BindingRequest, permittedAs = request.destination): Later<void> {
+    return andThen(this.requireForBinding(request, permittedAs), () => bind(this.parts.topology, this.vhost, request));
   }
 
   unbind(request: BindingRequest): Later<void> {
-    return andThen(this.requireForBinding(request), () => unbind(this.parts.topology, this.vhost, request));
+    return andThen(this.requireForBinding(request, request.destination), () =>
+      unbind(this.parts.topology, this.vhost, request),
+    );
   }
 
-  private requireForBinding({ source, kind, destination, routingKey }: BindingRequest): Later<void> {
+  private requireForBinding(
+    { source, kind, destination, routingKey }: BindingRequest,
+    permittedAs: string,
+  ): Later<void> {
     if (source === '' || (kind === 'exchange' && destination === '')) throw brokerError('defaultExchange', {});
     if (kind === 'queue') {
       const queue = this.vhost.queues.get(destination);
       if (queue !== undefined) assertOwner(queue, this.owner);
     }
-    return andThen(this.require('write', kind, destination), () =>
+    return andThen(this.require('write', kind, permittedAs), () =>
       andThen(this.require('read', 'exchange', source), () =>
         this.requireTopic('read', this.vhost.exchanges.get(source), routingKey),
       ),
