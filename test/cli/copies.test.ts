@@ -75,8 +75,50 @@ describe('queue', () => {
       messages: 1,
     });
     expect(out).toBe(
-      "classic queue 'tasks' in virtual host '/', running, 1 messages\nlives on chapar@b alone: it has no copies\n",
+      "classic queue 'tasks' in virtual host '/', running, 1 message\nlives on chapar@b alone: it has no copies\n",
     );
+  });
+
+  const prospects = {
+    ...{ vhost: '/', name: 'tasks', node: c, leader: a, epoch: 4, in_sync: [a, b], in_sync_and_running: [] },
+    members: [a, b, c, 'chapar@d'],
+    copies: [
+      { node: 'chapar@d', epoch: 4, end: 810, committed: 800, messages: 9, silent_ms: 180_000 },
+      { node: c, epoch: 3, end: 512, committed: 512, messages: 3, silent_ms: null },
+    ],
+  };
+
+  test('promote tells what may be lost, and does nothing without a yes', async () => {
+    api.answers[`POST ${quorum}/promote?dry-run=true`] = { body: prospects };
+    const asked = await api.chapar('queue', 'promote', 'tasks', c);
+    expect(asked.code).toBe(1);
+    expect(asked.err).toContain(
+      "queue 'tasks' in virtual host '/': led by chapar@a, which is gone, in epoch 4; in sync: chapar@a, chapar@b\n",
+    );
+    expect(asked.err).toMatch(/^chapar@d +4 +810 +9 +3 min ago$/m);
+    expect(asked.err).toMatch(/^chapar@c +3 +512 +3 +not since it was started$/m);
+    expect(asked.err).toContain('! what was confirmed behind entry 512 in epoch 3 to 4 is not in its copy');
+    expect(asked.err).toContain('! chapar@d has more: up to entry 810 of epoch 4\n');
+    expect(asked.err).toContain('nothing was changed.');
+    expect(api.asked).toEqual([`POST ${quorum}/promote?dry-run=true`]);
+    api.answers[`POST ${quorum}/promote`] = { body: prospects };
+    const done = await api.chapar('queue', 'promote', 'tasks', c, '--yes');
+    expect([done.code, done.out]).toEqual([
+      0,
+      "chapar@c leads 'tasks' with what it has; what was confirmed behind entry 512 in epoch 3 to 4 is not in its copy, and what was settled since it heard its leader comes again\n",
+    ]);
+  });
+
+  test('promote is not needed while a copy in sync is there, and needs one that answers', async () => {
+    api.answers[`POST ${quorum}/promote?dry-run=true`] = { body: { ...prospects, in_sync_and_running: [b] } };
+    const { code, err } = await api.chapar('queue', 'promote', 'tasks', c, '--yes');
+    expect([code, api.asked.length]).toEqual([1, 1]);
+    expect(err).toContain("the copy of 'tasks' on chapar@b is in sync and running: nothing has to be lost.");
+    expect(err).toContain('chapar queue transfer tasks');
+    api.answers[`POST ${quorum}/promote?dry-run=true`] = { body: { ...prospects, node: 'chapar@x' } };
+    const none = await api.chapar('queue', 'promote', 'tasks', 'chapar@x', '--yes');
+    expect(none.err).toContain("chapar@x has no copy of 'tasks' that answers.");
+    expect(none.err).toContain('These do: chapar@d, chapar@c');
   });
 
   test('add-member, remove-member and transfer', async () => {
@@ -197,13 +239,13 @@ describe('rebalance', () => {
     const dry = await api.chapar('rebalance', '--dry-run');
     expect(dry.out).toMatch(/^\/ +tasks +chapar@a +chapar@b$/m);
     expect(api.asked).toEqual([look]);
-    expect((await api.chapar('rebalance')).out).toBe('1 queues get another leader\n');
+    expect((await api.chapar('rebalance')).out).toBe('1 queue gets another leader\n');
     expect(api.asked.at(-1)).toBe(act);
   });
 
   test('waits when it is told to, and has nothing to do when all is even', async () => {
     api.answers[look] = [{ body: moves }, { body: moves }, { body: [] }];
-    expect((await api.chapar('rebalance', '--wait')).out).toBe('1 queues get another leader\nthe leads are even\n');
+    expect((await api.chapar('rebalance', '--wait')).out).toBe('1 queue gets another leader\nthe leads are even\n');
     api.asked.length = 0;
     expect((await api.chapar('rebalance')).out).toBe('the leads are even already\n');
     expect(api.asked).toEqual([look]);
@@ -231,7 +273,7 @@ describe('cluster status', () => {
     api.answers['GET /api/cluster'] = { body };
     const { out } = await api.chapar('cluster', 'status');
     expect(out).toMatch(/^chapar@a +maintenance +3 +9$/m);
-    expect(out).toContain('! 1 mirrored queues have no leader\n');
+    expect(out).toContain('! 1 mirrored queue has no leader\n');
     expect(out).toContain('! 2 mirrored queues have too few copies: publishes to them are refused\n');
     expect(out).toContain('! 3 mirrored queues have fewer copies in sync than they shall have\n');
   });

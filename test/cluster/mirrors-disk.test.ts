@@ -152,3 +152,129 @@ describe('copies of a mirrored queue on disks', () => {
     expect(await bodiesAt(again, incarnation)).toEqual(numbers(1, 30));
   });
 });
+
+describe('a copy outside the set that an operator makes lead', () => {
+  beforeEach(() => Object.assign(origin, { sequence: 0, confirmed: [] }));
+
+  function down(...brokers: SimBroker[]): void {
+    for (const each of brokers) {
+      each.kill();
+      peers.kill(each.transport, true);
+    }
+  }
+
+  /** `c` has the first thirty, was down when the next twenty came, and is the only one that is there. */
+  async function onlyTheLastOne(): Promise<{ incarnation: Incarnation; a: SimBroker; b: SimBroker; c: SimBroker }> {
+    const [a, b, c] = (await cluster()) as [SimBroker, SimBroker, SimBroker];
+    const incarnation = await declare(a, 'q');
+    const led = a.node.mirrors.led(incarnation)!;
+    publish(led, numbers(1, 30));
+    await members.advance(100);
+    down(c);
+    await members.advance(15_000);
+    publish(led, numbers(31, 50));
+    await members.advance(1000);
+    expect(origin.confirmed).toEqual(numbers(1, 50));
+    expect(a.node.mirrors.recordOf(incarnation)!.inSync).not.toContain(c.node.dataId);
+    // The others have let go of this one.
+    a.node.mirrors.of(incarnation)!.reign!.log.settle(3, 3);
+    await members.advance(1000);
+    down(a, b);
+    await members.advance(15_000);
+    return { incarnation, a, b, c: await start(c.member) };
+  }
+
+  it('has what it had; the others keep aside what they let go of, and follow it', async () => {
+    const { incarnation, a, b, c } = await onlyTheLastOne();
+    await members.advance(20_000);
+    expect(c.node.mirrors.led(incarnation)).toBeNull();
+    const { forced } = c.node.steward;
+    const { present, copies, record } = await c.settle(forced.prospects(incarnation));
+    expect(present).toEqual([]);
+    expect(copies).toEqual([{ id: c.node.dataId, epoch: 1, end: 31, committed: 31, messages: 30, silentMs: null }]);
+    await c.settle(forced.promote(incarnation, c.node.dataId));
+    const before = record.epoch;
+    const { dataId } = c.node;
+    const next = c.node.mirrors.recordOf(incarnation)!;
+    expect(next).toMatchObject({ leader: dataId, epoch: before + 1, inSync: [dataId], forced: before + 1, min: 2 });
+    const leader = await leaderOf([c], incarnation);
+    expect(await bodiesAt(leader, incarnation)).toEqual(numbers(1, 30));
+    const again = [await start(b.member), await start(a.member)];
+    await members.advance(5000);
+    publish(c.node.mirrors.led(incarnation)!, ['new']);
+    await members.advance(5000);
+    expect(origin.confirmed.at(-1)).toBe('new');
+    for (const each of [c, ...again]) expect(await bodiesAt(each, incarnation)).toEqual([...numbers(1, 30), 'new']);
+    expect(new Set(c.node.mirrors.recordOf(incarnation)!.inSync)).toEqual(new Set([a, b, c].map((x) => x.node.dataId)));
+    for (const { member } of again) expect(await member.settle(asideAt(member))).toEqual(numbers(31, 50));
+    expect(await c.settle(asideAt(c.member))).toEqual([]);
+    const lags = (await c.settle(c.node.steward.operations.status(incarnation)))!.members.map(({ lag }) => lag);
+    expect(lags).toEqual([0, 0, 0]);
+    // And they go on as any others, over restarts and with other leaders.
+    down(c);
+    const other = await leaderOf(again, incarnation);
+    publish(other.node.mirrors.led(incarnation)!, ['newer']);
+    await members.advance(1000);
+    const bodies = [...numbers(1, 30), 'new', 'newer'];
+    expect(await bodiesAt(other, incarnation)).toEqual(bodies);
+    down(...again);
+    await members.advance(15_000);
+    const third: SimBroker[] = [];
+    for (const { member } of [a, b, c]) third.push(await start(member));
+    const last = await leaderOf(third, incarnation);
+    await members.advance(5000);
+    expect(await bodiesAt(last, incarnation)).toEqual(bodies);
+    expect(last.node.mirrors.led(incarnation)!.queue.readyCount).toBe(32);
+  });
+
+  it('takes nothing that anybody held of the messages that were lost for one of its own', async () => {
+    const { incarnation, c } = await onlyTheLastOne();
+    await c.settle(c.node.steward.forced.promote(incarnation, c.node.dataId));
+    const led = (await leaderOf([c], incarnation)) && c.node.mirrors.led(incarnation)!;
+    publish(led, numbers(101, 150));
+    await members.advance(100);
+    // What a consumer held when all else was lost, and settles now.
+    c.node.mirrors.of(incarnation)!.reign!.log.settle(32, 60);
+    await members.advance(100);
+    expect(await bodiesAt(c, incarnation)).toEqual([...numbers(1, 30), ...numbers(101, 150)]);
+  });
+
+  it('does not lead while a member of the set is there, or comes back just then', async () => {
+    const { incarnation, a, c } = await onlyTheLastOne();
+    const { forced } = c.node.steward;
+    // Etcd hears of it first.
+    c.member.client.path.cut = true;
+    const asking = forced.promote(incarnation, c.node.dataId).then(
+      () => 'done',
+      (error: Error) => error.message,
+    );
+    await members.advance(10);
+    const again = await start(a.member);
+    c.member.client.path.cut = false;
+    await members.advance(15_000);
+    expect(await asking).toMatch(
+      /a is in sync and running, so nothing has to be lost: hand the lead over instead|etcd has not/,
+    );
+    expect(again.node.mirrors.led(incarnation)).not.toBeNull();
+    const late = forced.promote(incarnation, c.node.dataId);
+    await expect(c.settle(late)).rejects.toThrow('in sync and running');
+    await members.advance(15_000);
+    expect(await bodiesAt(c, incarnation)).toEqual(numbers(1, 50).filter((body) => body !== '2'));
+  });
+});
+
+/** The bodies of what a node keeps aside. */
+async function asideAt({ platform }: SimMember): Promise<string[]> {
+  const directory = '/data/aside';
+  const names = await platform.disk.list(directory).catch((): string[] => []);
+  const bodies: string[] = [];
+  for (const name of names) {
+    const lines = (await platform.disk.readFile(`${directory}/${name}`)).toString().trimEnd().split('\n');
+    for (const line of lines) {
+      const { body, routing_key: key, dialect } = JSON.parse(line);
+      expect([key, dialect]).toEqual(['q', 'amqp-0-9-1']);
+      bodies.push(Buffer.from(body, 'base64').toString());
+    }
+  }
+  return bodies;
+}

@@ -69,6 +69,7 @@ describe('queues with copies', () => {
       epoch: 4,
       min_in_sync: 2,
       wanted_members: 3,
+      mirroring: 'under way',
       consumers: 1,
     });
     expect(json[1]).not.toHaveProperty('slave_nodes');
@@ -78,6 +79,7 @@ describe('queues with copies', () => {
       type: 'classic',
       slave_nodes: [nodeB, nodeC],
       synchronised_slave_nodes: [nodeB, nodeC],
+      mirroring: 'done',
       messages: 0,
       effective_policy_definition: {},
     });
@@ -85,6 +87,15 @@ describe('queues with copies', () => {
     expect((await c.get('/api/queues?disable_stats=true&enable_queue_totals=true')).json).toMatchObject([
       { name: 'm', messages: 0, leader: nodeA },
       { name: 'q', messages: 0, leader: nodeB },
+    ]);
+  });
+
+  test('that are still to come are waited for', async () => {
+    await a.put('/api/queues/%2F/late', { durable: true });
+    expect((await a.get('/api/queues/%2F/late')).json).not.toHaveProperty('mirroring');
+    await a.put('/api/policies/%2F/ha', { pattern: 'late', definition: { 'ha-mode': 'all' } });
+    expect((await a.get('/api/queues?columns=name,policy,mirroring')).json).toEqual([
+      { name: 'late', policy: 'ha', mirroring: 'waiting' },
     ]);
   });
 
@@ -100,6 +111,24 @@ describe('queues with copies', () => {
       { name: 'q', state: 'down', online: [nodeA, nodeC], node: nodeB, leader: nodeB },
     ]);
     expect((await a.get('/api/queues/%2F/q')).json.copies).toBeNull();
+  });
+
+  test('are online by the word of their leader, who hears them', async () => {
+    await mirrored(b, 'q', 'quorum');
+    await a.put('/api/queues/%2F/plain', { durable: true });
+    cluster.mutedFor.set(nodeB, new Set([nodeC]));
+    const list = async () => (await a.get('/api/queues?columns=name,state,online')).json;
+    expect(await list()).toEqual([
+      { name: 'plain', state: 'running' },
+      { name: 'q', state: 'running', online: [nodeA, nodeB] },
+    ]);
+    cluster.mutedFor.set(nodeB, new Set([nodeA, nodeC]));
+    expect((await list())[1]).toEqual({ name: 'q', state: 'minority', online: [nodeB] });
+    expect((await a.get('/api/queues')).json[1]).toMatchObject({ state: 'minority', online: [nodeB], leader: nodeB });
+    expect((await a.get('/api/queues/%2F/q')).json).toMatchObject({ state: 'minority', online: [nodeB] });
+    // Nobody else knows better.
+    cluster.mute.add(nodeB);
+    expect((await list())[1]).toEqual({ name: 'q', state: 'running', online: [nodeA, nodeB, nodeC] });
   });
 
   test('one by one have what the leader knows of each copy', async () => {
@@ -169,10 +198,31 @@ describe('copies', () => {
     expect(cluster.done).toEqual([]);
   });
 
+  test('that are not in sync lead when an administrator says so, who is told first what may be lost', async () => {
+    const q = await mirrored(b, 'q', 'quorum', { inSync: [nodeB] });
+    cluster.gone.add(nodeB);
+    const told = {
+      ...{ vhost: '/', name: 'q', node: nodeC, leader: nodeB, epoch: 4, in_sync: [nodeB], in_sync_and_running: [] },
+      members: [nodeA, nodeB, nodeC],
+      copies: [
+        { node: nodeA, epoch: 3, end: 10, committed: 9, messages: 2, silent_ms: 1500 },
+        { node: nodeC, epoch: 3, end: 9, committed: 8, messages: 2, silent_ms: null },
+      ],
+    };
+    expect((await a.post(`${path('q', 'promote')}?dry-run=true`, { node: nodeC })).json).toEqual(told);
+    expect(cluster.done).toEqual([]);
+    expect((await a.post(path('q', 'promote'), { node: nodeC })).json).toEqual(told);
+    expect(cluster.done).toEqual([`${nodeA}: promote ${q} ${nodeC}`]);
+    cluster.members.get(nodeA)!.mirrored.refusal = 'chapar@b is in sync and running';
+    expect((await a.post(path('q', 'promote'), { node: nodeC })).status).toBe(409);
+    expect((await a.post(path('q', 'promote'), {})).status).toBe(400);
+  });
+
   test('are for administrators', async () => {
     await mirrored(a, 'q');
     const alice = await addUser(a, 'alice', ['management'], ['/']);
     expect((await a.post(path('q', 'leader'), {}, alice)).status).toBe(401);
+    expect((await a.post(path('q', 'promote'), { node: nodeC }, alice)).status).toBe(401);
     expect((await a.post('/api/rebalance/queues', {}, alice)).status).toBe(401);
     expect((await a.post(`/api/nodes/${nodeA}/drain`, {}, alice)).status).toBe(401);
     expect((await a.get(path('q', 'status'), alice)).status).toBe(200);

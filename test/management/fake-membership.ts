@@ -18,6 +18,8 @@ export class FakeCluster {
   /** By name: those that do not answer though they are registered. */
   readonly mute = new Set<string>();
   readonly gone = new Set<string>();
+  /** By node: those that it does not hear as a leader, though they are registered. */
+  readonly mutedFor = new Map<string, ReadonlySet<string>>();
   /** `a>b`: the link from a to b, which is up unless it stands here. */
   readonly links = new Map<string, LinkView>();
   readonly asked: string[] = [];

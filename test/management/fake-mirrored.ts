@@ -4,6 +4,7 @@ import {
   type LeadMove,
   type MaintenanceView,
   type MirroredQueues,
+  type Prospects,
   RefusedError,
 } from '@chapar/management';
 import type { FakeCluster } from './fake-membership.js';
@@ -24,7 +25,9 @@ export class FakeMirrored implements MirroredQueues {
   view(incarnation: string): CopiesView | null {
     const view = this.cluster.copies.get(incarnation);
     if (view === undefined) return null;
-    return { ...view, online: view.members.filter((member) => !this.cluster.gone.has(member)) };
+    const { gone, mutedFor } = this.cluster;
+    const isOnline = (member: string) => !gone.has(member) && !mutedFor.get(this.name)?.has(member);
+    return { ...view, online: view.members.filter(isOnline) };
   }
 
   *all(): Iterable<CopiesView> {
@@ -57,6 +60,20 @@ export class FakeMirrored implements MirroredQueues {
   async handOver(incarnation: string, node: string | null): Promise<string> {
     await this.note(`hand over ${incarnation} ${node}`);
     return node ?? 'chapar@c';
+  }
+
+  async prospects(incarnation: string): Promise<Prospects> {
+    const view = this.view(incarnation)!;
+    const { inSync, online, members } = view;
+    const there = members.filter((node) => online.includes(node));
+    const copies = there.map((node, i) => {
+      return { node, epoch: 3, end: 10 - i, committed: 9 - i, messages: 2, silentMs: i === 0 ? 1500.4 : null };
+    });
+    return { view, present: inSync.filter((node) => online.includes(node)), copies };
+  }
+
+  promote(incarnation: string, node: string): Promise<void> {
+    return this.note(`promote ${incarnation} ${node}`);
   }
 
   moves(isMeant: (queue: CopiesView) => boolean): readonly LeadMove[] {

@@ -1,4 +1,4 @@
-import { Follower, Leader, type Origins, type Ranges, Replica } from '@chapar/cluster';
+import { type FollowedReign, Follower, Leader, type Origins, type Ranges, Replica } from '@chapar/cluster';
 import { SimReplicaLog } from './replica-log.js';
 
 /** What may be planted differently in a simulated cluster, to see whether it shows. */
@@ -30,8 +30,8 @@ export function replicaOf({ leader = Leader, follower = Follower }: Kinds): type
       return new leader(this.self, this.view, this.log, this.settings);
     }
 
-    protected override makeFollower(of: string, epoch: number, link: number): Follower {
-      return new follower(this.identity, of, epoch, link, this.log);
+    protected override makeFollower(reign: FollowedReign, link: number): Follower {
+      return new follower(this.identity, reign, link, this.log);
     }
   };
 }

@@ -15,6 +15,7 @@ import { ControlledPages } from './controlled-pages.js';
 /** A queue's log in memory whose `committed` moves when a test says so. It minds the port's rules: a broken one throws. */
 export class ControlledLog implements QueueLog {
   readonly isMirrored: boolean = false;
+  logsAll = false;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;
   onFailed: ((error: Error) => void) | null = null;
@@ -40,7 +41,7 @@ export class ControlledLog implements QueueLog {
   }
 
   page(position: Position, message: Message): void {
-    if (message.persistent) throw new Error('what is logged is paged');
+    if (message.persistent || this.logsAll) throw new Error('what is logged is paged');
     this.pages.page(position, message);
   }
 
@@ -62,6 +63,13 @@ export class ControlledLog implements QueueLog {
     this.assertAlive();
     this.live.set(++this.last, message);
     return this.last;
+  }
+
+  publishAt(position: Position, message: Message): void {
+    this.assertAlive();
+    if (!(position >= 1 && position <= this.last) || this.live.has(position))
+      throw new Error(`publishAt(${position}) of ${this.last}`);
+    this.live.set(position, message);
   }
 
   skip(): Position {

@@ -7,6 +7,7 @@ import { ControlledLog } from './controlled-logs.js';
  */
 export class LedLog extends ControlledLog {
   override readonly isMirrored = true;
+  override logsAll = true;
   /** Another node leads. */
   isOver = false;
   /** Nobody else leads. */

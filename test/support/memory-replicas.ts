@@ -3,6 +3,7 @@ import {
   DIALECT_AMQP091,
   type EpochStart,
   type Incarnation,
+  type KeptAside,
   type LoggedMessage,
   type LogRead,
   type LogStore,
@@ -185,6 +186,14 @@ export class MemoryReplica extends ControlledPages implements StoredReplica {
 
   messageOf({ bytes }: ReplicaEntry): Message {
     return messageOf(bytes);
+  }
+
+  /** What was kept aside. */
+  readonly aside: ReplicaEntry[] = [];
+
+  async keepAside(ranges: readonly Range[]): Promise<KeptAside> {
+    this.entries(ranges, Number.POSITIVE_INFINITY, (entries) => this.aside.push(...entries));
+    return { path: 'aside', count: this.aside.length };
   }
 
   state(): RecoveredQueue {

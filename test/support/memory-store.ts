@@ -118,6 +118,7 @@ export class MemoryLogs implements LogStore {
 /** Pages everything that it is asked to, and reads nothing else: nothing that is logged ever leaves memory here. */
 class MemoryLog extends ControlledPages implements QueueLog {
   readonly isMirrored = false;
+  logsAll = false;
   private last: Position = 0;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;
@@ -126,6 +127,8 @@ class MemoryLog extends ControlledPages implements QueueLog {
   publish(_message: Message): Position {
     return ++this.last;
   }
+
+  publishAt(): void {}
 
   skip(): Position {
     return ++this.last;

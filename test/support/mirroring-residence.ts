@@ -1,6 +1,7 @@
 import {
   type Consumer,
   type EffectivePolicy,
+  type Heir,
   type Incarnation,
   type Mirroring,
   mirroringWish,
@@ -17,7 +18,7 @@ import {
 } from '@chapar/core';
 
 /** The face of a mirrored queue as far as the topology goes: nothing is asked of it but its name. */
-export class FaceStub implements SharedQueue {
+export class FaceStub implements Heir {
   readonly name: string;
   readonly incarnation: Incarnation;
   readonly properties: QueueProperties;
@@ -52,6 +53,10 @@ export class FaceStub implements SharedQueue {
 
   attach(): Consumer {
     throw this.unasked();
+  }
+
+  inherit(): null {
+    return null;
   }
 
   holder(): Consumer {
@@ -89,6 +94,10 @@ export class MirroringResidence implements Residence {
 
   face(properties: QueueProperties): FaceStub {
     return new FaceStub(properties);
+  }
+
+  succeeded(queue: SharedQueue): FaceStub | null {
+    return queue instanceof FaceStub ? null : new FaceStub(queue.properties);
   }
 
   companions({ incarnation }: { readonly incarnation: Incarnation }): readonly Write[] {

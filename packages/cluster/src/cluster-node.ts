@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type Heir,
   type Incarnation,
   isStored,
   type JsonValue,
@@ -14,7 +15,6 @@ import {
   type QueueProperties,
   type Residence,
   type SharedKeyedLog,
-  type SharedQueue,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
@@ -29,6 +29,7 @@ import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import { Loopback } from './peer/loopback.js';
 import type { RemoteHome } from './remote/remote-home.js';
+import type { RemoteQueue } from './remote/remote-queue.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
 import { Steward } from './replication/steward.js';
@@ -163,7 +164,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, broker } = this;
     this.gossip.begin(broker!);
     this.mirrors.open();
-    this.steward.open();
+    this.steward.open(broker!);
     membership.onBegan = (session) => this.began(session);
     membership.onEnded = () => this.ended();
     membership.onSure = () => this.mirrors.tickAll();
@@ -258,6 +259,13 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.mirrors.tickAll();
   }
 
+  /** Whether there is a link to that node now; there is one to this node itself. */
+  isLinked(dataId: string): boolean {
+    if (dataId === this.dataId) return true;
+    for (const { peer, link } of this.relations.values()) if (peer.dataId === dataId) return link.isUp;
+    return false;
+  }
+
   /** A node that is registered, and not known to be dead, is not linked yet. */
   private isAnyoneComing(): boolean {
     const { sessions, isLive } = this.mirrors.neighbours;
@@ -291,8 +299,8 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.homes.of(dataId);
   }
 
-  face(properties: QueueProperties): SharedQueue {
-    return this.homes.faces.face(properties);
+  face(properties: QueueProperties, before?: RemoteQueue): Heir {
+    return this.homes.faces.face(properties, before);
   }
 
   keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {

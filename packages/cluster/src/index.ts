@@ -56,6 +56,7 @@ export * from './replication/ends.js';
 export * from './replication/epoch-history.js';
 export * from './replication/exchange.js';
 export * from './replication/follower.js';
+export * from './replication/forced-promotion.js';
 export * from './replication/hand-over.js';
 export * from './replication/leader.js';
 export * from './replication/led-queue.js';

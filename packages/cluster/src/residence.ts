@@ -3,6 +3,7 @@ import type {
   BindingRequest,
   ConfirmSlot,
   EffectivePolicy,
+  Heir,
   Incarnation,
   JsonValue,
   KeyedReader,
@@ -21,9 +22,9 @@ import type {
 } from '@chapar/core';
 import { mirroringWish } from '@chapar/core';
 import { type News, newsOfBinding, newsOfEnd, newsOfQueue } from './announcements.js';
-import type { MirroredQueue } from './remote/mirrored-queue.js';
+import { MirroredQueue } from './remote/mirrored-queue.js';
 import type { RemoteHome } from './remote/remote-home.js';
-import type { RemoteQueue } from './remote/remote-queue.js';
+import { RemoteQueue } from './remote/remote-queue.js';
 import { mirrorKey } from './replication/mirror-records.js';
 
 /** How direct reply-to addresses begin, before the tag of their node. */
@@ -35,7 +36,7 @@ export interface ResidenceCluster {
   /** The node of that data id, registered or not. */
   home(dataId: string): RemoteHome;
   /** The face of a mirrored queue. */
-  face(properties: QueueProperties): SharedQueue;
+  face(properties: QueueProperties, before?: RemoteQueue): Heir;
   keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
@@ -88,6 +89,11 @@ export class ClusterResidence implements Residence {
 
   keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
     return this.cluster.keyedLog(name, reader);
+  }
+
+  succeeded(queue: SharedQueue): Heir | null {
+    if (queue instanceof MirroredQueue) return null;
+    return this.cluster.face(queue.properties, queue instanceof RemoteQueue ? queue : undefined);
   }
 
   companions({ incarnation }: SharedQueue): readonly Write[] {

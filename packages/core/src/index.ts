@@ -46,6 +46,7 @@ export * from './queue/queue-properties.js';
 export * from './queue/rules.js';
 export * from './queue/shared-queue.js';
 export * from './queue/statistics.js';
+export * from './queue/succession.js';
 export * from './queue/window.js';
 export * from './ranges.js';
 export * from './records.js';

@@ -52,8 +52,12 @@ export interface QueueLog extends QueuePages {
    * because until then it may be cut.
    */
   readonly isMirrored: boolean;
+  /** Transient messages are logged, too: always where other nodes have copies, and from when the queue is about to be mirrored. */
+  logsAll: boolean;
   /** Appends a message; the bytes are copied before the call returns. Positions grow by one with every entry. */
   publish(message: Message): Position;
+  /** Logs a message at the position that it took without being logged; it stands there from now on. Not where other nodes have copies. */
+  publishAt(position: Position, message: Message): void;
   /** Takes a position for a message that is not logged (transient, in a durable queue): a hole in the log. */
   skip(): Position;
   /** The messages at `first..last` (inclusive) are settled for good: accepted, dropped, expired or dead-lettered. May be coalesced and is written with the next group; no sync is forced by it. */
@@ -134,7 +138,10 @@ export interface LogStore {
   readonly lastStampMs: number;
   /** The log of one incarnation, going on where recovery ended (or empty). One per incarnation. */
   log(incarnation: Incarnation): QueueLog;
-  /** This node's copy of a mirrored queue's log, as recovery left it, or an empty one. One per incarnation. */
+  /**
+   * This node's copy of a mirrored queue's log, as recovery left it, or an empty one. One per incarnation. The log of a queue that lived on
+   * this node alone becomes it: what it holds keeps its positions and is committed, and nothing is written to the queue's own log any more.
+   */
   replica(incarnation: Incarnation): StoredReplica;
   /** The copies that recovery found; `recover` does not name them. */
   readonly replicas: readonly Incarnation[];

@@ -58,6 +58,12 @@ export type ReplicaMark =
   | { readonly kind: 'pend'; readonly position: Position; readonly reason: DropReason; readonly atMs: number }
   | { readonly kind: 'returned'; readonly position: Position; readonly count: number };
 
+/** Messages that a copy let go of, in a file. */
+export interface KeptAside {
+  readonly path: string;
+  readonly count: number;
+}
+
 /**
  * One copy of a mirrored queue's log, on this node's disk. Everything that writes is one more of `operations`, takes effect at once for
  * who asks, and reaches the disk in its order with the next group (`LogStore.flush`).
@@ -102,7 +108,10 @@ export interface StoredReplica extends QueuePages {
   append(entry: ReplicaEntry): void;
   /** The log ends at `upTo` now; what did not come was settled before it could. */
   pass(upTo: Position): void;
-  /** Forgets everything behind `after`: messages, marks, epochs that begin there, and origins' publishes. */
+  /**
+   * Forgets everything behind `after`: messages, marks, epochs that begin there, and origins' publishes. Below `committed` only by an
+   * operator's word: then all that is known of origins goes, too, until the leader says it (`merge`).
+   */
   cut(after: Position): void;
   /** Of messages that are not there nothing is noted. Settlements of one turn may be gathered into ranges, but stand before any later append or cut. */
   change(change: ReplicaChange): void;
@@ -123,6 +132,8 @@ export interface StoredReplica extends QueuePages {
   ): void;
   /** The message of an entry, over copies of its bytes. Throws RangeError for what is none. */
   messageOf(entry: ReplicaEntry): Message;
+  /** Writes the live messages of these ranges to a file that nobody deletes. Resolves when they are on the disk; rejects with the disk's errors. */
+  keepAside(ranges: readonly Range[]): Promise<KeptAside>;
   /** What a queue over this log begins with: what lives up to `committed`, everything perhaps delivered before. */
   state(): RecoveredQueue;
 }

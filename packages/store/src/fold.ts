@@ -210,7 +210,10 @@ export class Fold {
     const number = entryQueueNumber(buf, at);
     const { incarnation, state } = readReplica(buf, at, end);
     const found = this.byNumber.get(number);
-    const log = found instanceof WalReplica ? found : this.opened(this.logs.replica(number, incarnation));
+    const own = found instanceof WalQueueLog ? found : undefined;
+    const log = found instanceof WalReplica ? found : this.opened(this.logs.replica(number, incarnation, own));
+    // The queue had lived here alone, and was mirrored from then on.
+    if (own !== undefined) this.delivered.delete(own);
     log.told.read(state);
     log.openedIn = generation.number;
     return true;

@@ -273,6 +273,7 @@ const nobody: QueueLogWriter & ReplicaWriter = {
   pages: nothingIsPaged,
   groupFor: nothingIsPaged,
   writeSettled: () => {},
+  keepAside: nothingIsPaged,
   stamped: () => {},
   readEntries: () => {},
 };

@@ -21,6 +21,9 @@ const messageOverheadBytes = 256;
 /** Blocks of a queue in the form in which they are changed; when there are more, those that were not asked for are sealed. */
 const openBlocksMax = 16;
 
+/** After so many blocks in a row, or nearly, that are not there, it is looked for the next one that is. */
+const missesMax = 64;
+
 /** Files end below this, so that offsets fit. Bytes. */
 export const fileBytesLimit = 0xffff_ffff;
 
@@ -192,13 +195,14 @@ export class LiveEntries {
   places(from: Position, to: Position, bytesMax: number): Wanted {
     const places: Place[] = [];
     let bytes = 0;
+    let missed = 0;
     let position = from;
     while (position <= to && bytes < bytesMax) {
       const index = Math.floor(position / blockPositions);
       const end = (index + 1) * blockPositions;
       const block = this.block(index);
       if (block === null) {
-        position = end;
+        position = ++missed % missesMax === 0 ? this.nextFrom(end) : end;
         continue;
       }
       for (; position < end && position <= to && bytes < bytesMax; position++) {
@@ -209,6 +213,15 @@ export class LiveEntries {
       }
     }
     return { places, upTo: Math.min(position - 1, to) };
+  }
+
+  /** Where the next block from here on begins; infinite: there is none. */
+  private nextFrom(position: Position): Position {
+    const from = Math.floor(position / blockPositions);
+    return this.indexes().reduce(
+      (next, index) => (index >= from ? Math.min(next, index * blockPositions) : next),
+      Infinity,
+    );
   }
 
   /** As `places`, of those at these positions, which ascend; there is one at least. */

@@ -20,7 +20,8 @@ const gapMax = 16;
 /** Makes the logs that are found in the files. */
 export interface LogOpener {
   queue(number: number, incarnation: Incarnation): WalQueueLog;
-  replica(number: number, incarnation: Incarnation): WalReplica;
+  /** `from`: the queue's own log, which it goes on with under the same number. */
+  replica(number: number, incarnation: Incarnation, from?: WalQueueLog): WalReplica;
 }
 
 /** One log among those that share the write-ahead log: what lives under its number, what is said of it, and how it is read. */
@@ -44,11 +45,18 @@ export abstract class NumberedLog {
   /** Of messages that are not logged; null until there is one. */
   private paged: QueuePages | null = null;
 
-  constructor(writer: LogWriter, generations: Generations, number: number, incarnation: Incarnation) {
+  /** `live`: what lives under the number already. */
+  constructor(
+    writer: LogWriter,
+    generations: Generations,
+    number: number,
+    incarnation: Incarnation,
+    live = new LiveEntries(generations),
+  ) {
     this.logWriter = writer;
     this.number = number;
     this.incarnation = incarnation;
-    this.live = new LiveEntries(generations);
+    this.live = live;
   }
 
   /** Writes into a file that does not do so yet what the number stands for. */

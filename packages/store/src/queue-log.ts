@@ -16,6 +16,7 @@ export interface QueueLogWriter extends LogWriter {
 /** One queue's entries in the node's write-ahead log. */
 export class WalQueueLog extends NumberedLog implements QueueLog {
   readonly isMirrored = false;
+  logsAll = false;
   committed: Position = 0;
   onCommitted: ((committed: Position) => void) | null = null;
   /** The position that the next entry gets. */
@@ -38,6 +39,10 @@ export class WalQueueLog extends NumberedLog implements QueueLog {
     const position = this.next++;
     this.writer.append(this, position, message);
     return position;
+  }
+
+  publishAt(position: Position, message: Message): void {
+    this.writer.append(this, position, message);
   }
 
   skip(): Position {

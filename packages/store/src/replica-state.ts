@@ -59,6 +59,10 @@ export class ReplicaState {
     this.uncommitted.cut(after);
     this.starts = this.starts.filter(({ first }) => first <= after);
     this.end = Math.min(this.end, after);
+    if (after >= this.committed) return;
+    // Not known which of them are among what was cut: to have none is right until the leader says what it holds.
+    this.committed = after;
+    this.origins = new Origins();
   }
 
   /** Returns how many of them lived. */

@@ -2,6 +2,7 @@ import type {
   Epoch,
   EpochStart,
   Incarnation,
+  KeptAside,
   Message,
   OriginRow,
   Position,
@@ -16,8 +17,9 @@ import type {
 import { ENTRY_COMMIT, ENTRY_CUT, ENTRY_PASS } from './entry.js';
 import type { Gathering } from './gathering.js';
 import type { Generations } from './generation.js';
-import type { Wanted } from './live.js';
+import type { LiveEntries, Wanted } from './live.js';
 import { type LogWriter, NumberedLog } from './numbered-log.js';
+import type { WalQueueLog } from './queue-log.js';
 import type { Decode } from './read-back.js';
 import { RecentEntries, type RecentShelf } from './recent-entries.js';
 import {
@@ -41,6 +43,7 @@ export interface ReplicaWriter extends LogWriter {
   groupFor(replica: WalReplica, isUrgent: boolean): Gathering;
   /** Writes the settlements that gathered before anything else is written. */
   writeSettled(replica: WalReplica): void;
+  keepAside(replica: WalReplica, ranges: readonly Range[]): Promise<KeptAside>;
   /** An entry has this time in it, by the node's clock. Milliseconds since 1970. */
   stamped(ms: number): void;
   readEntries(
@@ -75,12 +78,28 @@ export class WalReplica extends NumberedLog implements StoredReplica {
     number: number,
     incarnation: Incarnation,
     shelf: RecentShelf,
+    live?: LiveEntries,
   ) {
-    super(writer, generations, number, incarnation);
+    super(writer, generations, number, incarnation, live);
     this.writer = writer;
     this.told = new ReplicaState(this.live);
     this.marks = this.told.marks;
     this.recent = new RecentEntries(shelf);
+  }
+
+  /** The queue lived on this node alone, in this log: what it came to is committed, by no leader and in no epoch. */
+  takeOver({ next, marks, mayExpire }: WalQueueLog): void {
+    const { told } = this;
+    this.mayExpire = mayExpire;
+    told.pass(next - 1);
+    told.commit(next - 1);
+    for (const { position, reason, atMs } of marks?.pending ?? []) told.marks.pend(position, reason, atMs);
+    for (const { position, count } of marks?.returns ?? []) told.marks.returned(position, count);
+  }
+
+  /** Says so in the group that gathers. */
+  sayTakenOver(): void {
+    this.group(true);
   }
 
   get end(): Position {
@@ -332,6 +351,10 @@ export class WalReplica extends NumberedLog implements StoredReplica {
 
   messageOf({ bytes }: ReplicaEntry): Message {
     return messageOfForm(Buffer.from(bytes));
+  }
+
+  keepAside(ranges: readonly Range[]): Promise<KeptAside> {
+    return this.writer.keepAside(this, ranges);
   }
 
   state(): RecoveredQueue {

@@ -10,6 +10,8 @@ import { type ReplicaWriter, WalReplica } from './replica.js';
 export class WalLogs implements LogOpener {
   readonly queues = new Map<Incarnation, WalQueueLog>();
   readonly replicas = new Map<Incarnation, WalReplica>();
+  /** Logs of queues that are mirrored by now, until what was appended to them is on the disk. */
+  readonly leaving = new Set<WalQueueLog>();
   /** The largest number that was ever used. */
   numberMax = 0;
   private readonly byNumber = new Map<number, NumberedLog>();
@@ -26,8 +28,31 @@ export class WalLogs implements LogOpener {
     return new WalQueueLog(this.writer, this.generations, number, incarnation);
   }
 
-  replica(number: number, incarnation: Incarnation): WalReplica {
-    return new WalReplica(this.writer, this.generations, number, incarnation, this.shelf);
+  replica(number: number, incarnation: Incarnation, from?: WalQueueLog): WalReplica {
+    const replica = new WalReplica(this.writer, this.generations, number, incarnation, this.shelf, from?.live);
+    if (from !== undefined) replica.takeOver(from);
+    return replica;
+  }
+
+  /** A queue's own log becomes a copy of a mirrored queue's, with all that it has. */
+  mirrored(log: WalQueueLog): WalReplica {
+    const replica = this.replica(log.number, log.incarnation, log);
+    this.queues.delete(log.incarnation);
+    this.addReplica(replica);
+    this.leave(log);
+    return replica;
+  }
+
+  /** Confirms may still wait for what was appended to it. */
+  private leave(log: WalQueueLog): void {
+    const { onCommitted, next, committed } = log;
+    log.detach();
+    if (committed >= next - 1) return;
+    this.leaving.add(log);
+    log.onCommitted = (upTo) => {
+      if (upTo >= next - 1) this.leaving.delete(log);
+      onCommitted?.(upTo);
+    };
   }
 
   /** Takes what a start found. */

@@ -1,15 +1,18 @@
 import type {
   Incarnation,
+  KeptAside,
   LogRead,
   LogStore,
   Message,
   Position,
   QueueLog,
   QueuePages,
+  Range,
   RecoveredQueue,
   ReplicaEntry,
   StoredReplica,
 } from '@chapar/core';
+import { writeAside } from './aside.js';
 import { Checkpoints } from './checkpoints.js';
 import { ENTRY_START, ENTRY_STOP } from './entry.js';
 import { Fold } from './fold.js';
@@ -151,11 +154,22 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
 
   replica(incarnation: Incarnation): StoredReplica {
     let log = this.logs.replicas.get(incarnation);
+    const own = this.logs.queues.get(incarnation);
+    if (log === undefined && own !== undefined) log = this.mirrored(own);
     if (log === undefined) {
       log = this.logs.replica(++this.logs.numberMax, incarnation);
       this.logs.addReplica(log);
       if (this.groups.failure !== null) this.failLate(log, this.groups.failure);
     }
+    return log;
+  }
+
+  private mirrored(own: WalQueueLog): WalReplica {
+    // Under the number's new meaning these would be of the reign to come.
+    if (own.hasSettled && !own.isDetached) this.writeSettled(own);
+    const log = this.logs.mirrored(own);
+    if (this.groups.failure === null) log.sayTakenOver();
+    else this.failLate(log, this.groups.failure);
     return log;
   }
 
@@ -279,6 +293,10 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
     this.reads.readAs(replica, wanted, decode, done);
   }
 
+  keepAside(replica: WalReplica, ranges: readonly Range[]): Promise<KeptAside> {
+    return writeAside(this.place, replica, ranges);
+  }
+
   /** The group that takes the next entry, with what the log's number stands for named in its file. */
   private opened(log: NumberedLog): Gathering {
     const group = this.groups.target();
@@ -337,7 +355,7 @@ export class Wal implements LogStore, WalGauges, QueueLogWriter, ReplicaWriter, 
 
   failed(error: Error): void {
     this.room.stop();
-    for (const log of this.logs.all()) {
+    for (const log of [...this.logs.all(), ...this.logs.leaving]) {
       log.detach();
       log.onFailed?.(error);
     }

@@ -1,4 +1,4 @@
-import type { ConsumerSpec, Message, Outcome, Position, Turn } from '@chapar/core';
+import type { ConsumerSpec, Message, Outcome, Position, Queue, Topology, Turn } from '@chapar/core';
 import type { FrameCursor } from '../peer/frame-cursor.js';
 import { FRAME_LEADS, FRAME_LEFT, FRAME_LINE_SETTLED, FRAME_LOST } from '../peer/frames.js';
 import type { MessageReader } from '../peer/message-form.js';
@@ -35,7 +35,7 @@ export interface GuestLinesParts {
   readonly leads: Leads;
   /** The peer's process: its publishes are numbered for as long as that lives. */
   readonly origin: Origin;
-  vhostOf(name: string): Parameters<MessageReader['read']>[1];
+  readonly topology: Topology;
 }
 
 /** What a guest does with the mirrored queues that this node leads: each on a line of its own, which ends with the lead. */
@@ -81,11 +81,20 @@ export class GuestLines {
 
   // ---- who leads ---------------------------------------------------------------------------------------------------
 
-  sayLeads({ incarnation, epoch }: LedQueue): void {
+  sayLeads({ incarnation, epoch, queue, shard }: LedQueue): void {
     const { out } = this.parts;
     out.begin(FRAME_LEADS);
+    // Who took it for a queue that lives here would claim nothing.
+    out.need(shard === null ? this.revisionOf(queue) : 0);
     out.text(incarnation);
     out.varint(epoch);
+  }
+
+  /** Of its record. */
+  private revisionOf(queue: Queue): number {
+    const { topology } = this.parts;
+    const named = topology.vhosts.get(queue.properties.vhost)?.named(queue);
+    return named === undefined ? 0 : topology.revisionOf(named);
   }
 
   sayLeft({ incarnation, epoch }: Pick<LedQueue, 'incarnation' | 'epoch'>): void {
@@ -149,7 +158,9 @@ export class GuestLines {
       }
       const wants = cursor.byte() === 1;
       if (entry === PUBLISH_MESSAGE) {
-        const vhost = line === null || line.led.shard !== null ? null : this.parts.vhostOf(line.queue.properties.vhost);
+        const vhosts = this.parts.topology.vhosts;
+        const vhost =
+          line === null || line.led.shard !== null ? null : (vhosts.get(line.queue.properties.vhost) ?? null);
         // Copies do not tell a message that is not logged from one that was lost.
         message = reader.read(cursor, vhost, true);
       } else if (entry !== PUBLISH_SAME) throw new Error(`a peer sent an unknown entry ${entry}`);

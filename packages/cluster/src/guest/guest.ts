@@ -50,6 +50,7 @@ import { type AttachBody, GuestLines, writeLost } from './guest-lines.js';
 import { Intake } from './intake.js';
 import { LazyNews } from './lazy-news.js';
 import type { Leads } from './leads.js';
+import { mirroredSince, takerOf } from './mirrored-since.js';
 import { answerTo, type Question } from './questions.js';
 import type { NumberedIntake } from './verdicts.js';
 
@@ -89,8 +90,7 @@ export class Guest implements LineSink {
     this.out = parts.out;
     this.deliveries = new DeliveryStream(parts.out);
     const { turn, out, leads, origin, topology } = parts;
-    const vhostOf = (name: string) => topology.vhosts.get(name) ?? null;
-    this.lines = new GuestLines({ turn, out, leads, origin, vhostOf }, this, this.consumers);
+    this.lines = new GuestLines({ turn, out, leads, origin, topology }, this, this.consumers);
     this.lazy = new LazyNews(parts.clock, (verdicts) => this.tellLazy(verdicts));
   }
 
@@ -239,8 +239,9 @@ export class Guest implements LineSink {
 
   private introduce(number: number, vhost: string, name: string, incarnation: string): void {
     if (this.intakes.has(number)) return;
-    const queue = queueOf(this.parts.topology, { vhost, name, incarnation });
-    this.intakes.set(number, new Intake(this.parts.turn, number, queue, this));
+    const { topology, turn } = this.parts;
+    const queue = takerOf(topology, { vhost, name, incarnation });
+    this.intakes.set(number, new Intake(turn, number, queue, this));
     if (this.intakes.size < this.tidyAt) return;
     for (const [each, intake] of this.intakes) if (intake.isIdle) this.intakes.delete(each);
     this.tidyAt = Math.max(intakesTidyAt, this.intakes.size * 2);
@@ -300,6 +301,7 @@ export class Guest implements LineSink {
       this.lines.attach(body);
       return;
     }
+    if (mirroredSince(this.parts.topology, body.queue) !== null) return;
     const credit = body.credit ?? Number.POSITIVE_INFINITY;
     try {
       const existing = this.consumers.get(body.consumer);
@@ -410,7 +412,7 @@ export class Guest implements LineSink {
       const holder = holderId === 0 ? null : this.holder(holderId, queue, reference);
       const got = await queue.get(holder?.holder ?? null, () => this.isOver || !this.isLinked || line?.isOver === true);
       // Whoever leads next is asked again.
-      if (line?.isOver) return;
+      if (line?.isOver || (got === null && queue.succession.heir !== null)) return;
       if (got?.delivery != null) holder!.got(got.delivery);
       this.writeGot(request, got);
     };
@@ -423,9 +425,10 @@ export class Guest implements LineSink {
     else line.inOrder(begin);
   }
 
-  /** Undefined: the queue is not mirrored. Null: what is asked is not for this node any more. */
-  private lineOf({ line }: { readonly line?: number }): GuestLine | null | undefined {
-    return line === undefined ? undefined : this.lines.find(line);
+  /** Undefined: the queue is not mirrored. Null: this is not, or not so, for this node any more. */
+  private lineOf(asked: QueueReference & { readonly line?: number }): GuestLine | null | undefined {
+    if (asked.line !== undefined) return this.lines.find(asked.line);
+    return mirroredSince(this.parts.topology, asked) === null ? undefined : null;
   }
 
   private holder(id: number, queue: Queue, reference: QueueReference): GuestConsumer {

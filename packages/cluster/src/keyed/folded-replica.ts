@@ -2,6 +2,7 @@ import type {
   Epoch,
   EpochStart,
   Incarnation,
+  KeptAside,
   LogRead,
   Message,
   OriginRow,
@@ -157,6 +158,10 @@ export class FoldedReplica implements StoredReplica {
     done: (entries: readonly ReplicaEntry[], upTo: Position) => void,
   ): void {
     this.stored.entries(ranges, bytesMax, done);
+  }
+
+  keepAside(ranges: readonly Range[]): Promise<KeptAside> {
+    return this.stored.keepAside(ranges);
   }
 
   messageOf(entry: ReplicaEntry): Message {

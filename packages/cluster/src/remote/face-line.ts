@@ -84,8 +84,10 @@ export class FaceLine {
     this.home.writeAttach(this.home.out, consumer, 0, { line: this.number, further });
   }
 
-  private publishAgain(): void {
-    const { publishes } = this.face;
+  /** All that has no verdict, as soon as what went before it has one. */
+  publishAgain(): void {
+    const { publishes, mayPublish } = this.face;
+    if (!mayPublish) return;
     for (const [sequence, message, isAwaited, from] of publishes.all())
       this.publish(sequence, message, isAwaited, from);
   }

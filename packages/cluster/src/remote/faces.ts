@@ -3,6 +3,7 @@ import type { Clock } from '@chapar/platform';
 import type { Epoch } from '../replication/record.js';
 import { type FaceParts, MirroredQueue } from './mirrored-queue.js';
 import type { RemoteHome } from './remote-home.js';
+import type { RemoteQueue } from './remote-queue.js';
 
 /** Of publishes to mirrored queues that wait for their verdict; with more, publishers wait. Bytes. */
 const keptBytesHigh = 32 * 1024 * 1024;
@@ -36,8 +37,10 @@ export class Faces implements FaceParts {
     this.parts = parts;
   }
 
-  face(properties: QueueProperties): MirroredQueue {
+  /** `before`: the queue that it was on another node before it was mirrored. */
+  face(properties: QueueProperties, before: RemoteQueue | null = null): MirroredQueue {
     const face = new MirroredQueue(this, properties);
+    if (before !== null) face.succeed(before);
     this.byIncarnation.set(face.incarnation, face);
     const lead = this.leads.get(face.incarnation);
     if (lead !== undefined) face.move(lead.home, lead.epoch);

@@ -87,7 +87,7 @@ export class HomeFrames {
       return;
     }
     queue.line.settled(upTo);
-    home.weigh();
+    home.judged(queue);
   }
 
   /** `said`: of a mirrored queue, the consumer's place among all. */

@@ -6,6 +6,7 @@ import {
   type DeliverySink,
   type EffectivePolicy,
   type Got,
+  type Heir,
   type Incarnation,
   type JsonValue,
   type Message,
@@ -13,12 +14,14 @@ import {
   type Outcome,
   type Position,
   type Provenance,
+  type QueueConsumer,
   type QueueCounts,
   type QueueProperties,
   type QueueRules,
   rulesOf,
   type SharedQueue,
 } from '@chapar/core';
+import { GuestConsumer } from '../guest/guest-consumer.js';
 import { FRAME_ASK, FRAME_GET, FRAME_STOP } from '../peer/frames.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import { referenceTo } from '../peer/queue-reference.js';
@@ -29,6 +32,7 @@ import { KeptPublishes } from './kept-publishes.js';
 import { KeptSettlements } from './kept-settlements.js';
 import { type ConsumerHost, RemoteConsumer } from './remote-consumer.js';
 import type { RemoteHome } from './remote-home.js';
+import type { RemoteQueue } from './remote-queue.js';
 
 /** An operation waits so long for a leader. Milliseconds. */
 const patienceMs = 5000;
@@ -51,7 +55,7 @@ export interface FaceParts {
  * A mirrored queue as this node's doors see it, whoever leads it: it keeps what a leader may not have on enough disks yet, and says it
  * to the next one. Doors hear nothing of a change.
  */
-export class MirroredQueue implements SharedQueue, ConsumerHost {
+export class MirroredQueue implements Heir, ConsumerHost {
   readonly name: string;
   readonly incarnation: Incarnation;
   readonly logs = true;
@@ -68,6 +72,10 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
   /** The last one that was heard of. */
   private leader: RemoteHome | null = null;
   epoch: Epoch = 0;
+  /** The queue that it was before it was mirrored, on another node, until somebody leads it; null: none. */
+  private predecessor: RemoteQueue | null = null;
+  /** False: what was published to the queue that it was has no verdict yet, and must not be overtaken. */
+  private isFree = true;
   private readonly parts: FaceParts;
   private readonly requests: FaceRequests;
   /** Since when nobody was reached that leads it. By the monotonic clock, milliseconds. */
@@ -132,7 +140,46 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
       return;
     }
     const sequence = this.publishes.push(message, slot, from);
-    if (this.isLinked) this.line!.publish(sequence, message, slot !== null, from);
+    if (this.isLinked && this.isFree) this.line!.publish(sequence, message, slot !== null, from);
+  }
+
+  get mayPublish(): boolean {
+    return this.isFree;
+  }
+
+  set mayPublish(mayPublish: boolean) {
+    const hasWaited = mayPublish && !this.isFree;
+    this.isFree = mayPublish;
+    if (hasWaited && this.isLinked) this.line!.publishAgain();
+  }
+
+  // ---- what it was before it was mirrored --------------------------------------------------------------------------
+
+  /** It lived on another node, and what is under way there is answered there. */
+  succeed(queue: RemoteQueue): void {
+    this.predecessor = queue;
+    this.isFree = queue.line.waitingCount === 0;
+    queue.host.passOn(queue, this);
+    if (this.isFree) queue.host.judged(queue);
+  }
+
+  /** Goes on for a consumer of this node's, where the queue lived. Those of other nodes come by themselves. */
+  inherit(consumer: QueueConsumer): RemoteConsumer | null {
+    if (consumer.sink instanceof GuestConsumer) return null;
+    const heir = RemoteConsumer.after(this.parts.nextNumber(), this, consumer);
+    this.consumers.set(heir.id, heir);
+    return heir;
+  }
+
+  /** The node that it lived on is gone, or somebody leads it now: what was asked and not answered is asked of whoever leads. */
+  lostPredecessor(next: RemoteHome | null = null): void {
+    const { predecessor } = this;
+    if (predecessor === null) return;
+    this.predecessor = null;
+    const { host } = predecessor;
+    // What it has sent has come, where it leads; of other ways nobody knows when it comes.
+    if (host !== next) for (const id of this.consumers.keys()) host.consumers.delete(id);
+    for (const request of host.takeRequests(predecessor)) this.requests.add(request);
   }
 
   // ---- asked of the leader -----------------------------------------------------------------------------------------
@@ -185,7 +232,7 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
     return null;
   }
 
-  private remember(consumer: RemoteConsumer): void {
+  remember(consumer: RemoteConsumer): void {
     this.consumers.set(consumer.id, consumer);
     this.line?.home.consumers.set(consumer.id, consumer);
   }
@@ -250,6 +297,7 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
   forget({ id }: RemoteConsumer): void {
     this.consumers.delete(id);
     this.line?.home.consumers.delete(id);
+    this.predecessor?.host.consumers.delete(id);
   }
 
   // ---- leaders -----------------------------------------------------------------------------------------------------
@@ -258,6 +306,7 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
   move(home: RemoteHome, epoch: Epoch): void {
     const isAnother = this.epoch > 0 && epoch > this.epoch;
     this.leave();
+    this.lostPredecessor(home);
     this.epoch = epoch;
     this.leader = home;
     this.isGivenUp = false;
@@ -329,6 +378,8 @@ export class MirroredQueue implements SharedQueue, ConsumerHost {
     this.deleted = true;
     this.lostSinceMs = this.parts.nowMs();
     this.publishes.giveUp(null);
+    this.predecessor?.host.queueGone(this.predecessor);
+    this.lostPredecessor();
     this.settlements.clear();
     for (const consumer of [...this.consumers.values()]) consumer.detached('queue-deleted');
     // Who has it deleted is answered by the leader, which counts what went with it.

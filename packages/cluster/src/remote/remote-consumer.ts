@@ -5,10 +5,12 @@ import type {
   Delivery,
   DeliverySink,
   DetachReason,
+  HeirConsumer,
   Later,
   Message,
   Outcome,
   Position,
+  QueueConsumer,
   SharedQueue,
   Window,
   WindowMember,
@@ -43,9 +45,12 @@ interface Arrived {
  * A consumer on this node of a queue that lives on another: there a consumer of the queue's own stands for it, which decides what comes
  * and when. Here are the door's side, the credit as it was granted, and what is held, for the case that the link breaks.
  */
-export class RemoteConsumer implements Consumer, WindowMember {
+export class RemoteConsumer implements HeirConsumer, WindowMember {
   readonly id: number;
-  readonly queue: HostedQueue;
+  /** Another stands in its place when it is mirrored. */
+  queue: HostedQueue;
+  /** What its door knows it as: a consumer of the queue that lived on this node before it was mirrored, as a rule itself. */
+  readonly shown: Consumer;
   readonly spec: ConsumerSpec;
   readonly sink: DeliverySink;
   /** Somebody who only gets. */
@@ -70,7 +75,15 @@ export class RemoteConsumer implements Consumer, WindowMember {
   private firstHeld: RemoteDelivery | null = null;
   private lastHeld: RemoteDelivery | null = null;
 
-  constructor(id: number, queue: HostedQueue, spec: ConsumerSpec, sink: DeliverySink, isHolder: boolean) {
+  constructor(
+    id: number,
+    queue: HostedQueue,
+    spec: ConsumerSpec,
+    sink: DeliverySink,
+    isHolder: boolean,
+    shown: Consumer | null = null,
+  ) {
+    this.shown = shown ?? this;
     this.id = id;
     this.queue = queue;
     this.spec = spec;
@@ -96,6 +109,21 @@ export class RemoteConsumer implements Consumer, WindowMember {
 
   get holdsNothing(): boolean {
     return this.firstHeld === null && this.waiting.length === 0;
+  }
+
+  /** Goes on for a consumer of a queue of this node that is mirrored now. */
+  static after(id: number, queue: HostedQueue, before: QueueConsumer): RemoteConsumer {
+    const { spec, sink, credit, paused, stopped } = before;
+    const consumer = new RemoteConsumer(id, queue, spec, sink, false, before);
+    consumer.credit = credit;
+    consumer.paused = paused;
+    consumer.stopped = stopped;
+    return consumer;
+  }
+
+  /** It held this one under another name, and its window counts it. */
+  holds(position: Position, redelivered: boolean): RemoteDelivery {
+    return this.hold(position, redelivered);
   }
 
   // ---- the door's side -------------------------------------------------------------------------------------------
@@ -186,7 +214,7 @@ export class RemoteConsumer implements Consumer, WindowMember {
     if (delivery !== null) this.window?.take();
     this.passedToSend += message.bodyBytes + overheadBytes;
     this.queue.host.touch(this);
-    if (!this.sink.deliver(this, message, redelivered, delivery)) this.paused = true;
+    if (!this.sink.deliver(this.shown, message, redelivered, delivery)) this.paused = true;
   }
 
   hold(position: Position, redelivered: boolean): RemoteDelivery {
@@ -281,6 +309,6 @@ export class RemoteConsumer implements Consumer, WindowMember {
     this.waiting = [];
     for (const { position } of waiting) this.queue.host.settle(this, position, 'release');
     if (this.holdsNothing) this.queue.host.forget(this);
-    if (!this.isHolder) this.sink.detached(this, why);
+    if (!this.isHolder) this.sink.detached(this.shown, why);
   }
 }

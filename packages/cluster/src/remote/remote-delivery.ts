@@ -1,9 +1,9 @@
-import type { Delivery, Position } from '@chapar/core';
+import type { Consumer, Delivery, Position } from '@chapar/core';
 import type { RemoteConsumer } from './remote-consumer.js';
 
 /** A message of another node's queue in the hands of a consumer of this one. */
 export class RemoteDelivery implements Delivery {
-  readonly consumer: RemoteConsumer;
+  readonly consumer: Consumer;
   readonly position: Position;
   readonly redelivered: boolean;
   settled = false;
@@ -13,7 +13,7 @@ export class RemoteDelivery implements Delivery {
   next: RemoteDelivery | null = null;
 
   constructor(consumer: RemoteConsumer, position: Position, redelivered: boolean) {
-    this.consumer = consumer;
+    this.consumer = consumer.shown;
     this.position = position;
     this.redelivered = redelivered;
   }

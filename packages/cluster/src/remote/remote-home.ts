@@ -28,10 +28,11 @@ import { referenceTo } from '../peer/queue-reference.js';
 import type { Epoch } from '../replication/record.js';
 import type { FaceLine } from './face-line.js';
 import { LineStream } from './line-stream.js';
+import type { MirroredQueue } from './mirrored-queue.js';
 import { PublishStream } from './publish-stream.js';
 import { type ConsumerHost, RemoteConsumer } from './remote-consumer.js';
 import { RemoteQueue } from './remote-queue.js';
-import { Requests } from './requests.js';
+import { type Request, Requests } from './requests.js';
 import { Settlements } from './settlements.js';
 
 /** Of publishes that wait for their verdict; with more, publishers wait. Bytes. */
@@ -144,6 +145,39 @@ export class RemoteHome implements ConsumerHost {
     }
   }
 
+  /**
+   * The queue is mirrored: `face` stands in its place, and has its consumers. What was published is still answered by the home that it was
+   * sent to, and so is what was asked until the face hears of a leader.
+   */
+  passOn(queue: RemoteQueue, face: MirroredQueue): void {
+    queue.heir = face;
+    for (const consumer of this.consumers.values()) {
+      if (consumer.queue !== queue) continue;
+      consumer.queue = face;
+      face.consumers.set(consumer.id, consumer);
+      this.settlements.takeOf(consumer.id, (outcome, position) => face.settlements.add(consumer, outcome, position));
+    }
+  }
+
+  /** What the queue that is mirrored now was asked and has not answered. */
+  takeRequests(queue: RemoteQueue): Request[] {
+    return this.requests.takeAll((request) => request.queue === queue);
+  }
+
+  /** All that was published to it has its verdict, perhaps: then its face goes on. */
+  private letGo(queue: RemoteQueue): void {
+    const { heir, line } = queue;
+    if (heir === null || line.waitingCount > 0) return;
+    this.queues.delete(queue.number);
+    heir.mayPublish = true;
+  }
+
+  /** Verdicts on what was published to it came. */
+  judged(queue: RemoteQueue): void {
+    this.letGo(queue);
+    this.weigh();
+  }
+
   // ---- asking ----------------------------------------------------------------------------------------------------
 
   ask(queue: RemoteQueue, kind: string, body: JsonValue): Promise<unknown> {
@@ -152,7 +186,7 @@ export class RemoteHome implements ConsumerHost {
       out.begin(FRAME_ASK);
       out.need(question.revision);
       out.varint(id);
-      out.json(question);
+      out.json({ ...question, ...lineOf(queue) });
     });
   }
 
@@ -183,7 +217,7 @@ export class RemoteHome implements ConsumerHost {
       out.need(reference.revision);
       out.varint(id);
       out.varint(holder?.id ?? 0);
-      out.json(reference);
+      out.json({ ...reference, ...lineOf(queue) });
     };
     let got: Got | null = null;
     try {
@@ -193,7 +227,8 @@ export class RemoteHome implements ConsumerHost {
     }
     if (got?.delivery == null) return got;
     // Another answer, which brought nothing, may have let it go.
-    this.consumers.set(holder!.id, holder!);
+    if (queue.heir !== null) queue.heir.remember(holder!);
+    else this.consumers.set(holder!.id, holder!);
     if (!holder!.isDetached && !isGone()) return got;
     holder!.settle(got.delivery, 'release');
     return null;
@@ -207,9 +242,13 @@ export class RemoteHome implements ConsumerHost {
     consumer.isAsking = true;
     this.consumers.set(consumer.id, consumer);
     try {
-      await this.request(queue, (out, id) => this.writeAttach(out, consumer, id));
+      const order = await this.request(queue, (out, id) => {
+        const { line } = lineOf(queue);
+        this.writeAttach(out, consumer, id, line === undefined ? null : { line, further: [] });
+      });
+      if (typeof order === 'number') consumer.order = order;
     } catch (error) {
-      this.consumers.delete(consumer.id);
+      consumer.queue.host.forget(consumer);
       throw error;
     } finally {
       consumer.isAsking = false;
@@ -402,11 +441,14 @@ export class RemoteHome implements ConsumerHost {
     this.unlinkedSinceMs = this.parts.clock.monotonicMs();
     this.isRegistered = isBack;
     this.loseLines();
+    for (const queue of this.queues.values()) queue.heir?.lostPredecessor();
     this.refuse();
     for (const { line } of this.queues.values()) line.renew();
     this.settlements.clear();
     if (!isBack) this.requests.fail(() => true);
     for (const consumer of [...this.consumers.values()]) {
+      // Another node may have what its queue has.
+      if (consumer.queue.host !== this) continue;
       const survives = how === 'same' || (isBack && consumer.queue.logs);
       if (survives && !consumer.stopped) consumer.disown();
       else consumer.detached('node-down');
@@ -421,6 +463,7 @@ export class RemoteHome implements ConsumerHost {
       line.isIntroduced = false;
       line.parcel = null;
     }
+    for (const queue of [...this.queues.values()]) this.letGo(queue);
     this.weigh();
   }
 
@@ -431,8 +474,15 @@ export class RemoteHome implements ConsumerHost {
     if (this.isGivenUp || nowMs - this.unlinkedSinceMs < holdMs) return;
     this.isGivenUp = true;
     this.loseLines();
+    for (const queue of this.queues.values()) queue.heir?.lostPredecessor();
     this.refuse();
     this.requests.fail(() => true);
-    for (const consumer of [...this.consumers.values()]) consumer.detached('node-down');
+    for (const consumer of [...this.consumers.values()])
+      if (consumer.queue.host === this) consumer.detached('node-down');
   }
+}
+
+/** The line on which a queue that is mirrored now is asked; none: it is not, or nobody leads it. */
+function lineOf({ heir }: RemoteQueue): { readonly line?: number } {
+  return heir?.line == null ? {} : { line: heir.line.number };
 }

@@ -17,6 +17,7 @@ import {
   type SharedQueue,
 } from '@chapar/core';
 import { referenceTo } from '../peer/queue-reference.js';
+import type { MirroredQueue } from './mirrored-queue.js';
 import { PublishLine } from './publish-stream.js';
 import type { RemoteConsumer } from './remote-consumer.js';
 import type { RemoteHome } from './remote-home.js';
@@ -37,6 +38,8 @@ export class RemoteQueue implements SharedQueue {
   readonly host: RemoteHome;
   properties: QueueProperties;
   deleted = false;
+  /** Stands in its place since it is mirrored. */
+  heir: MirroredQueue | null = null;
   policy: EffectivePolicy = noPolicy;
   rules: QueueRules;
   private readonly introduction = () => {
@@ -81,7 +84,8 @@ export class RemoteQueue implements SharedQueue {
   // ---- publish ---------------------------------------------------------------------------------------------------
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
-    if (this.deleted) slot?.committed();
+    if (this.heir !== null) this.heir.enqueue(message, slot);
+    else if (this.deleted) slot?.committed();
     else if (this.host.mayPublish) this.host.publishes.publish(this.line, this.introduction, message, slot);
     else slot?.refused('node-down');
   }

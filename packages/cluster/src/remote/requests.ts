@@ -34,6 +34,13 @@ export class Requests {
     return request;
   }
 
+  /** Takes those that `which` names, in order. */
+  takeAll(which: (request: Request) => boolean): Request[] {
+    const taken = [...this.byId].filter(([, request]) => which(request));
+    for (const [id] of taken) this.byId.delete(id);
+    return taken.map(([, request]) => request);
+  }
+
   resend(out: Outgoing): void {
     for (const [id, request] of this.byId) request.write(out, id);
   }

@@ -61,6 +61,18 @@ export class Settlements {
     out.varint(count);
   }
 
+  /** Takes those of this consumer out, carried out or not. */
+  takeOf(consumer: number, take: (outcome: Outcome, position: Position) => void): void {
+    for (const settlement of [...this.sent, ...this.gathered]) {
+      const { first, count, outcome } = settlement;
+      if (settlement.consumer !== consumer) continue;
+      for (let position = first; position < first + count; position++) take(outcome, position);
+    }
+    const others = (settlement: Settlement) => settlement.consumer !== consumer;
+    this.sent = this.sent.filter(others);
+    this.gathered = this.gathered.filter(others);
+  }
+
   /** All up to this number were carried out. */
   done(upTo: number): void {
     let gone = 0;

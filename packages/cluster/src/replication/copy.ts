@@ -8,7 +8,7 @@ import type { Leader, LeaderSettings } from './leader.js';
 import { MirroredLog } from './mirrored-log.js';
 import type { PullLane } from './pull-lane.js';
 import { keptFromMs, QueueTime } from './queue-time.js';
-import { Ranges } from './ranges.js';
+import { type Range, Ranges } from './ranges.js';
 import type { DataId, MirrorRecord } from './record.js';
 import type { Proposal } from './record-view.js';
 import { Reign } from './reign.js';
@@ -78,6 +78,10 @@ export class Copy {
   private heardMs = 0;
   /** The set is not asked again before. Monotonic milliseconds. */
   private askAgainMs = 0;
+  /** When its leader was heard last; null: not since this process began. Milliseconds. */
+  heardAtMs: number | null = null;
+  /** It has kept aside what it lets go of to follow. */
+  private hasKept: Follower | null = null;
   /** What it holds and what its leader says exclude each other, or its disk failed. */
   private isBroken = false;
 
@@ -182,6 +186,16 @@ export class Copy {
     this.end();
   }
 
+  /** By the word of an operator this copy leads. False: not now. */
+  promote(): boolean {
+    const { replica, host } = this;
+    const revision = replica?.view.revision ?? 0;
+    const proposal = replica?.promote() ?? null;
+    if (proposal !== null) host.write(this, proposal, revision);
+    this.settle();
+    return proposal !== null;
+  }
+
   /** The lead goes to another node, if that can be asked for now. */
   resign(to: DataId): boolean {
     const { replica, host } = this;
@@ -216,16 +230,23 @@ export class Copy {
     lane!.pull(this.number, pull, this.heardMs);
   }
 
-  answered({ answer, entries, sentMs }: Parcel): void {
+  answered(parcel: Parcel): void {
     const { following: follower, stored } = this;
+    const { answer, entries, sentMs } = parcel;
     const { end } = stored;
     const fold = stored instanceof FoldedReplica ? stored.fold : null;
     if (follower?.epoch === answer.epoch && sentMs > 0) this.hear(sentMs);
     try {
+      const outcasts = follower === null || this.hasKept === follower ? [] : follower.outcasts(answer);
+      if (outcasts.length > 0) {
+        void this.keepAside(outcasts, follower!, parcel);
+        return;
+      }
       if (follower === null || !follower.isAwaited(answer)) return;
       fold?.heard(answer.committed, answer.welcome?.end ?? null);
       follower.take(answer, entries);
       fold?.caughtUp();
+      this.heardAtMs = this.host.monotonicMs();
     } catch (error) {
       this.fail(error as Error);
       return;
@@ -264,6 +285,21 @@ export class Copy {
 
   private get queueMs(): number {
     return this.host.nowMs() + Math.floor(this.time.aheadMs);
+  }
+
+  /** What was confirmed perhaps and is to go is kept first. */
+  private async keepAside(outcasts: readonly Range[], follower: Follower, parcel: Parcel): Promise<void> {
+    const { host, incarnation, stored } = this;
+    try {
+      const { path, count } = await stored.keepAside(outcasts);
+      const what = 'an operator made a copy lead that lacks messages which this one has: they are kept aside';
+      host.log.warn({ incarnation, path, messages: count }, what);
+      if (this.following !== follower) return;
+      this.hasKept = follower;
+      this.answered(parcel);
+    } catch (error) {
+      if (this.following === follower) this.fail(error as Error);
+    }
   }
 
   // -- leading -----------------------------------------------------------------------------------------------------

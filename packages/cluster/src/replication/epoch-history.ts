@@ -47,6 +47,11 @@ export class EpochHistory {
   }
 }
 
+/** Whether a log with this history is from before a reign that an operator made begin outside the set: what it has may be cut then, committed or not. */
+export function predates(starts: readonly EpochStart[], forced: Epoch): boolean {
+  return (starts.at(-1)?.epoch ?? 0) < forced;
+}
+
 /** A log for comparison. */
 export interface Told {
   readonly starts: readonly EpochStart[];

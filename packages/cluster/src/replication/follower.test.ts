@@ -4,7 +4,7 @@ import type { Answer, Pull } from './exchange.js';
 import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import type { MirrorRecord } from './record.js';
-import { promotion } from './record.js';
+import { forcedGap, promotion } from './record.js';
 import { RecordView } from './record-view.js';
 import type { ReplicaEntry } from './replica-log.js';
 import { followerPatience } from './standing.js';
@@ -59,7 +59,7 @@ function sync(): void {
 beforeEach(() => {
   [leaderLog, log] = [new SimReplicaLog(), new SimReplicaLog()];
   leader = new Leader('a', new RecordView(record, 1), leaderLog, settings);
-  follower = new Follower({ self: 'b', session: 2, incarnation: 'q' }, 'a', 1, 1, log);
+  follower = new Follower({ self: 'b', session: 2, incarnation: 'q' }, { leader: 'a', epoch: 1, forced: 0 }, 1, log);
 });
 
 describe('leader and follower', () => {
@@ -94,7 +94,7 @@ describe('leader and follower', () => {
   it('begin an epoch before its entries come: a crash in between would else make them those of the epoch before', () => {
     for (let i = 0; i < 3; i++) publish();
     leader = new Leader('a', new RecordView(promotion(record, 'a', 'n'), 2), leaderLog, settings);
-    follower = new Follower({ self: 'b', session: 2, incarnation: 'q' }, 'a', 2, 1, log);
+    follower = new Follower({ self: 'b', session: 2, incarnation: 'q' }, { leader: 'a', epoch: 2, forced: 0 }, 1, log);
     const position = publish();
     round();
     round();
@@ -120,7 +120,7 @@ describe('leader and follower', () => {
     const kept = publish();
     for (let i = 0; i < 2; i++) round();
     log.change({ kind: 'settle', first: kept, last: kept });
-    follower = new Follower({ self: 'b', session: 3, incarnation: 'q' }, 'a', 1, 1, log);
+    follower = new Follower({ self: 'b', session: 3, incarnation: 'q' }, { leader: 'a', epoch: 1, forced: 0 }, 1, log);
     round();
     expect(follower.pull()!.synced).toBe(0);
     expect(follower.pull()!.lacks).toEqual([{ first: kept, last: kept }]);
@@ -135,3 +135,52 @@ function survivorOf(kept: number): SimReplicaLog {
   survivor.crash(kept);
   return survivor;
 }
+
+describe('when an operator made a copy lead that has less', () => {
+  /** Its log ends at 5, all committed in epoch 1; the leader's at 3. */
+  function begin(forced: number): void {
+    for (const each of [log, leaderLog]) each.begin(1, 1);
+    for (let position = 2; position <= 5; position++) log.append(entryAt(position));
+    log.commit(5);
+    for (let position = 2; position <= 3; position++) leaderLog.append(entryAt(position));
+    leaderLog.commit(3);
+    const next = { ...record, leader: 'a', epoch: 2, inSync: ['a'], ...(forced === 0 ? {} : { forced }) };
+    leader = new Leader('a', new RecordView(next, 5), leaderLog, settings);
+    for (const each of [log.state, leaderLog.state]) each.mayCutBelowCommitted = true;
+    follower = new Follower({ self: 'b', session: 2, incarnation: 'q' }, { leader: 'a', epoch: 2, forced }, 1, log);
+  }
+
+  beforeEach(() => {
+    leaderLog = new SimReplicaLog();
+    log = new SimReplicaLog();
+  });
+
+  it('names what it lets go of before it does, cuts below what was committed, and follows', () => {
+    begin(2);
+    const first = answered(follower.pull()!);
+    expect(follower.outcasts({ ...first.answer, number: 7 })).toEqual([]);
+    expect(follower.outcasts(first.answer)).toEqual([{ first: 4, last: 5 }]);
+    expect(follower.take(first.answer, first.entries)).toBe(true);
+    expect([log.end, log.committed]).toEqual([3, 3]);
+    // What is behind is told over the positions that were left free.
+    const position = publish();
+    expect(position).toBeGreaterThan(forcedGap);
+    for (let i = 0; i < 60 && log.end < position; i++) round();
+    expect([log.end, [...log.liveIn(1, position)]]).toEqual([
+      position,
+      [
+        { first: 2, last: 3 },
+        { first: position, last: position },
+      ],
+    ]);
+    expect(leader.freeBehind(3)).toBe(forcedGap);
+    expect(leader.freeBehind(position)).toBe(0);
+    // From now on it is a log as any other.
+    expect(follower.outcasts(answered(follower.pull()!).answer)).toEqual([]);
+  });
+
+  it('does not cut what was committed when nobody said so', () => {
+    begin(0);
+    expect(() => answered(follower.pull()!)).toThrow('would lose what is committed');
+  });
+});

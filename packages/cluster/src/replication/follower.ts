@@ -1,7 +1,7 @@
 import type { Incarnation, Position, Revision } from '@chapar/core';
-import { agreedEnd, EpochHistory } from './epoch-history.js';
+import { agreedEnd, EpochHistory, predates } from './epoch-history.js';
 import type { Answer, Pull, Welcome } from './exchange.js';
-import { Ranges } from './ranges.js';
+import { type Range, Ranges } from './ranges.js';
 import type { DataId, Epoch } from './record.js';
 import { type ReplicaEntry, type ReplicaLog, SyncMarks } from './replica-log.js';
 
@@ -10,6 +10,14 @@ export interface FollowerIdentity {
   readonly self: DataId;
   readonly session: Revision;
   readonly incarnation: Incarnation;
+}
+
+/** Whom it follows, by the record. */
+export interface FollowedReign {
+  readonly leader: DataId;
+  readonly epoch: Epoch;
+  /** The last reign that an operator made begin outside the set; 0: none. */
+  readonly forced: Epoch;
 }
 
 /** Ranges in one pull. */
@@ -38,11 +46,15 @@ export class Follower {
   private readonly positionMarks = new SyncMarks();
   private readonly changeMarks = new SyncMarks();
 
+  /** The last reign that an operator made begin outside the set; 0: none. */
+  private readonly forced: Epoch;
+
   /** `link`: larger than in any conversation that this process had before. */
-  constructor(identity: FollowerIdentity, leader: DataId, epoch: Epoch, link: number, log: ReplicaLog) {
+  constructor(identity: FollowerIdentity, { leader, epoch, forced }: FollowedReign, link: number, log: ReplicaLog) {
     this.identity = identity;
     this.leader = leader;
     this.epoch = epoch;
+    this.forced = forced;
     this.link = link;
     this.log = log;
   }
@@ -97,6 +109,17 @@ export class Follower {
     return !this.isStopped && epoch === this.epoch && link === this.link && number === this.number;
   }
 
+  /** Messages of which this answer makes it let go though they may have been confirmed: an operator made a copy lead that does not have them. */
+  outcasts(answer: Answer): readonly Range[] {
+    const { log } = this;
+    const { welcome } = answer;
+    if (!this.isAwaited(answer) || welcome === null || !predates(log.history.starts, this.forced)) return [];
+    const upTo = this.cutPoint(welcome);
+    const kept = welcome.image === null ? null : Ranges.of(welcome.image);
+    const before = kept === null ? [] : log.liveIn(1, upTo).minus(kept);
+    return [...before, ...log.liveIn(upTo + 1, log.end)];
+  }
+
   /** Takes the answer to the last pull, with the messages that it names; false: it is the answer to another one. */
   take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
     if (!this.isAwaited(answer)) return false;
@@ -147,7 +170,9 @@ export class Follower {
   }
 
   protected cutPoint(welcome: Welcome): Position {
-    return agreedEnd(welcome, { starts: this.log.history.starts, end: this.log.end }, this.log.committed);
+    const { log } = this;
+    const { starts } = log.history;
+    return agreedEnd(welcome, { starts, end: log.end }, predates(starts, this.forced) ? 0 : log.committed);
   }
 
   /** The log ends at `upTo` now; what did not come was settled before, or begins an epoch. */

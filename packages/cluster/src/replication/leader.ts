@@ -2,11 +2,20 @@ import type { Incarnation, Position, Revision } from '@chapar/core';
 import { AwaitedNewcomer } from './awaited-newcomer.js';
 import { type Change, Ledger, type Mark } from './changes.js';
 import { Ends } from './ends.js';
-import { agreedEnd } from './epoch-history.js';
+import { agreedEnd, predates } from './epoch-history.js';
 import type { Answer, Pull, Welcome } from './exchange.js';
 import { Origins, type Provenance } from './origins.js';
 import { type Range, Ranges } from './ranges.js';
-import { type DataId, type Epoch, growth, type MirrorRecord, shrinking, touch } from './record.js';
+import {
+  type DataId,
+  type Epoch,
+  forcedEpoch,
+  forcedGap,
+  growth,
+  type MirrorRecord,
+  shrinking,
+  touch,
+} from './record.js';
 import type { Proposal, RecordView } from './record-view.js';
 import { type ReplicaLog, SyncMarks } from './replica-log.js';
 import { type FollowerPatience, Standing } from './standing.js';
@@ -71,9 +80,12 @@ export class Leader {
     this.epoch = view.record.epoch;
     this.ledger = new Ledger(settings.ledgerMax);
     this.committed = log.committed;
-    this.firstPosition = this.holesUpTo = log.end + 1;
+    this.firstPosition = log.end + 1;
     this.origins.merge(log.allOriginRows());
     log.begin(this.epoch, this.firstPosition);
+    const free = this.freeBehind(log.end);
+    if (free > 0) log.pass(log.end + free);
+    this.holesUpTo = log.end;
     this.appended([]);
   }
 
@@ -107,6 +119,13 @@ export class Leader {
 
   get end(): Position {
     return this.log.end;
+  }
+
+  /** Positions behind this one that are left free for good: of the first reign since an operator made one begin outside the set. */
+  freeBehind(position: Position): number {
+    const forced = forcedEpoch(this.view.record);
+    const first = forced === 0 ? undefined : this.log.history.starts.find(({ epoch }) => epoch >= forced)?.first;
+    return first === undefined ? 0 : Math.max(0, Math.min(forcedGap, first + forcedGap - position));
   }
 
   /** How far its own log is on the disk. */
@@ -219,12 +238,15 @@ export class Leader {
     const { starts, committed, goesOn } = pull.opening!;
     const { end } = this.log;
     const ours = { starts: this.log.history.starts, end };
-    const upTo = agreedEnd(ours, { starts, end: pull.end }, committed);
+    const isFromBefore = predates(starts, forcedEpoch(this.view.record));
+    const upTo = agreedEnd(ours, { starts, end: pull.end }, isFromBefore ? 0 : committed);
     const canGoOn = goesOn && this.ledger.after(pull.changes) !== null;
     const welcome: Welcome = { ...ours, image: canGoOn ? null : [...this.image(upTo)] };
     const marks = canGoOn ? [] : this.log.marksIn(1, upTo);
     const changesUpTo = canGoOn ? pull.changes : this.ledger.number;
-    const origins = canGoOn ? null : this.log.originRows();
+    // Who is cut below what it took for committed forgets whose all of it was, and not only of what goes.
+    const rows = isFromBefore ? this.log.allOriginRows() : this.log.originRows();
+    const origins = canGoOn ? null : rows;
     return { ...this.empty(pull), welcome, upTo, marks, origins, changesUpTo };
   }
 
@@ -259,8 +281,16 @@ export class Leader {
   }
 
   private following(end: Position): Portion {
-    const upTo = Math.min(this.log.end, end + this.settings.answerMax);
-    return { entries: [...this.log.liveIn(end + 1, upTo)], upTo };
+    const { log } = this;
+    let upTo = end;
+    // Where nothing lives any more it goes on in longer and longer steps.
+    for (let step = this.settings.answerMax; upTo < log.end; step *= 2) {
+      const next = Math.min(log.end, upTo + step);
+      const entries = [...log.liveIn(upTo + 1, next)];
+      if (entries.length > 0) return upTo > end ? { entries: [], upTo } : { entries, upTo: next };
+      upTo = next;
+    }
+    return { entries: [], upTo };
   }
 
   private empty({ link, number, end, changes }: Pull): Answer {

@@ -14,6 +14,11 @@ export interface QueueMirrorRecord extends MirrorRecord {
   /** Where the queue is found. */
   readonly vhost: string;
   readonly name: string;
-  /** What was wished when it was declared: there may have been too few nodes. */
-  readonly wish: { readonly copies: MirroringWish['copies']; readonly min: MirroringWish['min'] };
+  /** What is wished: there may be too few nodes for it. */
+  readonly wish: RecordedWish;
+  /** What its arguments and policies came to when that was last looked at: who adds or removes copies by hand wishes for something else. Absent: what is wished. */
+  readonly asked?: RecordedWish;
 }
+
+/** A type, so that it is JSON. */
+export type RecordedWish = { readonly copies: MirroringWish['copies']; readonly min: MirroringWish['min'] };

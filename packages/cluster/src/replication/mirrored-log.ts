@@ -40,6 +40,7 @@ interface Batch {
  */
 export class MirroredLog implements QueueLog {
   readonly isMirrored = true;
+  readonly logsAll = true;
   onCommitted: ((committed: Position) => void) | null = null;
   onFailed: ((error: Error) => void) | null = null;
   /** Nothing is written any more: another leader may have begun. */
@@ -98,6 +99,10 @@ export class MirroredLog implements QueueLog {
 
   mayHandOut(): boolean {
     return this.parts.mayHandOut();
+  }
+
+  publishAt(): void {
+    throw new Error('everything in a mirrored queue is logged');
   }
 
   skip(): Position {

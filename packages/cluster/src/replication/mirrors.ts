@@ -1,6 +1,7 @@
 import {
   type Broker,
   type Flushable,
+  type Guard,
   GuardFailedError,
   type Incarnation,
   type JsonValue,
@@ -127,6 +128,11 @@ export class Mirrors implements Copies, CopyHost, Flushable {
       for (const copy of this.copies.values()) this.begin(copy);
       this.tickAll();
     });
+  }
+
+  /** Its session has begun here, and nothing says that it may be over. */
+  get isServing(): boolean {
+    return this.session !== null && this.isSure();
   }
 
   /** The session is over: what was led in it others may lead. */
@@ -360,10 +366,10 @@ export class Mirrors implements Copies, CopyHost, Flushable {
 
   write(copy: Copy, proposal: Proposal, revision: Revision): void {
     const { membership } = this.parts;
-    const { next, joiner } = proposal;
+    const { next, joiner, absent = [] } = proposal;
     const replica = copy.replica!;
     const key = mirrorPath(copy.incarnation);
-    const guards = [
+    const guards: Guard[] = [
       { key, revision },
       // The writer sees to that as well, but writes what waits in the next session, too.
       { key: nodeKey(membership.node), revision: this.session!.revision },
@@ -376,6 +382,17 @@ export class Mirrors implements Copies, CopyHost, Flushable {
         return;
       }
       guards.push({ key: nodeKey(node), revision: joiner.session });
+    }
+    for (const id of absent) {
+      const node = membership.members.get(id)?.node;
+      if (node === undefined) continue;
+      if (this.neighbours.nodeOf(id) !== null) {
+        copy.refused(proposal, replica);
+        return;
+      }
+      // Another disk may be registered under that name.
+      const key = nodeKey(node);
+      guards.push({ key, revision: membership.mirror.get(key)?.revision ?? 'absent' });
     }
     membership.writer.change(guards, [{ key, value: next as JsonValue }]).then(
       () => undefined,

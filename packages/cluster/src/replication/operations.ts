@@ -1,12 +1,22 @@
 import type { Incarnation, JsonValue } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import type { Leader } from './leader.js';
-import type { QueueMirrorRecord } from './mirror-records.js';
+import type { QueueMirrorRecord, RecordedWish } from './mirror-records.js';
 import { minOf } from './placement.js';
 import type { DataId } from './record.js';
 import type { Replica } from './replica.js';
 import { type LeaderReport, reportOf } from './report.js';
-import { addition, CannotError, exchange, handover, LeadsNoMoreError, removal, type WishedFor } from './wishes.js';
+import {
+  addition,
+  anotherWish,
+  askedOf,
+  CannotError,
+  exchange,
+  handover,
+  LeadsNoMoreError,
+  removal,
+  type WishedFor,
+} from './wishes.js';
 
 /** This node's copies, as far as operations need them. */
 export interface OwnCopies {
@@ -38,7 +48,8 @@ export interface OperationsCluster {
 export type Order =
   | { readonly what: 'add' | 'remove'; readonly member: DataId; readonly isByHand: boolean }
   | { readonly what: 'hand over'; readonly member: DataId }
-  | { readonly what: 'exchange'; readonly member: DataId; readonly by: DataId };
+  | { readonly what: 'exchange'; readonly member: DataId; readonly by: DataId }
+  | { readonly what: 'wish'; readonly wish: RecordedWish; readonly asked: RecordedWish };
 
 type Outcome = { readonly is: 'done' } | { readonly is: 'refused' | 'later'; readonly why: string };
 
@@ -226,6 +237,7 @@ export class Operations {
     if (order.what === 'hand over')
       return handover(order.member, () => this.mayTakeOver(leader, order.member, sinceMs));
     const minFor = (copies: number) => minOf(this.recordOf(incarnation).wish, copies);
+    if (order.what === 'wish') return anotherWish(order.wish, order.asked);
     if (order.what === 'exchange') return anew(exchange(order.member, order.by, minFor), leader);
     const wished = order.what === 'add' ? anew(addition(order.member, minFor), leader) : removal(order.member, minFor);
     return order.isByHand ? byHand(wished) : wished;
@@ -257,13 +269,13 @@ function anew(wished: WishedFor, { removed }: Leader): WishedFor {
   };
 }
 
-/** Whoever adds or removes a copy wants as many from now on, whatever was wished before. */
+/** Whoever adds or removes a copy wants as many from now on, whatever was wished before; until its policy comes to something else. */
 function byHand(wished: WishedFor): WishedFor {
   return (record, nonce) => {
     const next = wished(record, nonce);
     if (typeof next === 'string' || next.replicas.length === record.replicas.length) return next;
-    const { wish } = next as QueueMirrorRecord;
-    return { ...next, wish: { ...wish, copies: next.replicas.length } };
+    const before = record as QueueMirrorRecord;
+    return { ...next, wish: { ...before.wish, copies: next.replicas.length }, asked: askedOf(before) };
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Incarnation, JsonValue, Mirroring, MirroringWish, QueueProperties } from '@chapar/core';
 import { mirrorKey, type QueueMirrorRecord } from './mirror-records.js';
-import { type DataId, firstNonce, type MirrorRecord, usualMin } from './record.js';
+import { convertedNonce, type DataId, firstNonce, type MirrorRecord, usualMin } from './record.js';
 
 /** Who has how many copies of mirrored queues, and leads how many of them, by their records. */
 export class Placement {
@@ -46,6 +46,21 @@ export class Placement {
     const replicas = [leader, ...chosen.filter((id) => id !== leader)];
     const state = { incarnation, replicas, leader, epoch: 1, inSync: replicas, nonce: firstNonce };
     return { ...state, min: minOf(wish, replicas.length), vhost, name, wish: { copies: wish.copies, min: wish.min } };
+  }
+
+  /**
+   * The record of a queue that lives on `here` alone, with all its messages, and is to have copies. Until others have caught up it is as
+   * safe as it was before.
+   */
+  conversion(
+    { incarnation, vhost, name }: QueueProperties,
+    wish: MirroringWish,
+    here: DataId,
+    members: ReadonlyMap<DataId, string>,
+  ): QueueMirrorRecord {
+    const others = this.chosen(incarnation, wish, here, members).filter((id) => id !== here);
+    const state = { incarnation, replicas: [here, ...others], leader: here, epoch: 1, inSync: [here], min: 1 };
+    return { ...state, nonce: convertedNonce, vhost, name, wish: { copies: wish.copies, min: wish.min } };
   }
 
   private chosen(

@@ -6,6 +6,8 @@ export interface Proposal {
   readonly next: MirrorRecord;
   /** Besides the revision of the record and the writer's own session: the session in which a newcomer caught up. Null: none. */
   readonly joiner: { readonly id: DataId; readonly session: Revision } | null;
+  /** And that none of these is registered. Absent: it does not matter. */
+  readonly absent?: readonly DataId[];
 }
 
 /**

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   enlarged,
+  forcedEpoch,
+  forcedPromotion,
   growth,
   type MirrorRecord,
   promotion,
@@ -126,5 +128,14 @@ describe('what is known of a record', () => {
     expect(view.isWaiting).toBe(false);
     expect(view.seen(record, 7)).toBeNull();
     expect(view.record).toBe(again.next);
+  });
+});
+
+describe('an operator', () => {
+  it('makes a copy outside the set lead, which is the set alone, in an epoch of its own', () => {
+    expect(forcedEpoch(record)).toBe(0);
+    const next = forcedPromotion(record, 'd', 9, 'n1');
+    expect(next).toEqual({ ...record, leader: 'd', epoch: 9, inSync: ['d'], forced: 9, nonce: 'n1' });
+    expect(forcedEpoch(promotion(next, 'd', 'n2'))).toBe(9);
   });
 });

@@ -29,6 +29,9 @@ export interface MirrorRecord {
 /** Of the write that makes the record: whoever it names leads, if nothing of it was there before. */
 export const firstNonce = 'new';
 
+/** Of the write that makes the record of a queue that had messages before: whoever it names has them, and begins with an epoch of its own. */
+export const convertedNonce = 'converted';
+
 /** A successor further down in the order waits so much longer than the one before it. Milliseconds. */
 export const successionStepMs = 1000;
 
@@ -68,6 +71,25 @@ export function promotion(record: MirrorRecord, member: DataId, nonce: string): 
     nonce,
   };
 }
+
+/**
+ * By the word of an operator `member` leads, though it is none of the set: nobody of the set is coming back. It alone is the set, so what
+ * was confirmed and it does not have is lost. `epoch`: above that of any log.
+ */
+export function forcedPromotion(record: MirrorRecord, member: DataId, epoch: Epoch, nonce: string): MirrorRecord {
+  return { ...record, leader: member, epoch, inSync: [member], forced: epoch, nonce };
+}
+
+/** The last reign that an operator made begin outside the set: copies from before let go of what it does not have, confirmed or not. 0: none. */
+export function forcedEpoch({ forced }: MirrorRecord): Epoch {
+  return typeof forced === 'number' ? forced : 0;
+}
+
+/**
+ * So many positions are left free before such a reign: a consumer may hold messages of those that were lost, and what it says of them
+ * must not hit others.
+ */
+export const forcedGap = 2 ** 40;
 
 /** Null: it is a member already, or none of the replicas. */
 export function growth(record: MirrorRecord, member: DataId, nonce: string): MirrorRecord | null {
@@ -120,8 +142,8 @@ export function reduced(
   return { ...record, replicas, min: minWith(record, minFor(replicas.length)), nonce };
 }
 
-/** It does not rise above what the set has, or nothing would be confirmed until others have caught up. */
-function minWith({ min, inSync }: MirrorRecord, wished: number): number {
+/** What is wished of so many disks: it does not rise above what the set has, or nothing would be confirmed until others have caught up. */
+export function minWith({ min, inSync }: Pick<MirrorRecord, 'min' | 'inSync'>, wished: number): number {
   return Math.min(wished, Math.max(min, inSync.length));
 }
 

@@ -21,6 +21,7 @@ const land = (
 ): Landscape => ({
   nodes: new Map([...nodes].map((id) => [id, `node-${id}`])),
   copies: new Map([['d', 5]]),
+  nameOf: (id) => `node-${id}`,
   isForgotten: (id) => forgotten.includes(id),
   awayMs: (id) => away[id] ?? 0,
 });

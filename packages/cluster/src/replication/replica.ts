@@ -1,8 +1,17 @@
 import type { Revision } from '@chapar/core';
 import { promiseMs } from './allegiance.js';
-import { Follower, type FollowerIdentity } from './follower.js';
+import { type FollowedReign, Follower, type FollowerIdentity } from './follower.js';
 import { Leader, type LeaderSettings } from './leader.js';
-import { type DataId, firstNonce, type MirrorRecord, promotion, resignation, successionDelayMs } from './record.js';
+import {
+  type DataId,
+  firstNonce,
+  forcedEpoch,
+  forcedPromotion,
+  type MirrorRecord,
+  promotion,
+  resignation,
+  successionDelayMs,
+} from './record.js';
 import { type Proposal, RecordView } from './record-view.js';
 import type { ReplicaLog } from './replica-log.js';
 
@@ -95,6 +104,21 @@ export class Replica {
     return next === null ? null : this.proposed({ next, joiner: null });
   }
 
+  /**
+   * This node leads by the word of an operator, with what its copy has, while nobody of the set is registered: what should be written;
+   * null: it leads, or something is under way.
+   */
+  promote(): Proposal | null {
+    const { view, log } = this;
+    const { record } = view;
+    if (this.leader !== null || view.isWaiting) return null;
+    this.unfollow();
+    const epoch = Math.max(record.epoch, log.history.latest) + 1;
+    const next = forcedPromotion(record, this.self, epoch, this.nonce());
+    this.candidacy = { next, joiner: null, absent: record.inSync };
+    return this.proposed(this.candidacy);
+  }
+
   protected promoted(record: MirrorRecord): MirrorRecord {
     return promotion(record, this.self, this.nonce());
   }
@@ -180,11 +204,11 @@ export class Replica {
     if (isMember && follower !== null && follower.epoch === epoch && follower.leader === leader) return;
     this.unfollow();
     if (leader === null || leader === this.self || !isMember) return;
-    this.follower = this.makeFollower(leader, epoch, this.nextLink());
+    this.follower = this.makeFollower({ leader, epoch, forced: forcedEpoch(record) }, this.nextLink());
   }
 
-  protected makeFollower(leader: DataId, epoch: number, link: number): Follower {
-    return new Follower(this.identity, leader, epoch, link, this.log);
+  protected makeFollower(reign: FollowedReign, link: number): Follower {
+    return new Follower(this.identity, reign, link, this.log);
   }
 
   private unfollow(): void {

@@ -37,7 +37,7 @@ export function reportOf(leader: Leader, { replicas, inSync }: MirrorRecord, now
       id,
       isInSync: inSync.includes(id),
       synced,
-      lag: end - synced,
+      lag: end - synced - leader.freeBehind(synced),
       lagMs: leader.ends.behindMs(synced, nowMs),
       silentMs: id === self ? 0 : member === null || member.session === 0 ? null : nowMs - member.heardAtMs,
     };

@@ -1,8 +1,11 @@
+import type { QueueMirrorRecord, RecordedWish } from './mirror-records.js';
+import { minOf } from './placement.js';
 import {
   type DataId,
   enlarged,
   type MinFor,
   type MirrorRecord,
+  minWith,
   reduced,
   replacement,
   shrinking,
@@ -103,7 +106,7 @@ export const removal =
     const next = reduced(record, member, nonce, minFor) ?? shrinking(record, member, nonce);
     if (next !== null) return next;
     throw new CannotError(
-      `only ${inSync.length} copies are in sync and the queue needs ${min}: let others catch up or add one first`,
+      `only ${inSync.length === 1 ? '1 copy is' : `${inSync.length} copies are`} in sync and the queue needs ${min}: let others catch up or add one first`,
     );
   };
 
@@ -116,6 +119,25 @@ export const exchange =
     if (inSync.includes(gone)) return shrinking(record, gone, nonce) ?? 'later';
     return replacement(record, gone, newcomer, nonce) ?? reduced(record, gone, nonce, minFor) ?? 'later';
   };
+
+/** It is wished for these copies from now on; `asked`: by its arguments and policies. How many disks must have what is confirmed follows. */
+export const anotherWish =
+  (wish: RecordedWish, asked: RecordedWish): WishedFor =>
+  (record, nonce) => {
+    const before = record as QueueMirrorRecord;
+    const min = minWith(record, minOf(wish, record.replicas.length));
+    if (min === record.min && isSameWish(before.wish, wish) && isSameWish(askedOf(before), asked)) return 'done';
+    return { ...record, wish, asked, min, nonce };
+  };
+
+/** What arguments and policies came to when that was last looked at. */
+export function askedOf({ asked, wish }: QueueMirrorRecord): RecordedWish {
+  return asked ?? wish;
+}
+
+export function isSameWish(one: RecordedWish, other: RecordedWish): boolean {
+  return one.min === other.min && String(one.copies) === String(other.copies);
+}
 
 /** `isReady`: whether the time has come. */
 export const handover =

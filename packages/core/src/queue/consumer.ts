@@ -1,9 +1,11 @@
 import type { Arguments } from '../arguments.js';
 import type { Later } from '../later.js';
+import type { Message } from '../message.js';
 import type { Position } from '../ports.js';
 import type { Delivery, DeliverySink, Outcome, QueueDelivery } from './delivery.js';
 import type { Queue } from './queue.js';
 import type { SharedQueue } from './shared-queue.js';
+import type { HeirConsumer } from './succession.js';
 import type { Window, WindowMember } from './window.js';
 
 /** What a door says of a consumer that it attaches. */
@@ -53,9 +55,11 @@ export class QueueConsumer implements Consumer, WindowMember {
   readonly window: Window | null;
   /** Its own limit on how long it may hold a message, which counts instead of the queue's; Infinity: none; null: the queue's. Milliseconds. */
   readonly timeoutMs: number | null;
-  private credit = 0;
-  private paused = false;
-  private stopped = false;
+  /** What its door says goes there since its queue is mirrored. */
+  heir: HeirConsumer | null = null;
+  credit = 0;
+  paused = false;
+  stopped = false;
   private gone = false;
   /** Owned by the turn order. */
   active = false;
@@ -75,9 +79,8 @@ export class QueueConsumer implements Consumer, WindowMember {
 
   /** More deliveries may be sent (fewer, when negative). Infinity lifts the limit. */
   grant(credit: number): void {
-    this.credit += credit;
-    if (this.credit > 0) this.wake();
-    else this.sleep();
+    if (this.heir !== null) this.heir.grant(credit);
+    else this.setCredit(this.credit + credit);
   }
 
   /** Sets the credit that is left, whatever it was. */
@@ -88,25 +91,34 @@ export class QueueConsumer implements Consumer, WindowMember {
   }
 
   settle(delivery: QueueDelivery, outcome: Outcome): void {
-    this.queue.settle(delivery, outcome);
+    // What has no heir came through this one's.
+    if (this.heir !== null) this.heir.settle(delivery.heir ?? delivery, outcome);
+    else this.queue.settle(delivery, outcome);
   }
 
   /** No more deliveries (basic.cancel); what it holds it keeps until settled or detached. */
-  stop(): void {
+  stop(): Later<void> {
+    if (this.heir !== null) return this.heir.stop();
     if (this.stopped) return;
     this.end();
+    if (this.heldCount > 0) this.queue.roster.outside.add(this);
     this.queue.removeConsumer(this);
   }
 
   /** The peer is gone: no more deliveries, and what it holds is ready again, in its place and flagged. */
   detach(): void {
     this.gone = true;
-    this.stop();
+    if (this.heir !== null) {
+      this.heir.detach();
+      return;
+    }
+    void this.stop();
     for (let held = this.firstHeld; held !== null; held = this.firstHeld) this.queue.settle(held, 'release');
   }
 
   /** The pipe that was full has room. */
   resume(): void {
+    this.heir?.resume();
     if (!this.paused) return;
     this.paused = false;
     this.wake();
@@ -119,6 +131,7 @@ export class QueueConsumer implements Consumer, WindowMember {
 
   /** Whether it is among those that messages go to. For people who look; the field's words. */
   get activity(): ConsumerActivity {
+    if (this.heir !== null) return this.heir.activity;
     const { single } = this.queue.roster;
     if (this.stopped) return 'waiting';
     return single === null ? 'up' : single.current === this ? 'single_active' : 'waiting';
@@ -157,6 +170,7 @@ export class QueueConsumer implements Consumer, WindowMember {
     else this.lastHeld.next = delivery;
     this.lastHeld = delivery;
     this.heldCount++;
+    if (this.stopped && this.heldCount === 1) this.queue.roster.outside.add(this);
     this.window?.take();
     if (--this.credit <= 0) this.sleep();
   }
@@ -170,6 +184,7 @@ export class QueueConsumer implements Consumer, WindowMember {
     else delivery.next.previous = delivery.previous;
     delivery.previous = delivery.next = null;
     this.heldCount--;
+    if (this.stopped && this.heldCount === 0) this.queue.roster.outside.delete(this);
   }
 
   /** The pipe is full. */
@@ -187,11 +202,25 @@ export class QueueConsumer implements Consumer, WindowMember {
 
   /** It held messages too long: no more deliveries, and those that `isOverdue` names by their time are ready again, flagged. */
   timeOut(isOverdue: (since: number) => boolean): void {
-    this.stop();
+    void this.stop();
     for (let held = this.firstHeld; held !== null && isOverdue(held.since); held = this.firstHeld) {
       this.queue.settle(held, 'release');
     }
     this.sink.detached(this, 'consumer-timeout');
+  }
+
+  /** The queue is mirrored: `heir` goes on with what is held, and with what the door says. */
+  passOn(heir: HeirConsumer): void {
+    this.heir = heir;
+    for (let held = this.firstHeld; held !== null; held = held.next)
+      held.heir = heir.holds(held.position, held.redelivered);
+    this.firstHeld = this.lastHeld = null;
+    this.heldCount = 0;
+  }
+
+  /** Calls `visitor` with what it holds. */
+  visitHeld(visitor: (position: Position, message: Message) => void): void {
+    for (let held = this.firstHeld; held !== null; held = held.next) visitor(held.position, held.message);
   }
 
   /** The queue is gone: what is held is void, and settling it later does nothing. */

@@ -21,6 +21,8 @@ export class QueueDelivery implements Delivery {
   /** When it was delivered, see `Turn.tenths`. */
   readonly since: number;
   settled = false;
+  /** What stands in its place since its queue is mirrored. */
+  heir: Delivery | null = null;
   previous: QueueDelivery | null = null;
   next: QueueDelivery | null = null;
 

@@ -84,7 +84,7 @@ export class Exit implements OutboxOwner {
   gone(position: Position, message: Message, accepted: boolean): void {
     const { log } = this;
     if (this.returns !== null) this.returns.forget(position, position);
-    if (log === null || !(message.persistent || log.isMirrored)) return;
+    if (log === null || !(message.persistent || log.logsAll)) return;
     const { persist, pending } = this.parts;
     log.settle(position, position);
     persist.touch();
@@ -122,7 +122,7 @@ export class Exit implements OutboxOwner {
       return;
     }
     if (this.returns !== null) this.returns.forget(position, position);
-    if (this.log !== null && (message.persistent || this.log.isMirrored)) {
+    if (this.log !== null && (message.persistent || this.log.logsAll)) {
       this.log.pend(position, reason);
       this.parts.persist.touch();
     }
@@ -177,7 +177,7 @@ export class Exit implements OutboxOwner {
       this.drop(position, message, 'delivery_limit');
       return true;
     }
-    if (log === null || !(message.persistent || log.isMirrored)) return false;
+    if (log === null || !(message.persistent || log.logsAll)) return false;
     log.returned(position, count);
     this.parts.persist.touch();
     return false;

@@ -3,6 +3,9 @@ import type { LogRead, Position, QueueLog, QueuePages } from '../ports.js';
 import type { Persist } from './persist.js';
 import type { ReadyMessages } from './ready-messages.js';
 
+/** Read at once to be logged. Bytes. */
+const logBytes = 1024 * 1024;
+
 /** The way of a queue's waiting messages to the disk and back. Reads are asked for and never waited for. */
 export class Paging {
   private readonly ready: ReadyMessages;
@@ -15,6 +18,10 @@ export class Paging {
   /** Counts what makes a read under way void. */
   private readEpoch = 0;
   private isReading = false;
+  /** Messages that the log does not have lie beside it. */
+  private hasUnlogged = false;
+  /** Those are being logged from this position on, and whoever waits for it; null: they are not. */
+  private logging: { from: Position; readonly to: Position; readonly done: () => void } | null = null;
   /** Who waits for the oldest message to be in memory. */
   private readers: (() => void)[] = [];
 
@@ -29,8 +36,9 @@ export class Paging {
   /** The message leaves memory. */
   pageOut(position: Position, message: Message): void {
     // What was logged is found there.
-    if (this.log !== null && (message.persistent || this.log.isMirrored)) return;
+    if (this.log !== null && (message.persistent || this.log.logsAll)) return;
     this.pages ??= this.persist.pages();
+    this.hasUnlogged = this.log !== null;
     this.pages.page(position, message);
     this.persist.touch();
   }
@@ -62,11 +70,52 @@ export class Paging {
   private arrived(read: LogRead): void {
     this.isReading = false;
     const { ready } = this;
+    if (this.logging !== null) this.logRead(read);
     ready.take(read);
     this.onRead();
+    this.logOn();
     // A chunk in which nothing could be read, or that nobody took.
     if (!ready.hasHead) this.fill();
     if (ready.hasHead || ready.isEmpty) this.wakeReaders();
+  }
+
+  /** Logs all that lies beside the log; what leaves memory from now on is logged already. `done` is called perhaps within this call. */
+  logAll(lastPosition: Position, done: () => void): void {
+    if (!this.hasUnlogged) {
+      done();
+      return;
+    }
+    this.logging = { from: 1, to: lastPosition, done };
+    this.logOn();
+  }
+
+  /** Between the reads of what is next: a message that is read from beside the log is nowhere until it is taken. */
+  private logOn(): void {
+    const { logging, pages } = this;
+    if (logging === null || this.isReading || pages === null) return;
+    if (logging.from > logging.to) {
+      this.logging = null;
+      this.hasUnlogged = false;
+      logging.done();
+      return;
+    }
+    this.isReading = true;
+    const epoch = this.readEpoch;
+    pages.read(logging.from, logging.to, logBytes, (read) => {
+      if (epoch !== this.readEpoch) return;
+      this.isReading = false;
+      this.logRead(read);
+      logging.from = read.upTo + 1;
+      this.fill();
+      // What is next goes first.
+      if (this.readers.length > 0) this.readOn();
+      this.logOn();
+    });
+  }
+
+  private logRead({ messages }: LogRead): void {
+    for (const { position, message } of messages) if (!message.persistent) this.log!.publishAt(position, message);
+    this.persist.touch();
   }
 
   /** Reads messages that may be anywhere, by ascending position. */
@@ -95,6 +144,8 @@ export class Paging {
     const { log, pages } = this;
     this.readEpoch++;
     this.isReading = false;
+    // Of what is let go of nothing remains.
+    if (this.logging !== null) this.logging.from = this.logging.to + 1;
     this.ready.forgetPaged((first, last) => {
       pages?.forget(first, last);
       forgotten(first, last);
@@ -107,6 +158,7 @@ export class Paging {
   /** Nothing waits any more. */
   emptied(): void {
     this.wakeReaders();
+    this.logOn();
   }
 
   /** The queue is gone; of its log the store forgets everything. `lastPosition`: the last one given. */

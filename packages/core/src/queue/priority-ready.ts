@@ -313,6 +313,11 @@ export class PriorityReady implements ReadyMessages {
     this.pagedCount = this.pagedBytes = 0;
   }
 
+  visit(visitor: (position: Position, message: Message) => void): void {
+    for (const level of this.levels)
+      if (level !== undefined) for (const part of [level.returned, level.front, level.back]) part.visit(visitor);
+  }
+
   clear(): void {
     for (const level of this.levels) level?.clear();
     this.forgetPaged(() => undefined);

@@ -28,10 +28,9 @@ import { Roster } from './roster.js';
 import { type QueueRules, rulesOf, sameRules } from './rules.js';
 import type { QueueCounts, SharedQueue } from './shared-queue.js';
 import { QueueStatistics } from './statistics.js';
+import { Succession } from './succession.js';
 import { Timing } from './timing.js';
 import type { TurnOrder } from './turn-order.js';
-
-const never = (): boolean => false;
 
 /**
  * A queue: what waits, what consumers hold, whose turn it is. It decides and never waits; durable ones tell their log. Invariant
@@ -54,15 +53,13 @@ export class Queue implements SharedQueue {
   private readonly order: TurnOrder;
   private readonly pending = new Pending();
   /** The last position given. */
-  private lastPosition: Position = 0;
+  end: Position = 0;
   private readonly timing: Timing;
   private readonly handout: Handout;
-  /** Null as long as there is no limit. */
   private limit: LengthLimit | null = null;
   private readonly dispatch: Dispatch;
   /** Of a mirrored queue: whether this node still leads it. */
   readonly doubt: Doubt;
-  /** Nothing is taken any more. */
   private failed = false;
   /** Not among the ready ones. Null: what comes is there at once. */
   readonly arriving: Arriving | null;
@@ -73,6 +70,8 @@ export class Queue implements SharedQueue {
   /** Of a mirrored queue, until `begin`: nothing is delivered, got, expired or dropped. */
   isHeld: boolean;
   deleted = false;
+  /** Its way to being mirrored. */
+  readonly succession: Succession;
   mayRefuse = false;
   /** What policies say; replaced, with the rules that follow from it, when another applies. */
   policy: EffectivePolicy = noPolicy;
@@ -116,6 +115,7 @@ export class Queue implements SharedQueue {
     this.handout = handout;
     this.doubt = new Doubt(log, () => this.dispatch.ask());
     this.dispatch = new Dispatch(this, { turn, ready, order, paging, timing, handout, doubt: this.doubt });
+    this.succession = new Succession(this, { log, persist, ready, paging });
     if (log === null) return;
     log.onCommitted = (upTo) => this.committed(upTo);
     log.onFailed = (error) => this.fail(error);
@@ -125,11 +125,11 @@ export class Queue implements SharedQueue {
   recover(found: RecoveredQueue): void {
     this.ready.recover(found);
     this.exit.recover(found);
-    this.lastPosition = found.last;
+    this.end = found.last;
     if (found.mayExpire) this.timing.mayExpire();
   }
 
-  /** Everything that recovery found stands: what expired while the node was down may go, and dead letters find their way. */
+  /** Everything that recovery found stands: what has expired may go, and dead letters find their way. */
   opened(): void {
     this.exit.opened();
     this.trim();
@@ -158,6 +158,10 @@ export class Queue implements SharedQueue {
 
   enqueue(message: Message, slot: ConfirmSlot | null): void {
     const { limit } = this;
+    if (this.succession.heir !== null) {
+      this.succession.heir.enqueue(message, slot);
+      return;
+    }
     if (limit?.refuses(this, message)) {
       this.exit.refuse(message, slot);
       return;
@@ -167,9 +171,9 @@ export class Queue implements SharedQueue {
     const log = this.log;
     let position: Position;
     if (log === null) {
-      position = this.lastPosition + 1;
+      position = this.end + 1;
       slot?.committed();
-    } else if (message.persistent || this.arriving !== null) {
+    } else if (message.persistent || log.logsAll) {
       if (this.failed) {
         // A mirrored message may be with others, who know what becomes of it.
         if (this.arriving === null) slot?.refused('store-failed');
@@ -179,7 +183,7 @@ export class Queue implements SharedQueue {
       this.persist.touch();
       if (slot !== null) this.pending.push(position, slot);
       if (this.arriving !== null) {
-        this.lastPosition = position;
+        this.end = position;
         this.arriving.push(position, message);
         return;
       }
@@ -187,7 +191,7 @@ export class Queue implements SharedQueue {
       position = log.skip();
       slot?.committed();
     }
-    this.lastPosition = position;
+    this.end = position;
     this.admit(position, message);
   }
 
@@ -232,10 +236,11 @@ export class Queue implements SharedQueue {
   }
 
   /** A promise when it has to be read first. */
-  get(holder: QueueConsumer | null, isGone: () => boolean = never): Later<Got | null> {
+  get(holder: QueueConsumer | null, isGone: () => boolean = () => false): Later<Got | null> {
     if (holder?.isDetached || isGone()) return null;
     if (this.isHeld) return this.begun().then(() => this.get(holder, isGone));
     if (this.doubt.arises()) return this.doubt.over().then(() => this.get(holder, isGone));
+    if (this.succession.heir !== null) return this.succession.get(holder, isGone);
     this.used();
     this.timing.expiry?.takeDue();
     if (this.ready.hasHead) return this.handout.get(holder);
@@ -379,7 +384,6 @@ export class Queue implements SharedQueue {
     this.timing.used();
   }
 
-  /** It is here. */
   assertReachable(): void {}
 
   counts(): QueueCounts {
@@ -405,18 +409,15 @@ export class Queue implements SharedQueue {
 
   /** The queue ends: consumers are told, what they hold is void, confirms that wait are given (there is nothing left to lose). */
   delete(): void {
-    this.end('queue-deleted');
+    this.finish('queue-deleted');
   }
 
-  /**
-   * This node leads a mirrored queue no more: it goes on elsewhere with all that was committed. What consumers hold is void here, no
-   * confirm that waits is given or refused, and nothing more is said to the log.
-   */
+  /** It goes on elsewhere, or as another, with all that was committed: what consumers hold is void here, and the log is told nothing more. */
   dissolve(): void {
-    this.end('moved');
+    this.finish('moved');
   }
 
-  private end(why: DetachReason): void {
+  private finish(why: DetachReason): void {
     if (this.deleted) return;
     this.deleted = true;
     this.onUnused = this.onExpired = null;
@@ -425,13 +426,15 @@ export class Queue implements SharedQueue {
     if (why === 'moved') this.exit.outbox?.abandon();
     else this.exit.outbox?.close();
     this.timing.stop();
-    this.paging.end(this.lastPosition);
+    this.paging.end(this.end);
     const consumers = this.roster.clear();
+    const left = this.succession.passOn(consumers);
     for (const consumer of consumers) consumer.end();
-    for (const consumer of consumers) consumer.abandon();
-    if (why === 'moved') this.pending.clear();
-    else this.pending.committed(Number.POSITIVE_INFINITY);
-    for (const consumer of consumers) consumer.sink.detached(consumer, why);
+    for (const consumer of left) consumer.abandon();
+    // Of what was appended before it was mirrored the log still says when it is on the disk.
+    if (why !== 'moved') this.pending.committed(Number.POSITIVE_INFINITY);
+    else if (this.succession.heir === null) this.pending.clear();
+    for (const consumer of left) consumer.sink.detached(consumer, why);
     if (this.arriving === null) return;
     this.failed = true;
     this.isHeld = false;
@@ -490,11 +493,11 @@ export class Queue implements SharedQueue {
 
   /** Messages at or below were delivered; recorded at a clean stop. */
   get deliveredUpTo(): Position {
-    return this.ready.deliveredUpTo(this.lastPosition);
+    return this.ready.deliveredUpTo(this.end);
   }
 
   /** The same for each priority; empty for a queue without. */
   get deliveredByLevel(): readonly Position[] {
-    return this.ready.deliveredByLevel(this.lastPosition);
+    return this.ready.deliveredByLevel(this.end);
   }
 }

@@ -51,5 +51,7 @@ export interface ReadyMessages {
   deliveredByLevel(last: Position): readonly Position[];
   /** Forgets what is not in memory, and calls `range` with the ranges of positions in which it lies and nothing else does. */
   forgetPaged(range: (first: Position, last: Position) => void): void;
+  /** Calls `visitor` with each message in memory, in no order. */
+  visit(visitor: (position: Position, message: Message) => void): void;
   clear(): void;
 }

@@ -240,6 +240,10 @@ export class Ready implements ReadyMessages {
     this.stranded = [];
   }
 
+  visit(visitor: (position: Position, message: Message) => void): void {
+    for (const part of [this.returned, this.front, this.back]) part.visit(visitor);
+  }
+
   clear(): void {
     this.front.clear();
     this.back.clear();

@@ -19,6 +19,11 @@ export class ReturnedHeap {
     return this.messages[0]!;
   }
 
+  /** In no order. */
+  visit(visitor: (position: Position, message: Message) => void): void {
+    for (const [at, position] of this.positions.entries()) visitor(position, this.messages[at]!);
+  }
+
   push(position: Position, message: Message): void {
     this.positions.push(position);
     this.messages.push(message);

@@ -114,6 +114,12 @@ export class Ring {
     this.positions[to & this.mask] = this.positions[from & this.mask]!;
   }
 
+  /** From the oldest on. */
+  visit(visitor: (position: Position, message: Message) => void): void {
+    for (let at = this.first; at < this.tail; at++)
+      visitor(this.positions[at & this.mask]!, this.messages[at & this.mask]!);
+  }
+
   clear(): void {
     this.messages = [];
     this.positions = [];

@@ -9,6 +9,8 @@ import { TurnOrder } from './turn-order.js';
 export class Roster {
   readonly consumers = new Set<QueueConsumer>();
   readonly order = new TurnOrder();
+  /** Those that hold messages and are no consumers: they were stopped, or only get. */
+  readonly outside = new Set<QueueConsumer>();
   /** Null: all consumers are served. */
   readonly single: SingleActive | null;
   private sole: QueueConsumer | null = null;

@@ -5,7 +5,8 @@ import type { Exchange } from './exchange.js';
 
 /** Where a binding leads. */
 export type Destination =
-  | { readonly kind: 'queue'; readonly name: string; readonly queue: SharedQueue }
+  /** Another stands in the queue's place when it is mirrored. */
+  | { readonly kind: 'queue'; readonly name: string; queue: SharedQueue }
   | { readonly kind: 'exchange'; readonly name: string; readonly exchange: Exchange };
 
 /** An arrow from an exchange to a queue or another exchange. Two are the same when source, destination, key and arguments are. */

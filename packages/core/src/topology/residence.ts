@@ -5,6 +5,7 @@ import type { Queue } from '../queue/queue.js';
 import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
+import type { Heir } from '../queue/succession.js';
 import type { Binding } from '../routing/binding.js';
 import type { KeyedReader, SharedKeyedLog } from '../shared-keyed-log.js';
 import type { BindingRequest } from './bind.js';
@@ -25,6 +26,8 @@ export interface Residence {
   mirrored(properties: QueueProperties, policy: EffectivePolicy): Mirroring | null;
   /** The face of a mirrored queue on this node, wherever it is led. */
   face(properties: QueueProperties): SharedQueue;
+  /** The queue, which lived in one place, is mirrored now: what stands in its place on this node; null: it is that already. */
+  succeeded(queue: SharedQueue): Heir | null;
   /** What goes from metadata with the record of a mirrored queue. */
   companions(queue: Pick<SharedQueue, 'incarnation'>): readonly Write[];
   /** A queue that lives elsewhere. `home`: a data id. */

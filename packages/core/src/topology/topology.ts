@@ -80,6 +80,8 @@ export class Topology {
   private readonly policies: Policies;
   private readonly persist: Persist;
   private readonly recovered = new Map<string, RecoveredQueue>();
+  /** How far queues were delivered that were mirrored in this life of the node, until it leads them for the first time. */
+  private readonly delivered = new Map<Incarnation, Pick<RecoveredQueue, 'deliveredUpTo' | 'deliveredByLevel'>>();
   private readonly saidNotHonoured = new Set<string>();
 
   constructor(parts: TopologyParts) {
@@ -210,6 +212,7 @@ export class Topology {
       if (record === undefined && this.revisionOf(existing) === 0) return;
       if (existing.incarnation === record?.incarnation) {
         this.revisions.set(existing, revision);
+        if (record.mirrored === true) this.mirror(vhost, existing, revision);
         return;
       }
       this.dropQueue(vhost, existing);
@@ -220,12 +223,30 @@ export class Topology {
     const properties = { ...rest, name, vhost: vhost.name, durable: true, owner: null };
     let added: SharedQueue;
     if (residence !== null && mirrored === true) {
+      // It may have been mirrored in a moment in which this node died: then its log goes on as the copy here.
+      this.recovered.delete(properties.incarnation);
       added = this.addShared(vhost, residence.face(properties));
       this.sayNotHonoured(properties.arguments);
     } else if (residence === null || home === undefined || home === residence.here)
       added = this.addQueue(vhost, properties);
     else added = this.addShared(vhost, residence.elsewhere(properties, home));
     this.revisions.set(added, revision);
+  }
+
+  /** A queue that lived in one place has copies from now on. Its face stands in its place, and has its bindings. */
+  private mirror(vhost: VirtualHost, queue: SharedQueue, revision: Revision): void {
+    const face = this.residence?.succeeded(queue) ?? null;
+    if (face === null) return;
+    this.addShared(vhost, face);
+    this.revisions.set(face, revision);
+    const bindings = vhost.queueBindings.get(queue);
+    vhost.queueBindings.delete(queue);
+    if (bindings !== undefined) vhost.queueBindings.set(face, bindings);
+    for (const { destination } of bindings ?? []) if (destination.kind === 'queue') destination.queue = face;
+    if (!(queue instanceof Queue)) return;
+    const { incarnation, deliveredUpTo, deliveredByLevel } = queue;
+    this.delivered.set(incarnation, { deliveredUpTo, deliveredByLevel });
+    queue.succession.begin(face);
   }
 
   private applyBinding(
@@ -329,7 +350,9 @@ export class Topology {
     const queue = new Queue(this.parts.turn, this.persist, properties, log, this.parts.memory);
     queue.deadLetterRouter = vhost.deadLetterRouter;
     queue.applyPolicy(this.policyOf(queue));
-    if (found !== null) queue.recover(found);
+    const delivered = this.delivered.get(queue.incarnation);
+    this.delivered.delete(queue.incarnation);
+    if (found !== null) queue.recover({ ...found, ...delivered });
     this.listenTo(vhost, queue);
     vhost.led.get(queue.name)?.dissolve();
     vhost.led.set(queue.name, queue);

@@ -2,7 +2,7 @@ import { compilePattern, type Log } from '@chapar/platform';
 import type { Call } from '../call.js';
 import { type CopiesView, isShard, type LeadMove, type MirroredQueues } from '../cluster/mirrored-queues.js';
 import type { Peers } from '../cluster/peers.js';
-import { quorumStatusRows } from '../json/copies.js';
+import { prospectsJson, quorumStatusRows } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
 import { badRequest, missing, notFound } from '../problem.js';
 import { noContent, ok, type Reply } from '../reply.js';
@@ -33,6 +33,12 @@ export function copyRoutes(peers: Peers, log: Log): readonly Route[] {
       summary:
         'Hands the lead of a mirrored queue over: to `node`, or to the member in sync that leads the fewest. Ours',
       POST: { need: 'administrator', answer: (call) => handOver(call, peers) },
+    },
+    {
+      path: `${queue}/promote`,
+      summary:
+        'Makes a copy lead that is not in sync, when none that is in sync is coming back: `node`; what it lacks is lost. `?dry-run=true` only tells what may be lost. Ours',
+      POST: { need: 'administrator', answer: (call) => promote(call, peers) },
     },
     {
       path: '/api/queues/quorum/replicas/on/:node/grow',
@@ -85,6 +91,15 @@ async function handOver(call: Call, peers: Peers): Promise<Reply> {
   const { mirrored, view } = copiesOf(call, peers);
   const node = call.body.text('node', '');
   return ok({ leader: await mirrored.handOver(view.incarnation, node === '' ? null : node) });
+}
+
+async function promote(call: Call, peers: Peers): Promise<Reply> {
+  const { mirrored, view } = copiesOf(call, peers);
+  call.body.require('node');
+  const node = call.body.text('node', '');
+  const prospects = await mirrored.prospects(view.incarnation);
+  if (!call.asks('dry-run')) await mirrored.promote(view.incarnation, node);
+  return ok(prospectsJson(prospects, node));
 }
 
 // -- many queues ---------------------------------------------------------------------------------------------------

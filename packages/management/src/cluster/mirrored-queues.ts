@@ -12,6 +12,10 @@ export interface MirroredQueues {
   remove(incarnation: Incarnation, node: string): Promise<void>;
   /** Null: to whoever has the fewest. Resolves with who leads then. */
   handOver(incarnation: Incarnation, node: string | null): Promise<string>;
+  /** What there is to choose from when no copy in sync is coming back. */
+  prospects(incarnation: Incarnation): Promise<Prospects>;
+  /** A copy that is not in sync leads, with what it has. */
+  promote(incarnation: Incarnation, node: string): Promise<void>;
   /** What would have to move so that all nodes lead as many. `isMeant`: what may be moved. */
   moves(isMeant: (queue: CopiesView) => boolean): readonly LeadMove[];
   /** Begins to move that, a few queues a second. */
@@ -62,6 +66,25 @@ export interface MemberStatus {
   readonly lag: number;
   readonly lagMs: number;
   /** Since when the leader has not heard it; null: it never did. */
+  readonly silentMs: number | null;
+}
+
+export interface Prospects {
+  readonly view: CopiesView;
+  /** In sync and running: while there is one, nobody else has to lead. */
+  readonly present: readonly string[];
+  /** The copies that answer; those with the most first. */
+  readonly copies: readonly ProspectView[];
+}
+
+export interface ProspectView {
+  readonly node: string;
+  /** The last epoch that it has something of, where it ends, and how many messages it has. */
+  readonly epoch: number;
+  readonly end: number;
+  readonly committed: number;
+  readonly messages: number;
+  /** Since when it has not heard a leader; null: not since it was started. */
   readonly silentMs: number | null;
 }
 

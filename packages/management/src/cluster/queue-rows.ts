@@ -1,4 +1,4 @@
-import type { Broker, JsonValue, SharedQueue } from '@chapar/core';
+import { type Broker, type JsonValue, mirroringWish, type SharedQueue } from '@chapar/core';
 import { type Columns, pick } from '../columns.js';
 import { copiesFields } from '../json/copies.js';
 import type { Row } from '../json/counters.js';
@@ -35,7 +35,11 @@ const known = new Set([
   'epoch',
   'min_in_sync',
   'wanted_members',
+  'mirroring',
 ]);
+
+/** Of mirrored queues known better by their leaders, who hear which copies answer. */
+const knownToLeaders = ['online', 'state'] as const;
 
 /**
  * Rows of queues wherever they live. What a queue does is known at its home only, which is asked once for many queues, and for no more
@@ -56,9 +60,11 @@ export class QueueRows {
   /** Gets what `json` then shows of these queues, and forgets those before. */
   async fetch(queues: readonly SharedQueue[], columns: Columns): Promise<void> {
     this.fetched = new Map();
-    if (columns?.every(([first = '']) => known.has(first)) === true) return;
+    const isKnown = columns?.every(([first = '']) => known.has(first)) === true;
+    if (isKnown && columns?.some(([first]) => knownToLeaders.some((name) => name === first)) !== true) return;
     const byHome = new Map<string, SharedQueue[]>();
     for (const queue of queues) {
+      if (isKnown && this.viewOf(queue) === null) continue;
       const home = this.homeOf(queue);
       if (home === null || this.silent.has(home) || !this.peers.isLive(home)) continue;
       const there = byHome.get(home);
@@ -72,7 +78,7 @@ export class QueueRows {
     const known = this.properties(queue);
     return this.homeOf(queue) === null
       ? { ...queueJson(this.broker, this.hereOf(queue)), ...known }
-      : { ...known, ...this.fetched.get(queue), ...this.copiesOf(queue) };
+      : { ...known, ...this.fetched.get(queue), ...this.copiesOf(queue), ...this.answering(queue) };
   }
 
   /** For `disable_stats=true&enable_queue_totals=true`. */
@@ -107,7 +113,18 @@ export class QueueRows {
 
   private copiesOf(queue: SharedQueue): Row {
     const view = this.viewOf(queue);
-    return view === null ? {} : copiesFields(view, queueType(queue));
+    if (view !== null) return copiesFields(view, queueType(queue));
+    // Under a policy with copies, which it gets as soon as its home sees to it.
+    const isWaiting =
+      this.peers.membership !== null && mirroringWish(queue.properties, queue.policy.definition) !== null;
+    return isWaiting ? { mirroring: 'waiting' } : {};
+  }
+
+  /** Which copies answer, and what follows from it, by the word of the leader. */
+  private answering(queue: SharedQueue): Row {
+    const told = this.fetched.get(queue);
+    if (told === undefined || this.viewOf(queue) === null) return {};
+    return Object.fromEntries(knownToLeaders.flatMap((name) => (name in told ? [[name, told[name]!]] : [])));
   }
 
   private async ask(home: string, queues: readonly SharedQueue[], columns: Columns): Promise<void> {
@@ -128,14 +145,16 @@ export class QueueRows {
 /** Of one question, so that no answer is large. */
 const queuesMax = 500;
 
-export function answerQueueRows(broker: Broker, peers: Peers): void {
-  peers.membership?.answer(kind, async (body) => {
+export function answerQueueRows(broker: Broker, { membership }: Peers): void {
+  membership?.answer(kind, async (body) => {
     const { queues, columns } = body as unknown as Question;
     const pace = new Pace(broker.platform.clock);
     const rows: JsonValue[] = [];
     for (const [vhost, name] of queues) {
       const queue = broker.topology.vhosts.get(vhost)?.localQueue(name);
-      rows.push(queue === undefined ? null : pick(queueJson(broker, queue), columns));
+      const view = queue === undefined ? null : (membership.mirrored.view(queue.incarnation) ?? null);
+      const copies = view === null ? {} : copiesFields(view, queueType(queue!));
+      rows.push(queue === undefined ? null : pick({ ...queueJson(broker, queue), ...copies }, columns));
       if (pace.isDue) await pace.rest();
     }
     return rows;

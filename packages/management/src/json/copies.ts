@@ -1,4 +1,4 @@
-import type { CopiesStatus, CopiesView } from '../cluster/mirrored-queues.js';
+import type { CopiesStatus, CopiesView, Prospects } from '../cluster/mirrored-queues.js';
 import type { Row } from './counters.js';
 
 /** What the field shows of a queue with copies, by its type, and ours beside it. */
@@ -14,6 +14,7 @@ export function copiesFields({ leader, members, online, inSync, epoch, min, want
     epoch,
     min_in_sync: min,
     wanted_members: wanted ?? 'all',
+    mirroring: members.length === inSync.length && members.length === (wanted ?? members.length) ? 'done' : 'under way',
     state: stateOf({ leader, online, inSync, min }),
   };
 }
@@ -39,6 +40,25 @@ export function copiesStatusJson(status: CopiesStatus): Row {
       synced,
       lag,
       lag_ms: Math.round(lagMs),
+      silent_ms: silentMs === null ? null : Math.round(silentMs),
+    })),
+  };
+}
+
+/** What may be lost when the copy of `node` leads. */
+export function prospectsJson({ view, present, copies }: Prospects, node: string): Row {
+  const { vhost, name, leader, epoch, inSync, members } = view;
+  return {
+    vhost,
+    name,
+    node,
+    leader,
+    epoch,
+    in_sync: [...inSync],
+    members: [...members],
+    in_sync_and_running: [...present],
+    copies: copies.map(({ silentMs, ...copy }) => ({
+      ...copy,
       silent_ms: silentMs === null ? null : Math.round(silentMs),
     })),
   };

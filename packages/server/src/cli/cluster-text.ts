@@ -1,3 +1,4 @@
+import { counted } from './counted.js';
 import { formatRows, type Row } from './table.js';
 
 /** The answer of /api/cluster, as far as it is shown. */
@@ -111,9 +112,15 @@ function wrongWithQueues({ mirrored }: ClusterAnswer): string[] {
   if (mirrored === undefined) return [];
   const { without_leader: leaderless, below_min: short, fewer_copies: fewer } = mirrored;
   const wrong: string[] = [];
-  if (leaderless > 0) wrong.push(`${leaderless} mirrored queues have no leader`);
-  if (short > 0) wrong.push(`${short} mirrored queues have too few copies: publishes to them are refused`);
-  if (fewer > 0) wrong.push(`${fewer} mirrored queues have fewer copies in sync than they shall have`);
+  const have = (count: number, one: string, many = one) =>
+    `${counted(count, 'mirrored queue')} ${count === 1 ? `has ${one}` : `have ${many}`}`;
+  const refused = (to: string) => `too few copies: publishes to ${to} are refused`;
+  if (leaderless > 0) wrong.push(have(leaderless, 'no leader'));
+  if (short > 0) wrong.push(have(short, refused('it'), refused('them')));
+  if (fewer > 0) {
+    const copies = 'fewer copies in sync than';
+    wrong.push(have(fewer, `${copies} it shall have`, `${copies} they shall have`));
+  }
   return wrong;
 }
 
@@ -121,12 +128,8 @@ function wrongWith(node: NodeAnswer, nowMs: number): string[] {
   const { name, running, answered, queues, data_id: dataId, links, etcd, alarms } = node;
   const wrong: string[] = [];
   if (!running) {
-    const left =
-      queues === 0
-        ? 'no queue lives there'
-        : queues === 1
-          ? '1 queue comes back with it'
-          : `${queues} queues come back with it`;
+    const come = queues === 1 ? 'comes' : 'come';
+    const left = queues === 0 ? 'no queue lives there' : `${counted(queues, 'queue')} ${come} back with it`;
     wrong.push(`${name} is gone (data id ${dataId}): ${left}; if it never returns: chapar forget ${dataId}`);
   } else if (answered === false) {
     wrong.push(`${name} is registered in etcd but does not answer the node that was asked`);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Talk, talks } from './api-command.js';
 import { CommandError } from './command-error.js';
+import { counted } from './counted.js';
 import type { Row } from './table.js';
 
 const pollMs = 250;
@@ -64,7 +65,7 @@ async function waitUntilNotNeeded({ api, say }: Talk, deadline: number): Promise
     const why = await api.check('health', 'checks', 'node-is-quorum-critical');
     if (why === null) return;
     const queues = ((why['queues'] as readonly Row[] | undefined) ?? []).map(({ name }) => String(name));
-    const text = `waiting: ${queues.length} mirrored queues would have too few copies without this node (${shortList(queues)})`;
+    const text = `waiting: ${counted(queues.length, 'mirrored queue')} would have too few copies without this node (${shortList(queues)})`;
     if (text !== said) say(text);
     said = text;
     if (performance.now() >= deadline) {
@@ -80,13 +81,14 @@ async function waitUntilNotNeeded({ api, say }: Talk, deadline: number): Promise
 function drainText({ node, state, moved, left, only_here: only, only_here_names: names }: MaintenanceAnswer): string {
   const lines = [
     state === 'drained'
-      ? `${node} is drained: ${moved} queues got another leader. Stop it, or take it into use again: chapar revive ${node}`
-      : `${node} is ${state}: ${moved} queues got another leader so far`,
+      ? `${node} is drained: ${counted(moved, 'queue')} got another leader. Stop it, or take it into use again: chapar revive ${node}`
+      : `${node} is ${state}: ${counted(moved, 'queue')} got another leader so far`,
   ];
   for (const { vhost, name, why } of left) lines.push(`! it still leads '${name}' in virtual host '${vhost}': ${why}`);
   if (only > 0) {
     const shown = shortList(names.map(({ name }) => name));
-    lines.push(`! ${only} queues are on this node alone and gone while it is (${shown})`);
+    const are = only === 1 ? 'is' : 'are';
+    lines.push(`! ${counted(only, 'queue')} ${are} on this node alone and gone while it is (${shown})`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -124,7 +126,11 @@ function addRebalance(program: Command): void {
     if (options.dryRun === true || talk.format === 'json') talk.rows(moves, ['vhost', 'name', 'from', 'to']);
     if (options.dryRun === true) return;
     if (moves.length > 0) await talk.api.post(path, {});
-    talk.say(moves.length === 0 ? 'the leads are even already' : `${moves.length} queues get another leader`);
+    talk.say(
+      moves.length === 0
+        ? 'the leads are even already'
+        : `${counted(moves.length, 'queue')} ${moves.length === 1 ? 'gets' : 'get'} another leader`,
+    );
     if (options.wait !== true || moves.length === 0) return;
     const deadline = performance.now() + options.timeout * 1000;
     let left = moves.length;
@@ -134,7 +140,7 @@ function addRebalance(program: Command): void {
     }
     if (left > 0)
       throw new CommandError(
-        `${left} queues have not moved within ${options.timeout} s.`,
+        `${counted(left, 'queue')} ${left === 1 ? 'has' : 'have'} not moved within ${options.timeout} s.`,
         'Look at chapar list queues.',
       );
     talk.say('the leads are even');

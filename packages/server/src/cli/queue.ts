@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { type Talk, talks } from './api-command.js';
 import { age } from './cluster-text.js';
+import { counted } from './counted.js';
+import { addPromoteCommand } from './promote.js';
 import { formatRows, type Row } from './table.js';
 
 /** `chapar queue status tasks`, `chapar queue add-member tasks chapar@c`. */
@@ -22,6 +24,7 @@ export function addQueueCommands(program: Command): void {
     await api.delete(['queues', 'quorum', vhost, name, 'replicas', 'delete'], '', { node });
     say(`${node} has no copy of '${name}' any more`);
   });
+  addPromoteCommand(queue);
   const transfer = queue
     .command('transfer')
     .description('hand the lead of a mirrored queue over')
@@ -58,6 +61,8 @@ interface QueueAnswer {
   readonly epoch?: number;
   readonly min_in_sync?: number;
   readonly wanted_members?: number | string;
+  /** `waiting`: by its policy it shall have copies, and has none yet. */
+  readonly mirroring?: string;
   readonly members?: readonly string[];
   readonly online?: readonly string[];
   readonly in_sync?: readonly string[];
@@ -83,12 +88,14 @@ const columns = ['node', 'role', 'in sync', 'lag', 'behind for', 'heard'];
 function statusText(queue: QueueAnswer): string {
   const { name, vhost, type, state, node, messages, copies, members = [], leader } = queue;
   const facts = [`${type} queue '${name}' in virtual host '${vhost}'`, state];
-  if (messages !== undefined) facts.push(`${messages} messages`);
-  if (copies === undefined) return `${facts.join(', ')}\nlives on ${node} alone: it has no copies\n`;
+  if (messages !== undefined) facts.push(counted(messages, 'message'));
+  if (copies === undefined) return `${facts.join(', ')}\n${aloneText(node, queue.mirroring)}\n`;
   const { epoch, min_in_sync: min, wanted_members: wanted } = queue;
   facts.push(leader === null ? 'no leader' : `led by ${leader} in epoch ${epoch}`);
   if (copies !== null) facts.push(`committed ${copies.committed} of ${copies.end}`);
-  facts.push(`${min} copies must be in sync, ${wanted === 'all' ? 'one on every node' : wanted} wanted`);
+  facts.push(
+    `${counted(min ?? 0, 'copy', 'copies')} must be in sync, ${wanted === 'all' ? 'one on every node' : wanted} wanted`,
+  );
   const table = formatRows(
     members.map((each) => row(each, queue)),
     columns,
@@ -111,6 +118,11 @@ function row(node: string, { copies, leader, in_sync: inSync = [], online = [] }
   };
 }
 
+function aloneText(node: string, mirroring: string | undefined): string {
+  if (mirroring !== 'waiting') return `lives on ${node} alone: it has no copies`;
+  return `lives on ${node} alone: by its policy it shall have copies, and gets them when that node is there and has the time`;
+}
+
 function wrongWith({ copies, leader, min_in_sync: min = 0, in_sync: inSync = [], ...queue }: QueueAnswer): string[] {
   const { members = [], online = [], wanted_members: wanted } = queue;
   const wrong: string[] = [];
@@ -124,7 +136,7 @@ function wrongWith({ copies, leader, min_in_sync: min = 0, in_sync: inSync = [],
   const behind = members.filter((node) => online.includes(node) && !inSync.includes(node));
   if (behind.length > 0) wrong.push(`not in sync yet: ${behind.join(', ')}`);
   if (typeof wanted === 'number' && members.length < wanted) {
-    wrong.push(`it has ${members.length} copies of ${wanted}: there is no other node for one`);
+    wrong.push(`it has ${counted(members.length, 'copy', 'copies')} of ${wanted}: there is no other node for one`);
   }
   return wrong;
 }

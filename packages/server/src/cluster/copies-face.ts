@@ -15,8 +15,12 @@ import {
   type LeadMove,
   type MaintenanceView,
   type MirroredQueues,
+  type Prospects,
   RefusedError,
 } from '@chapar/management';
+
+/** Copies say that they are there once a second: one that was not heard for so long answers nobody. Milliseconds. */
+const muteMsMax = 2500;
 
 /** The copies of mirrored queues as administrators see them and act on them: nodes go by their names there, and by their disks here. */
 export class CopiesFace implements MirroredQueues {
@@ -57,6 +61,21 @@ export class CopiesFace implements MirroredQueues {
     return refusing(async () => this.nameOf(await this.node.steward.operations.handOver(incarnation, to())));
   }
 
+  prospects(incarnation: Incarnation): Promise<Prospects> {
+    return refusing(async () => {
+      const { record, present, copies } = await this.node.steward.forced.prospects(incarnation);
+      return {
+        view: this.viewOf(record),
+        present: present.map((id) => this.nameOf(id)),
+        copies: copies.map(({ id, ...copy }) => ({ node: this.nameOf(id), ...copy })),
+      };
+    });
+  }
+
+  promote(incarnation: Incarnation, node: string): Promise<void> {
+    return refusing(() => this.node.steward.forced.promote(incarnation, this.memberOf(node, incarnation)));
+  }
+
   moves(isMeant: (queue: CopiesView) => boolean): readonly LeadMove[] {
     const moves = this.node.steward.rebalancing.moves((record) => isMeant(this.viewOf(record)));
     return moves.map((move) => this.moveOf(move));
@@ -83,7 +102,6 @@ export class CopiesFace implements MirroredQueues {
 
   private viewOf(record: QueueMirrorRecord): CopiesView {
     const { vhost, name, incarnation, leader, epoch, min, replicas, inSync, wish } = record;
-    const { sessions } = this.node.mirrors.neighbours;
     const wanted = wantedOf(wish);
     return {
       vhost,
@@ -94,9 +112,24 @@ export class CopiesFace implements MirroredQueues {
       min,
       members: replicas.map((id) => this.nameOf(id)),
       inSync: inSync.map((id) => this.nameOf(id)),
-      online: replicas.filter((id) => sessions.has(id)).map((id) => this.nameOf(id)),
+      online: replicas.filter((id) => this.isOnline(id, incarnation)).map((id) => this.nameOf(id)),
       wanted: Number.isFinite(wanted) ? wanted : null,
     };
+  }
+
+  /**
+   * Its registration lasts for some seconds when a node has died. Whoever leads hears each copy once a second; others know at least when
+   * nobody listens there any more.
+   */
+  private isOnline(id: DataId, incarnation: Incarnation): boolean {
+    const { mirrors, dataId } = this.node;
+    const { sessions, isLive } = mirrors.neighbours;
+    if (!sessions.has(id) || !isLive(id)) return false;
+    const leader = mirrors.of(incarnation)?.reign?.leader;
+    if (leader === undefined || id === dataId) return true;
+    const member = leader.members.get(id);
+    if (member === undefined || member.session === 0) return this.node.isLinked(id);
+    return mirrors.monotonicMs() - member.heardAtMs <= muteMsMax;
   }
 
   private statusOf({ leader, members, ...rest }: LeaderReport): CopiesStatus {
