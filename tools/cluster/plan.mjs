@@ -10,9 +10,9 @@ export const usage = `npm run cluster [-- OPTIONS]: one etcd and three brokers o
   --shift N     add N to every port (default: 0)
   --help        this text
 
-Ports: amqp 5672, 5673, 5674; management 15672, 15673, 15674; peer 25672, 25673, 25674; etcd 12379 and 12380.`;
+Ports: amqp 5672, 5673, 5674; mqtt 1883, 1884, 1885; management 15672, 15673, 15674; peer 25672, 25673, 25674; etcd 12379 and 12380.`;
 
-const firstPorts = { amqp: 5672, management: 15672, peer: 25672 };
+const firstPorts = { amqp: 5672, mqtt: 1883, management: 15672, peer: 25672 };
 /** Not 2379: an etcd that the system's package started may have it. */
 const etcdPorts = { client: 12379, peer: 12380 };
 
@@ -82,7 +82,7 @@ export function banner(plan, pids, cwd) {
   const last = plan.nodes[plan.nodes.length - 1];
   const rows = plan.nodes.map(({ name, ports }) => [
     name,
-    `amqp ${ports.amqp}  management ${ports.management}  peer ${ports.peer}  process ${pids[name]}`,
+    `amqp ${ports.amqp}  mqtt ${ports.mqtt}  management ${ports.management}  peer ${ports.peer}  process ${pids[name]}`,
   ]);
   rows.push(['etcd', `${plan.etcd.endpoint}  process ${pids.etcd}`]);
   rows.push([
