@@ -19,10 +19,10 @@ afterAll(() => rmSync(directory, { recursive: true }));
 describe('options and plan', () => {
   test('three brokers on ports one apart, with directories of their own', () => {
     const { etcd, nodes } = planCluster(readOptions([], '/somewhere'));
-    expect(nodes.map(({ name, ports }) => [name, ports.amqp, ports.management, ports.peer])).toEqual([
-      ['chapar-1', 5672, 15672, 25672],
-      ['chapar-2', 5673, 15673, 25673],
-      ['chapar-3', 5674, 15674, 25674],
+    expect(nodes.map(({ name, ports }) => [name, ports.amqp, ports.mqtt, ports.management, ports.peer])).toEqual([
+      ['chapar-1', 5672, 1883, 15672, 25672],
+      ['chapar-2', 5673, 1884, 15673, 25673],
+      ['chapar-3', 5674, 1885, 15674, 25674],
     ]);
     expect(nodes[1].dataDir).toBe('/somewhere/data/cluster/chapar-2');
     expect(nodes[1].flags.join(' ')).toContain('--etcd http://127.0.0.1:12379 --listen amqp=:5673');

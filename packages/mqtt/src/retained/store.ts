@@ -80,7 +80,10 @@ export class RetainedStore implements Retained, KeyedReader {
     if (value === null) return this.trees.get(vhost)?.delete(topic) ?? 0;
     const known = this.broker.topology.vhosts.get(vhost);
     const address = known?.address(this.exchange, routingKey) ?? new Address(this.exchange, routingKey);
-    return this.tree(vhost).set(topic, decode(address, value), position);
+    const message = decode(address, value);
+    // Beside others that stay, and not in a piece of memory whose rest is garbage by now.
+    message.keep();
+    return this.tree(vhost).set(topic, message, position);
   }
 
   positionOf(key: string): Position {
