@@ -132,7 +132,9 @@ export class SharedGroups {
     const group = this.groups.get(key);
     if (group === undefined || group.members.size > 0) return;
     this.groups.delete(key);
-    await this.end(key, group);
+    const ended = this.end(key, group);
+    // A node that is asked may be mute for the time of its lease: whoever leaves does not wait for it.
+    if (this.door.broker.topology.residence === null) await ended;
   }
 
   leaveAll(session: Session): void {
