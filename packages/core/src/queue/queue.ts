@@ -4,6 +4,7 @@ import type { Later } from '../later.js';
 import type { Message } from '../message.js';
 import { type EffectivePolicy, noPolicy } from '../policy/effective-policy.js';
 import type { DropReason, Incarnation, Position, QueueLog, RecoveredQueue } from '../ports.js';
+import type { Provenance } from '../replica-log.js';
 import type { Turn } from '../turn.js';
 import { Arriving } from './arriving.js';
 import { Beginning } from './beginning.js';
@@ -156,10 +157,10 @@ export class Queue implements SharedQueue {
 
   // ---- publish -------------------------------------------------------------------------------------------------
 
-  enqueue(message: Message, slot: ConfirmSlot | null): void {
-    const { limit } = this;
+  enqueue(message: Message, slot: ConfirmSlot | null, from?: Provenance): void {
+    const { limit, log } = this;
     if (this.succession.heir !== null) {
-      this.succession.heir.enqueue(message, slot);
+      this.succession.heir.enqueue(message, slot, from);
       return;
     }
     if (limit?.refuses(this, message)) {
@@ -168,7 +169,6 @@ export class Queue implements SharedQueue {
     }
     this.statistics.published++;
     if (message.receivedAtMs === 0) message.receivedAtMs = this.turn.nowMs;
-    const log = this.log;
     let position: Position;
     if (log === null) {
       position = this.end + 1;
@@ -427,10 +427,7 @@ export class Queue implements SharedQueue {
     else this.exit.outbox?.close();
     this.timing.stop();
     this.paging.end(this.end);
-    const consumers = this.roster.clear();
-    const left = this.succession.passOn(consumers);
-    for (const consumer of consumers) consumer.end();
-    for (const consumer of left) consumer.abandon();
+    const left = this.succession.passOn(this.roster.clear());
     // Of what was appended before it was mirrored the log still says when it is on the disk.
     if (why !== 'moved') this.pending.committed(Number.POSITIVE_INFINITY);
     else if (this.succession.heir === null) this.pending.clear();

@@ -94,11 +94,16 @@ export class Succession {
     return this.heir!.get(by, isGone);
   }
 
-  /** The heir takes over from `consumers`, and from others that hold messages; returns those that have nobody. */
-  passOn(consumers: readonly QueueConsumer[]): QueueConsumer[] {
-    const { heir, owner } = this;
-    if (heir === null) return [...consumers];
-    return [...consumers, ...owner.roster.outside].filter((consumer) => {
+  /** The queue ends: the heir takes over from `consumers`, and from others that hold messages. Returns those that have nobody. */
+  passOn(consumers: readonly QueueConsumer[]): readonly QueueConsumer[] {
+    const left = this.heir === null ? consumers : this.notTaken(consumers, this.heir);
+    for (const consumer of consumers) consumer.end();
+    for (const consumer of left) consumer.abandon();
+    return left;
+  }
+
+  private notTaken(consumers: readonly QueueConsumer[], heir: Heir): QueueConsumer[] {
+    return [...consumers, ...this.owner.roster.outside].filter((consumer) => {
       const by = heir.inherit(consumer);
       if (by !== null) consumer.passOn(by);
       return by === null;
