@@ -123,7 +123,7 @@ describe('a queue that comes under a policy with ha-mode', () => {
     expect(await drained(from)).toEqual([...numbers(50), 'transient', ...numbers(50, 51)]);
   });
 
-  it.each([0, 12])(
+  it.each([5, 17])(
     'goes on under publishers and consumers on all nodes, %i ms apart, which notice nothing',
     async (lagMs) => {
       const nodes = await cluster();
@@ -314,7 +314,7 @@ describe('a mirrored queue whose policy changes', () => {
 });
 
 /** Half a millisecond apart, from 3 ms before the queue is mirrored on. */
-const killsNear = 24;
+const killsNear = 14;
 
 /** Three nodes, work on two of them with a queue of the third, and a policy that comes. */
 async function story<T>(goesOn: (nodes: [SimBroker, SimBroker, SimBroker], work: Work) => Promise<T>): Promise<T> {

@@ -132,7 +132,7 @@ export class GuestConsumer implements DeliverySink {
 
   stop(): void {
     this.isStopped = true;
-    this.consumer.stop();
+    void this.consumer.stop();
   }
 
   /** The link is there again: what did not arrive is given back, and the credit is what the peer says. */
