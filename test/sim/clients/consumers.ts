@@ -130,9 +130,7 @@ export class ConsumerClient extends SimClient {
     this.holding.set(deliveryTag, consumer);
     const { holdMs } = this.options;
     const ms = this.isDraining ? Math.min(holdMs, drainHoldMs) : holdMs;
-    this.world.scheduler.timer(this.random.unit() * ms, () =>
-      this.settle(consumer, deliveryTag, body),
-    );
+    this.world.scheduler.timer(this.random.unit() * ms, () => this.settle(consumer, deliveryTag, body));
   }
 
   private settle(consumer: ConsumerLife, deliveryTag: number, body: string): void {
