@@ -253,7 +253,7 @@ describe('rebalance', () => {
     const late = await api.chapar('rebalance', '--wait', '--timeout', '0');
     expect([late.code, late.err]).toEqual([
       1,
-      'chapar: 1 queues have not moved within 0 s.\nLook at chapar list queues.\n',
+      'chapar: 1 queue has not moved within 0 s.\nLook at chapar list queues.\n',
     ]);
   });
 });

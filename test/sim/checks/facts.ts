@@ -69,6 +69,8 @@ export interface Published {
   readonly targets: readonly QueueLife[];
   /** Names of the queues where it may come to; null: anywhere. */
   readonly routes: readonly string[] | null;
+  /** Its own time to live; null: none. Milliseconds. */
+  readonly expiresMs: number | null;
   verdict: 'waiting' | 'confirmed' | 'refused' | 'unknown';
   isReturned: boolean;
 }

@@ -147,12 +147,13 @@ export class Ledger {
   /** What came as a dead letter and was not rejected came because it was too old: it must be. */
   private checkAge({ life, message }: Copy, attempts: readonly Published[]): void {
     if (life === null || attempts.length > 1) return;
-    const { targets, atMs } = attempts[0]!;
+    const { targets, atMs, expiresMs } = attempts[0]!;
     for (const target of targets) {
-      if (target.deadLettersTo !== life.name || target.ttlMs === null || targets.length > 1) continue;
+      const ttlMs = Math.min(target.ttlMs ?? Number.POSITIVE_INFINITY, expiresMs ?? Number.POSITIVE_INFINITY);
+      if (target.deadLettersTo !== life.name || !Number.isFinite(ttlMs) || targets.length > 1) continue;
       const ageMs = this.now() - atMs;
       const source = this.copies.find(target, message);
-      if (source !== null || ageMs >= target.ttlMs * 0.99) continue;
+      if (source !== null || ageMs >= ttlMs * 0.99) continue;
       this.violation(`${message} left ${target.name} after ${ageMs.toFixed(0)} ms, as too old`);
     }
   }
@@ -223,7 +224,7 @@ export class Ledger {
       return;
     }
     const isRejected = copy?.settled?.outcome === 'reject';
-    const isLeft = isRejected || life.isLeaky;
+    const isLeft = isRejected || life.isLeaky || attempt.expiresMs !== null;
     if (isLeft && life.deadLettersTo === null) return;
     if (!isLeft) {
       const seen = copy === null ? 'never delivered' : 'never settled';

@@ -43,6 +43,7 @@ export class ProberClient extends SimClient {
       priority: 0,
       targets: target === null ? [] : [target],
       routes: null,
+      expiresMs: null,
       verdict: 'waiting',
       isReturned: false,
     };
@@ -56,6 +57,8 @@ export class ProberClient extends SimClient {
       persistent: false,
       priority: 0,
       mandatory: true,
+      expirationMs: -1,
+      isHeld: false,
     });
     return new Promise((resolve) => this.probes.set(ordinal, { published, resolve }));
   }

@@ -20,6 +20,10 @@ export interface PublisherOptions {
   readonly windowMax: number;
   /** What was refused or lost with a connection is published again. */
   readonly retries: boolean;
+  /** Of each message; null: they have no time to live of their own. Milliseconds. */
+  readonly expiresMs: number | null;
+  /** Each burst is a transaction. */
+  readonly transactions: boolean;
 }
 
 export const publisherDefaults: Omit<PublisherOptions, 'queues' | 'exchange' | 'routingKey'> = {
@@ -30,6 +34,8 @@ export const publisherDefaults: Omit<PublisherOptions, 'queues' | 'exchange' | '
   count: Number.POSITIVE_INFINITY,
   windowMax: 40,
   retries: false,
+  expiresMs: null,
+  transactions: false,
 };
 
 /** Publishes with confirms, in bursts. */
@@ -57,12 +63,30 @@ export class PublisherClient extends SimClient {
     const { everyMs, windowMax, count } = this.options;
     while (!this.isStopping && (this.nextMessage <= count || this.again.length > 0)) {
       if (this.waiting.size < windowMax) this.burst();
+      if (this.options.transactions) await this.commit();
       await this.sleep(this.random.unit() * everyMs);
       this.check();
     }
     // It stays until every message has its verdict; who waits too long for it is found by the checks.
     while (this.waiting.size > 0 && this.isConnected) await this.wait(5);
     if (!this.isStopping) await this.sleep(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** All that was published since the last one has its verdict when it is answered; an error takes the connection. */
+  private async commit(): Promise<void> {
+    if (this.waiting.size === 0) return;
+    await this.ask({ kind: 'commit' });
+    const committed = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const published of committed) {
+      this.confirmed++;
+      this.world.ledger.verdict(published, 'confirmed');
+    }
+  }
+
+  /** A transaction of which something is refused, as when a node dies or a queue is full, is told so by an error. */
+  protected override expects(key: string): boolean {
+    return key === 'txRefused' && this.options.transactions;
   }
 
   private burst(): void {
@@ -79,7 +103,7 @@ export class PublisherClient extends SimClient {
   }
 
   private publish(message: string): void {
-    const { exchange, routingKey, queues, persistent, priorityMax } = this.options;
+    const { exchange, routingKey, queues, persistent, priorityMax, expiresMs, transactions: isHeld } = this.options;
     const priority = priorityMax === 0 ? 0 : this.random.integer(priorityMax + 1);
     const { ledger } = this.world;
     const targets = queues.flatMap((name) => ledger.queue(name) ?? []);
@@ -95,13 +119,15 @@ export class PublisherClient extends SimClient {
       priority,
       targets,
       routes: [...queues, ...letters],
+      expiresMs,
       verdict: 'waiting',
       isReturned: false,
     };
     ledger.publishes(published);
     this.waiting.set(ordinal, published);
     this.note(`publishes ${message}`);
-    this.send({ kind: 'publish', exchange, routingKey, body: message, persistent, priority, mandatory: true });
+    const more = { persistent, priority, mandatory: true, expirationMs: expiresMs ?? -1, isHeld };
+    this.send({ kind: 'publish', exchange, routingKey, body: message, ...more });
   }
 
   protected override lost(): void {

@@ -3,6 +3,7 @@ import {
   type Address,
   andThen,
   BrokerError,
+  brokerError,
   type ConfirmSink,
   type Consumer,
   type Delivery,
@@ -45,6 +46,13 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
   private nextTag = 1;
   /** Requests that wait: for a decision that takes time, or for the end of an alarm. */
   private readonly waiting: Request[] = [];
+  /** Publishes of the transaction that is open. */
+  private held: (Request & { readonly kind: 'publish' })[] = [];
+  /** The one that is being committed: its last publish, and what is called when all have their verdicts. */
+  private committing: { readonly upTo: PublishTag; readonly done: () => void } | null = null;
+  private published: PublishTag = 0;
+  private refusedCount = 0;
+  private refusal: Refusal | null = null;
   private isBusy = false;
   private isClosed = false;
   private out: Tiding[] = [];
@@ -116,7 +124,13 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     const { actor } = this;
     switch (request.kind) {
       case 'publish':
+        if (request.isHeld) {
+          this.held.push(request);
+          return;
+        }
         return andThen(this.target(request.exchange, request.routingKey), (target) => this.publish(target, request));
+      case 'commit':
+        return this.commit(request.re);
       case 'settle':
         return this.settle(request.deliveryTag, request.outcome);
       case 'ping':
@@ -166,13 +180,13 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
     const bytes = Buffer.concat([noProperties, Buffer.from(request.body)]);
     const { length } = bytes;
     const { address } = target;
-    const { persistent, priority, mandatory } = request;
+    const { persistent, priority, mandatory, expirationMs } = request;
     const message = new Message(
       address,
       DIALECT_AMQP091,
       persistent,
       priority,
-      -1,
+      expirationMs,
       bytes,
       0,
       2,
@@ -182,17 +196,46 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
       length - 2,
     );
     this.publisher.publish(target, message, mandatory, true);
+    this.published++;
   }
 
-  confirmed(_upTo: PublishTag, newest: PublishTag): void {
+  /** As a transactional channel does it: what was held is published in one go, and the answer comes when all of it has its verdict. */
+  private async commit(re: number): Promise<void> {
+    const { held } = this;
+    this.held = [];
+    const targets: Target[] = [];
+    for (const { exchange, routingKey } of held) targets.push(await this.target(exchange, routingKey));
+    if (this.isClosed || held.length === 0) return this.answer(re, 0);
+    this.refusedCount = 0;
+    for (const [i, request] of held.entries()) this.publish(targets[i]!, request);
+    await new Promise<void>((done) => {
+      this.committing = { upTo: this.published, done };
+    });
+    this.committing = null;
+    if (this.isClosed) return;
+    if (this.refusedCount > 0) throw brokerError('txRefused', { count: this.refusedCount, reason: this.refusal! });
+    this.answer(re, 0);
+  }
+
+  confirmed(upTo: PublishTag, newest: PublishTag): void {
+    if (this.committing !== null) {
+      if (upTo >= this.committing.upTo) this.committing.done();
+      return;
+    }
     if (newest !== 0) this.say({ kind: 'ack', tag: newest, multiple: true });
   }
 
   confirmedAlone(tag: PublishTag): void {
+    if (this.committing !== null) return;
     this.say({ kind: 'ack', tag, multiple: false });
   }
 
   refused(tag: PublishTag, why: Refusal): void {
+    if (this.committing !== null) {
+      this.refusedCount++;
+      this.refusal = why;
+      return;
+    }
     this.say({ kind: 'nack', tag, why });
   }
 
@@ -316,6 +359,7 @@ export class SimDoor implements CableDoor, ConfirmSink, DeliverySink, Flushable 
   private close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.committing?.done();
     this.waiting.length = 0;
     // Consumers first, or what one gives back would be delivered to the next one here.
     for (const { consumer } of this.consumers.values()) void consumer.stop();

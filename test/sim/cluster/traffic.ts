@@ -10,6 +10,10 @@ export type Request =
       readonly persistent: boolean;
       readonly priority: number;
       readonly mandatory: boolean;
+      /** Its own time to live; -1: none. Milliseconds. */
+      readonly expirationMs: number;
+      /** It takes effect with the next commit. */
+      readonly isHeld: boolean;
     }
   | { readonly kind: 'settle'; readonly deliveryTag: number; readonly outcome: Outcome }
   | ({ readonly re: number } & Question);
@@ -41,6 +45,7 @@ export type Question =
       readonly arguments: Arguments;
     }
   | { readonly kind: 'cancel'; readonly tag: string }
+  | { readonly kind: 'commit' }
   | { readonly kind: 'get'; readonly queue: string };
 
 /** What a node tells a client. */

@@ -155,6 +155,8 @@ const readers: { readonly [verb: string]: (line: Line, draft: Draft) => void } =
       else if (line.has('transient')) options.persistent = false;
       else if (line.has('priorities')) options.priorityMax = line.number('a priority');
       else if (line.has('retries')) options.retries = true;
+      else if (line.has('expires')) options.expiresMs = line.time('a time');
+      else if (line.has('transactions')) options.transactions = true;
       else break;
     }
     draft.clients.push({ kind: 'publisher', name, hosts, options });
