@@ -134,7 +134,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   }
 
   append({ position, provenance, bytes }: ReplicaEntry): void {
-    const form = Buffer.from(bytes);
+    const form = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const head = readFormHead(form);
     // Throws for what cannot be written before anything is.
     formEntryBytes(form, provenance);

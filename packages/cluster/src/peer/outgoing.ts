@@ -1,5 +1,5 @@
 import { varintLength } from '@chapar/bytes';
-import { type Flushable, type Message, PHASE_WRITE, type Turn } from '@chapar/core';
+import { copyBytes, type Flushable, type Message, PHASE_WRITE, type Turn } from '@chapar/core';
 import type { Clock, Timer } from '@chapar/platform';
 import { frameHeadBytes } from './frames.js';
 import type { Carried, Lane } from './lane.js';
@@ -236,28 +236,38 @@ export class Outgoing implements Flushable {
     carried.bytes += message.bodyBytes + carriedOverheadBytes;
   }
 
+  /** So many bytes are about to be written: room for all of them is made once. */
+  expect(count: number): void {
+    if (this.end + count > this.buffer.length) this.move(count);
+  }
+
+  whole(from: Uint8Array): void {
+    const at = this.reserve(from.length);
+    this.buffer.set(from, at);
+  }
+
   bytes(from: Buffer, start: number, end: number): void {
     const at = this.reserve(end - start);
-    from.copy(this.buffer, at, start, end);
+    copyBytes(from, start, end, this.buffer, at);
   }
 
   /** Room for so many bytes, which the caller fills. Returns where. */
   private reserve(count: number): number {
+    if (this.end + count > this.buffer.length) this.move(count);
     const at = this.end;
-    if (at + count > this.buffer.length) return this.moveAndReserve(count);
     this.end = at + count;
     return at;
   }
 
-  private moveAndReserve(count: number): number {
+  /** What was written of the batch moves to where there is room for so many bytes more. */
+  private move(count: number): void {
     const used = this.end - this.start;
     const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, 2 * (used + count)));
     this.buffer.copy(larger, 0, this.start, this.end);
     if (this.frameAt !== -1) this.frameAt -= this.start;
     this.buffer = larger;
     this.start = 0;
-    this.end = used + count;
-    return used;
+    this.end = used;
   }
 }
 

@@ -227,9 +227,13 @@ function readChange(cursor: FrameCursor): Change {
   }
 }
 
+/** What an entry takes beside its message, about. */
+const entryHeadBytes = 16;
+
 /** Each message: distance of its position, bytes, then whose it is: 0 nobody's, 1 somebody who is named now, else one named before. */
 function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
   out.varint(entries.length);
+  out.expect(entries.reduce((sum, { bytes }) => sum + bytes.length + entryHeadBytes, 0));
   const named = new Map<Origin, number>();
   let before = 0;
   for (const { position, provenance, bytes } of entries) {
@@ -238,8 +242,7 @@ function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
     if (provenance === null) out.varint(0);
     else writeProvenance(out, provenance, named);
     out.varint(bytes.length);
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    out.bytes(view, 0, view.length);
+    out.whole(bytes);
   }
 }
 
