@@ -57,6 +57,9 @@ export class RecentEntries {
   /** By position. */
   private readonly chunks: Chunk[] = [];
   private bytes = 0;
+  /** Who follows asks for one after the other: where the last one stood. */
+  private lastChunk: Chunk | null = null;
+  private lastAt = 0;
 
   constructor(shelf: RecentShelf) {
     this.shelf = shelf;
@@ -79,9 +82,14 @@ export class RecentEntries {
   }
 
   get(position: Position): ReplicaEntry | null {
+    const next = this.lastChunk;
+    if (next !== null && next.positions[this.lastAt + 1] === position) return next.entries[++this.lastAt]!;
     const chunk = this.chunkOf(position);
     const at = chunk === null ? -1 : indexOf(chunk.positions, position);
-    return chunk === null || chunk.positions[at] !== position ? null : chunk.entries[at]!;
+    if (chunk === null || chunk.positions[at] !== position) return null;
+    this.lastChunk = chunk;
+    this.lastAt = at;
+    return chunk.entries[at]!;
   }
 
   /** Another message stands there now. */
@@ -131,6 +139,8 @@ export class RecentEntries {
   }
 
   private drop(chunk: Chunk): void {
+    // What is added next may stand at the same positions.
+    if (this.lastChunk === chunk) this.lastChunk = null;
     const bytes = chunk.buf.length + messageOverheadBytes * chunk.positions.length;
     this.bytes -= bytes;
     this.shelf.remove(chunk, bytes);

@@ -234,7 +234,7 @@ const entryHeadBytes = 16;
 function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
   out.varint(entries.length);
   out.expect(entries.reduce((sum, { bytes }) => sum + bytes.length + entryHeadBytes, 0));
-  const named = new Map<Origin, number>();
+  const named = new NamedOrigins();
   let before = 0;
   for (const { position, provenance, bytes } of entries) {
     out.varint(position - before);
@@ -246,15 +246,27 @@ function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
   }
 }
 
-function writeProvenance(out: Outgoing, { origin, sequence, low }: Provenance, named: Map<Origin, number>): void {
-  const number = named.get(origin);
-  if (number === undefined) {
-    named.set(origin, named.size + 2);
-    out.varint(1);
-    out.text(origin);
-  } else {
-    out.varint(number);
+/** The origins that an answer has named, by number; most messages in a row come from one. */
+class NamedOrigins {
+  private readonly numbers = new Map<Origin, number>();
+  private last: Origin | null = null;
+  private lastNumber = 1;
+
+  /** 1: it was not there, and has the next number from now on. */
+  number(origin: Origin): number {
+    if (origin === this.last) return this.lastNumber;
+    const known = this.numbers.get(origin);
+    this.last = origin;
+    this.lastNumber = known ?? this.numbers.size + 2;
+    this.numbers.set(origin, this.lastNumber);
+    return known ?? 1;
   }
+}
+
+function writeProvenance(out: Outgoing, { origin, sequence, low }: Provenance, named: NamedOrigins): void {
+  const number = named.number(origin);
+  out.varint(number);
+  if (number === 1) out.text(origin);
   out.varint(sequence);
   out.varint(low);
 }
