@@ -12,6 +12,8 @@ const TABLES = sliceTables();
 /** Below so many bytes the copy into the program's memory and the call cost more than they save. */
 const programBytesMin = 256;
 const memoryPages = 2;
+/** So many bytes are copied for nothing rather than an object made that leaves them out. */
+const aheadBytesMax = 256;
 const inputAt = TABLES.byteLength;
 
 const { crc: run, memory } = new WebAssembly.Instance(new WebAssembly.Module(crc32cProgram(memoryPages)))
@@ -63,6 +65,11 @@ export function crc32c(buf: Uint8Array, start = 0, end: number = buf.length, see
 }
 
 function byProgram(buf: Uint8Array, start: number, end: number, seed: number): number {
+  // All of a buffer goes without an object for a part of it.
+  if (start <= aheadBytesMax && end === buf.length && end <= input.length) {
+    input.set(buf);
+    return run(inputAt + start, inputAt + end, seed) >>> 0;
+  }
   let crc = seed;
   for (let at = start; at < end; at += input.length) {
     const bytes = Math.min(end - at, input.length);

@@ -36,7 +36,7 @@ export class Origins {
   add({ origin, sequence, low }: Provenance): void {
     const row = this.row(origin);
     if (sequence > row.low) row.held.add(sequence, sequence);
-    this.raise(row, low);
+    if (low > row.low) this.raise(row, low);
     if (row.isOfLetters) bound(row.held);
   }
 

@@ -37,6 +37,12 @@ export class Ranges implements Iterable<Range> {
   add(first: number, last: number): void {
     if (last < first) return;
     const { edges } = this;
+    const end = edges.length - 1;
+    // Mostly one number after the other.
+    if (end > 0 && first === edges[end]! + 1) {
+      edges[end] = last;
+      return;
+    }
     // Neighbours join: a range that ends right before this one is a part of it.
     const from = this.indexOf(first - 1);
     let to = from;

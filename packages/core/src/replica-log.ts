@@ -40,7 +40,7 @@ export interface OriginRow {
 export interface ReplicaEntry {
   readonly position: Position;
   readonly provenance: Provenance | null;
-  /** The message in the store's own form, which does not depend on where it lies. */
+  /** The message in the store's own form, which does not depend on where it lies. They do not change any more. */
   readonly bytes: Uint8Array;
 }
 

@@ -1,12 +1,5 @@
 import { crc32c } from '@chapar/bytes';
-import {
-  copyBytes,
-  type Message,
-  type PendingDrop,
-  type Position,
-  type Provenance,
-  type ReturnCount,
-} from '@chapar/core';
+import type { Message, PendingDrop, Position, Provenance, ReturnCount } from '@chapar/core';
 import { sealEntry } from './entry.js';
 import type { Generation } from './generation.js';
 import { GROUP_HEADER_BYTES, type LogPlace, writeGroupHeader, writeU32 } from './group.js';
@@ -128,12 +121,15 @@ export class Gathering {
     const isReferenced = form.length >= referencedBodyBytesMin;
     const at = this.reserve(isReferenced ? entryBytes - form.length + formHeadBytes(form) : entryBytes);
     const { slab } = this;
-    const written = writeFormEntry(slab, at, entryBytes, queueNumber, position, provenance, form);
     if (!isReferenced) {
-      copyBytes(form, written, form.length, slab, at + entryBytes - form.length + written);
-      sealEntry(slab, at, at + entryBytes, this.generation.salt);
+      // As a whole, which makes no object; what stands before the rest of it is written over its head.
+      slab.set(form, at + entryBytes - form.length);
+      const written = writeFormEntry(slab, at, entryBytes, queueNumber, position, provenance, form);
+      const head = crc32c(slab, at + 4, at + entryBytes - form.length + written, this.generation.salt);
+      writeU32(slab, at, crc32c(form, written, form.length, head));
       return entryBytes;
     }
+    const written = writeFormEntry(slab, at, entryBytes, queueNumber, position, provenance, form);
     this.closePart();
     const left = form.subarray(written);
     this.parts.push(left);

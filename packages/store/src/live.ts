@@ -319,6 +319,12 @@ export class LiveEntries {
     }
   }
 
+  has(position: Position): boolean {
+    const index = Math.floor(position / blockPositions);
+    const slots = this.block(index)?.slots;
+    return slots !== undefined && slots[slotWords * (position - index * blockPositions)] !== 0;
+  }
+
   /** The generation that holds `position`; 0 when it is not live. */
   generationOf(position: Position): number {
     const index = Math.floor(position / blockPositions);

@@ -9,7 +9,7 @@ const nodeBytesMax = 64 * 1024 * 1024;
 const chunkBytesMin = 4 * 1024;
 const chunkBytesMax = 64 * 1024;
 /** What a message costs beside its bytes; about right. Bytes. */
-const messageOverheadBytes = 100;
+const messageOverheadBytes = 300;
 
 /** Messages in one buffer, by position. */
 interface Chunk {
@@ -17,9 +17,8 @@ interface Chunk {
   readonly buf: Buffer;
   used: number;
   readonly positions: Position[];
-  readonly provenances: (Provenance | null)[];
-  /** Where each begins and ends in `buf`, in turn; both 0 when it is none any more. */
-  readonly edges: number[];
+  /** At these positions; null: another message stands there now. */
+  readonly entries: (ReplicaEntry | null)[];
 }
 
 /** Bounds what all logs of a node keep together: what came first goes first. */
@@ -58,6 +57,9 @@ export class RecentEntries {
   /** By position. */
   private readonly chunks: Chunk[] = [];
   private bytes = 0;
+  /** Who follows asks for one after the other: where the last one stood. */
+  private lastChunk: Chunk | null = null;
+  private lastAt = 0;
 
   constructor(shelf: RecentShelf) {
     this.shelf = shelf;
@@ -70,21 +72,24 @@ export class RecentEntries {
     if (chunk === undefined || chunk.used + bytes > chunk.buf.length) chunk = this.begin(bytes);
     const from = chunk.used + FORM_ROOM_BYTES;
     const to = writeForm(chunk.buf, chunk.used, message);
+    const form = chunk.buf.subarray(from, to);
     chunk.used = to;
     chunk.positions.push(position);
-    chunk.provenances.push(provenance);
-    chunk.edges.push(from, to);
+    chunk.entries.push({ position, provenance, bytes: form });
     this.bytes += messageOverheadBytes;
     this.shelf.grown(messageOverheadBytes);
-    return chunk.buf.subarray(from, to);
+    return form;
   }
 
   get(position: Position): ReplicaEntry | null {
+    const next = this.lastChunk;
+    if (next !== null && next.positions[this.lastAt + 1] === position) return next.entries[++this.lastAt]!;
     const chunk = this.chunkOf(position);
     const at = chunk === null ? -1 : indexOf(chunk.positions, position);
-    if (chunk === null || chunk.positions[at] !== position || chunk.edges[2 * at + 1] === 0) return null;
-    const bytes = chunk.buf.subarray(chunk.edges[2 * at], chunk.edges[2 * at + 1]);
-    return { position, provenance: chunk.provenances[at]!, bytes };
+    if (chunk === null || chunk.positions[at] !== position) return null;
+    this.lastChunk = chunk;
+    this.lastAt = at;
+    return chunk.entries[at]!;
   }
 
   /** Another message stands there now. */
@@ -92,7 +97,7 @@ export class RecentEntries {
     const chunk = this.chunkOf(position);
     const at = chunk === null ? -1 : indexOf(chunk.positions, position);
     if (chunk === null || chunk.positions[at] !== position) return;
-    chunk.edges[2 * at] = chunk.edges[2 * at + 1] = 0;
+    chunk.entries[at] = null;
   }
 
   /** Forgets what stands behind `position`. */
@@ -107,8 +112,7 @@ export class RecentEntries {
       }
       const length = indexOf(chunk.positions, position + 1);
       const bytes = messageOverheadBytes * (chunk.positions.length - length);
-      chunk.positions.length = chunk.provenances.length = length;
-      chunk.edges.length = 2 * length;
+      chunk.positions.length = chunk.entries.length = length;
       this.bytes -= bytes;
       this.shelf.grown(-bytes);
       return;
@@ -126,7 +130,7 @@ export class RecentEntries {
   private begin(bytesMin: number): Chunk {
     const bytes = Math.min(Math.max(2 * (this.chunks.at(-1)?.buf.length ?? 0), chunkBytesMin), chunkBytesMax);
     const buf = Buffer.allocUnsafeSlow(Math.max(bytes, bytesMin));
-    const chunk: Chunk = { owner: this, buf, used: 0, positions: [], provenances: [], edges: [] };
+    const chunk: Chunk = { owner: this, buf, used: 0, positions: [], entries: [] };
     this.chunks.push(chunk);
     this.bytes += buf.length;
     while (this.bytes > logBytesMax && this.chunks.length > 1) this.dropOldest();
@@ -135,6 +139,8 @@ export class RecentEntries {
   }
 
   private drop(chunk: Chunk): void {
+    // What is added next may stand at the same positions.
+    if (this.lastChunk === chunk) this.lastChunk = null;
     const bytes = chunk.buf.length + messageOverheadBytes * chunk.positions.length;
     this.bytes -= bytes;
     this.shelf.remove(chunk, bytes);

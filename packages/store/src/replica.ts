@@ -38,6 +38,9 @@ import {
 import { formEntryBytes, formOfEntry, messageOfForm, publishProvenance, readFormHead } from './replica-form.js';
 import { ReplicaState } from './replica-state.js';
 
+/** What an entry costs beside the bytes of its message where it is counted how much is read. Bytes. */
+const entryOverheadBytes = 256;
+
 /** What a replica asks of the write-ahead log that it is a part of. */
 export interface ReplicaWriter extends LogWriter {
   /**
@@ -167,7 +170,7 @@ export class WalReplica extends NumberedLog implements StoredReplica {
   }
 
   append({ position, provenance, bytes }: ReplicaEntry): void {
-    const form = Buffer.from(bytes);
+    const form = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const head = readFormHead(form);
     // Throws for what cannot be written before anything is.
     formEntryBytes(form, provenance);
@@ -350,17 +353,25 @@ export class WalReplica extends NumberedLog implements StoredReplica {
       done([], 0);
       return;
     }
-    const wanted = this.live.placesIn(ranges, bytesMax);
     const found: ReplicaEntry[] = [];
-    for (const { position } of wanted.places) {
-      const entry = this.recent.get(position);
-      if (entry === null) break;
-      found.push(entry);
+    const upTo = this.recentIn(ranges, bytesMax, found);
+    if (upTo === 0) this.readEntries(ranges, bytesMax, done);
+    else done(found, upTo);
+  }
+
+  /** Finds what is in memory, from the beginning on; returns how far that went. 0: the first one has to be read. */
+  private recentIn(ranges: readonly Range[], bytesMax: number, found: ReplicaEntry[]): Position {
+    let bytes = 0;
+    for (const { first, last } of ranges) {
+      for (let position = first; position <= last; position++) {
+        if (!this.live.has(position)) continue;
+        const entry = bytes < bytesMax ? this.recent.get(position) : null;
+        if (entry === null) return found.at(-1)?.position ?? 0;
+        found.push(entry);
+        bytes += entry.bytes.length + entryOverheadBytes;
+      }
     }
-    const { length } = wanted.places;
-    if (found.length === length) done(found, wanted.upTo);
-    else if (found.length > 0) done(found, found.at(-1)!.position);
-    else this.readEntries(ranges, bytesMax, done);
+    return ranges.at(-1)!.last;
   }
 
   private readEntries(

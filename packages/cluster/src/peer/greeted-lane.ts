@@ -152,8 +152,8 @@ class Greeted implements LaneSink, Lane {
     if (this.ended !== null) sink.closed(this.ended);
   }
 
-  send(batch: Buffer): boolean {
-    return this.lane.send(batch);
+  send(...sent: Parameters<Lane['send']>): boolean {
+    return this.lane.send(...sent);
   }
 
   close(reason: string): void {

@@ -52,3 +52,33 @@ it('leaves a connection on which nobody ever said a word, when its lane is given
   await listener.close();
   for (const socket of taken) socket.destroy();
 });
+
+it('tells whoever accepted a lane when a batch has left it: its bytes may change then', async () => {
+  const acceptor = new GrpcTransport(null);
+  const count = 20;
+  let left = 0;
+  const listener = await acceptor.listen('127.0.0.1', 0, (_kind, lane) => {
+    lane.open({ received: () => {}, drained: () => {}, closed: () => {} });
+    for (let i = 0; i < count; i++) {
+      const batch = Buffer.alloc(300_000, i);
+      let isWithin = true;
+      lane.send(batch, null, () => {
+        left += isWithin ? Number.NaN : 1;
+        batch.fill(0xff);
+      });
+      isWithin = false;
+    }
+  });
+  const opener = new GrpcTransport(null);
+  const lane = opener.connect(`127.0.0.1:${listener.port}`, 'replication');
+  const heard: Buffer[] = [];
+  lane.open({ received: (batch) => heard.push(batch), drained: () => {}, closed: () => {} });
+  // Nothing is told of what the opener sends: it may be sent again.
+  const mine = Buffer.from('mine');
+  lane.send(mine, null, () => mine.fill(0));
+  await until(() => heard.length === count && left === count);
+  for (const [i, batch] of heard.entries()) expect(batch.equals(Buffer.alloc(300_000, i))).toBe(true);
+  expect(mine.toString()).toBe('mine');
+  opener.close();
+  await listener.close();
+});

@@ -9,7 +9,7 @@ import {
   type ServerDuplexStream,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
-import type { Lane, LaneKind, LaneSink, PeerListener, PeerTransport } from './lane.js';
+import type { Carried, Lane, LaneKind, LaneSink, PeerListener, PeerTransport } from './lane.js';
 
 /** Certificates of the nodes, PEM; both sides verify each other against `ca`. */
 export interface PeerTls {
@@ -161,9 +161,11 @@ class GrpcLane implements Lane {
     stream.on('end', () => this.gone('the peer ended the stream'));
   }
 
-  send(batch: Buffer): boolean {
+  send(batch: Buffer, _carried: Carried | null = null, left?: () => void): boolean {
     if (this.isClosed) return false;
-    return (this.stream as { write(bytes: Buffer): boolean }).write(batch);
+    const stream = this.stream as { write(bytes: Buffer, written?: () => void): boolean };
+    // A server's stream has copied what it has written; a client's may keep it, to send it again.
+    return 'cancel' in stream || left === undefined ? stream.write(batch) : stream.write(batch, left);
   }
 
   close(reason: string): void {

@@ -33,8 +33,11 @@ export interface LaneSink {
 export interface Lane {
   /** Nothing is received before. Called once. */
   open(sink: LaneSink): void;
-  /** False: enough is on its way, wait for `drained`. The bytes must not change afterwards. */
-  send(batch: Buffer, carried?: Carried | null): boolean;
+  /**
+   * False: enough is on its way, wait for `drained`. The bytes must not change before `left` is called, which may never be, and is not
+   * within this call.
+   */
+  send(batch: Buffer, carried?: Carried | null, left?: () => void): boolean;
   close(reason: string): void;
 }
 

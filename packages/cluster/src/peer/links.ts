@@ -282,8 +282,8 @@ class WatchedLane implements Lane {
     });
   }
 
-  send(batch: Buffer): boolean {
-    return this.lane.send(batch);
+  send(...sent: Parameters<Lane['send']>): boolean {
+    return this.lane.send(...sent);
   }
 
   close(reason: string): void {

@@ -1,6 +1,7 @@
 import { varintLength } from '@chapar/bytes';
-import { type Flushable, type Message, PHASE_WRITE, type Turn } from '@chapar/core';
+import { copyBytes, type Flushable, type Message, PHASE_WRITE, type Turn } from '@chapar/core';
 import type { Clock, Timer } from '@chapar/platform';
+import { type BatchRoom, leaveRoom, takeRoom } from './batch-room.js';
 import { frameHeadBytes } from './frames.js';
 import type { Carried, Lane } from './lane.js';
 
@@ -30,6 +31,7 @@ export interface SentFrame {
 interface Sent {
   readonly batch: Buffer;
   readonly carried: Carried | null;
+  readonly room: BatchRoom;
 }
 
 /**
@@ -45,7 +47,9 @@ export class Outgoing implements Flushable {
   private sentAtMs = 0;
   private gathering: Timer | null = null;
   private lane: Lane | null = null;
-  private buffer = Buffer.allocUnsafeSlow(slabBytes);
+  private room = takeRoom(slabBytes);
+  /** The room's. */
+  private buffer = this.room.buffer;
   /** Where the batch begins, and where it ends so far. */
   private start = 0;
   private end = 0;
@@ -101,9 +105,9 @@ export class Outgoing implements Flushable {
     const { lane } = this;
     while (this.waiting.length > 0) {
       if (lane === null) return;
-      const { batch, carried } = this.waiting.shift()!;
-      this.waitingBytes -= batch.length;
-      if (!lane.send(batch, carried)) return;
+      const sent = this.waiting.shift()!;
+      this.waitingBytes -= sent.batch.length;
+      if (!this.hand(lane, sent)) return;
     }
     if (!this.isClogged) return;
     this.isClogged = false;
@@ -139,21 +143,41 @@ export class Outgoing implements Flushable {
     if (this.end === this.start) return;
     const batch = this.buffer.subarray(this.start, this.end);
     writeFixedVarint(batch, 0, this.needs);
-    const { carried } = this;
+    const { carried, room, lane } = this;
     this.start = this.end;
     this.needs = 0;
     if (carried !== null) this.carried = { messages: [], bytes: 0 };
-    if (this.buffer.length - this.end < roomMin) {
-      this.buffer = Buffer.allocUnsafeSlow(slabBytes);
-      this.start = this.end = 0;
-    }
-    if (this.lane === null) return;
+    if (lane !== null) this.send(lane, { batch, carried, room });
+    if (this.buffer.length - this.end < roomMin) this.enter(takeRoom(slabBytes));
+  }
+
+  private send(lane: Lane, sent: Sent): void {
     this.sentAtMs = this.clock.monotonicMs();
-    this.sentBytes += batch.length;
+    this.sentBytes += sent.batch.length;
+    sent.room.underWay++;
     if (this.isClogged) {
-      this.waiting.push({ batch, carried });
-      this.waitingBytes += batch.length;
-    } else if (!this.lane.send(batch, carried)) this.isClogged = true;
+      this.waiting.push(sent);
+      this.waitingBytes += sent.batch.length;
+    } else if (!this.hand(lane, sent)) this.isClogged = true;
+  }
+
+  private hand(lane: Lane, { batch, carried, room }: Sent): boolean {
+    return lane.send(batch, carried, () => this.left(room));
+  }
+
+  /** A batch has gone that lies there. */
+  private left(room: BatchRoom): void {
+    room.underWay--;
+    if (room !== this.room) leaveRoom(room);
+    else if (room.underWay === 0 && !room.isKept && this.start === this.end) this.start = this.end = 0;
+  }
+
+  /** What is written from now on goes there. */
+  private enter(room: BatchRoom): void {
+    leaveRoom(this.room);
+    this.room = room;
+    this.buffer = room.buffer;
+    this.start = this.end = 0;
   }
 
   /** Of the batch so far, and of what goes along with it. */
@@ -194,7 +218,9 @@ export class Outgoing implements Flushable {
     buffer.writeUInt32BE(this.end - at - frameHeadBytes, at + 1);
     this.frameAt = -1;
     this.onFrameEnd = null;
-    onFrameEnd?.({ bytes: buffer.subarray(at, this.end), needs: this.frameNeeds });
+    if (onFrameEnd === null) return;
+    this.room.isKept = true;
+    onFrameEnd({ bytes: buffer.subarray(at, this.end), needs: this.frameNeeds });
   }
 
   /** Writes a frame that was sent before. */
@@ -242,28 +268,38 @@ export class Outgoing implements Flushable {
     carried.bytes += message.bodyBytes + carriedOverheadBytes;
   }
 
+  /** So many bytes are about to be written: room for all of them is made once. */
+  expect(count: number): void {
+    if (this.end + count > this.buffer.length) this.move(count);
+  }
+
+  whole(from: Uint8Array): void {
+    const at = this.reserve(from.length);
+    this.buffer.set(from, at);
+  }
+
   bytes(from: Buffer, start: number, end: number): void {
     const at = this.reserve(end - start);
-    from.copy(this.buffer, at, start, end);
+    copyBytes(from, start, end, this.buffer, at);
   }
 
   /** Room for so many bytes, which the caller fills. Returns where. */
   private reserve(count: number): number {
+    if (this.end + count > this.buffer.length) this.move(count);
     const at = this.end;
-    if (at + count > this.buffer.length) return this.moveAndReserve(count);
     this.end = at + count;
     return at;
   }
 
-  private moveAndReserve(count: number): number {
-    const used = this.end - this.start;
-    const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, 2 * (used + count)));
-    this.buffer.copy(larger, 0, this.start, this.end);
-    if (this.frameAt !== -1) this.frameAt -= this.start;
-    this.buffer = larger;
-    this.start = 0;
-    this.end = used + count;
-    return used;
+  /** What was written of the batch moves to where there is room for so many bytes more. */
+  private move(count: number): void {
+    const { buffer, start, end } = this;
+    const used = end - start;
+    const larger = takeRoom(Math.max(slabBytes, 2 * (used + count)));
+    buffer.copy(larger.buffer, 0, start, end);
+    if (this.frameAt !== -1) this.frameAt -= start;
+    this.enter(larger);
+    this.end = used;
   }
 }
 

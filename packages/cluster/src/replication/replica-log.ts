@@ -49,23 +49,29 @@ export interface ReplicaLog {
 export class SyncMarks {
   /** Known to be on the disk. */
   synced = 0;
-  private waiting: { readonly operation: number; readonly value: number }[] = [];
+  /** Operations, and what counts when they are there. */
+  private operations: number[] = [];
+  private values: number[] = [];
   /** Of those that wait. */
   private first = 0;
 
   /** `value` counts from when `operation` is synced. */
   note(operation: number, value: number): void {
-    const last = this.waiting.at(-1);
-    if (last === undefined || last.value < value) this.waiting.push({ operation, value });
+    const { operations, values } = this;
+    const { length } = values;
+    if (length > 0 && values[length - 1]! >= value) return;
+    operations.push(operation);
+    values.push(value);
   }
 
   /** Everything up to this operation is on the disk. */
   reached(operation: number): void {
-    const { waiting } = this;
-    while (this.first < waiting.length && waiting[this.first]!.operation <= operation)
-      this.synced = Math.max(this.synced, waiting[this.first++]!.value);
-    if (this.first < waiting.length && this.first < 1024) return;
-    this.waiting = waiting.slice(this.first);
+    const { operations, values } = this;
+    while (this.first < operations.length && operations[this.first]! <= operation)
+      this.synced = Math.max(this.synced, values[this.first++]!);
+    if (this.first < operations.length && this.first < 1024) return;
+    this.operations = operations.slice(this.first);
+    this.values = values.slice(this.first);
     this.first = 0;
   }
 }

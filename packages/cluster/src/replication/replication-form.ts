@@ -238,10 +238,14 @@ function readChange(cursor: FrameCursor): Change {
   }
 }
 
+/** What an entry takes beside its message, about. */
+const entryHeadBytes = 16;
+
 /** Each message: distance of its position, bytes, then whose it is: 0 nobody's, 1 somebody who is named now, else one named before. */
 function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
   out.varint(entries.length);
-  const named = new Map<Origin, number>();
+  out.expect(entries.reduce((sum, { bytes }) => sum + bytes.length + entryHeadBytes, 0));
+  const named = new NamedOrigins();
   let before = 0;
   for (const { position, provenance, bytes } of entries) {
     out.varint(position - before);
@@ -249,20 +253,31 @@ function writeEntries(out: Outgoing, entries: readonly ReplicaEntry[]): void {
     if (provenance === null) out.varint(0);
     else writeProvenance(out, provenance, named);
     out.varint(bytes.length);
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    out.bytes(view, 0, view.length);
+    out.whole(bytes);
   }
 }
 
-function writeProvenance(out: Outgoing, { origin, sequence, low }: Provenance, named: Map<Origin, number>): void {
-  const number = named.get(origin);
-  if (number === undefined) {
-    named.set(origin, named.size + 2);
-    out.varint(1);
-    out.text(origin);
-  } else {
-    out.varint(number);
+/** The origins that an answer has named, by number; most messages in a row come from one. */
+class NamedOrigins {
+  private readonly numbers = new Map<Origin, number>();
+  private last: Origin | null = null;
+  private lastNumber = 1;
+
+  /** 1: it was not there, and has the next number from now on. */
+  number(origin: Origin): number {
+    if (origin === this.last) return this.lastNumber;
+    const known = this.numbers.get(origin);
+    this.last = origin;
+    this.lastNumber = known ?? this.numbers.size + 2;
+    this.numbers.set(origin, this.lastNumber);
+    return known ?? 1;
   }
+}
+
+function writeProvenance(out: Outgoing, { origin, sequence, low }: Provenance, named: NamedOrigins): void {
+  const number = named.number(origin);
+  out.varint(number);
+  if (number === 1) out.text(origin);
   out.varint(sequence);
   out.varint(low);
 }

@@ -4,10 +4,12 @@ import type { ServerOptions } from '../config/options.js';
 import { banner, readyFields } from './banner.js';
 import { descriptorWarning } from './descriptors.js';
 import { explain, formatExplanation } from './explain.js';
+import { letHeapGrow } from './heap.js';
 import { StopSignals } from './stop.js';
 
 /** Runs one broker for as long as the process lives. Ends the process itself: 0 after a stop, 1 or 2 when it cannot start. */
 export async function runBroker(options: ServerOptions, compose: Compose): Promise<void> {
+  letHeapGrow();
   const pretty = options.log.format === 'pretty' || (options.log.format === 'auto' && process.stdout.isTTY === true);
   const platform = createNodePlatform({ log: logOptions(options, pretty) });
   const log = platform.log.of('server');
