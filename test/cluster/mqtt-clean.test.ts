@@ -49,6 +49,8 @@ describe('a client with a clean session, subscribed with QoS 1, comes to another
 it('subscriptions of clean sessions ask nothing of etcd, as long as they are', async () => {
   const cluster = await MqttCluster.of('a', 'b');
   const [a] = cluster.nodes as [MqttNode];
+  // The shards of retained messages get their copies first.
+  await cluster.soon(10_000);
   const claim = vi.spyOn(a.at.node.membership.claims, 'claim');
   const { revision } = a.at.node.membership.mirror;
   for (let i = 0; i < 5; i++) await (await cluster.join(a, `client ${i}`)).subscribe('x', 1);
