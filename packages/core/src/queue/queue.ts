@@ -336,7 +336,7 @@ export class Queue implements SharedQueue {
   /** Never in the turn order. */
   holder(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
     const holder = new QueueConsumer(this, spec, sink);
-    holder.stop();
+    void holder.stop();
     return holder;
   }
 
