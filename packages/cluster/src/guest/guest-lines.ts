@@ -81,11 +81,11 @@ export class GuestLines {
 
   // ---- who leads ---------------------------------------------------------------------------------------------------
 
-  sayLeads({ incarnation, epoch, queue }: LedQueue): void {
+  sayLeads({ incarnation, epoch, queue, shard }: LedQueue): void {
     const { out } = this.parts;
     out.begin(FRAME_LEADS);
     // Who took it for a queue that lives here would claim nothing.
-    out.need(this.revisionOf(queue));
+    out.need(shard === null ? this.revisionOf(queue) : 0);
     out.text(incarnation);
     out.varint(epoch);
   }
