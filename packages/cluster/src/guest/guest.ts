@@ -435,7 +435,6 @@ export class Guest implements LineSink {
     const existing = this.consumers.get(id);
     if (existing?.queue === queue) return existing;
     const spec = { tag: '', acknowledges: true, exclusive: false, priority: 0, arguments: {} };
-    const claims: readonly Position[] = [];
     const body = {
       request: 0,
       consumer: id,
@@ -444,7 +443,7 @@ export class Guest implements LineSink {
       isHolder: true,
       isStopped: false,
       credit: 0,
-      claims,
+      claims: [],
     };
     return this.newConsumer(body, queue);
   }

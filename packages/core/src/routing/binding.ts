@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Arguments, canonical } from '../arguments.js';
 import type { Revision } from '../ports.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
@@ -24,4 +25,11 @@ export interface Binding {
 /** Tells the bindings of one exchange apart. */
 export function bindingKey(kind: 'queue' | 'exchange', name: string, routingKey: string, args: Arguments): string {
   return `${kind[0]}\0${name}\0${routingKey}\0${canonical(args)}`;
+}
+
+/** `~` for no key and no arguments, the key alone, or key~hash: stable, and free of characters that URLs mind once encoded. */
+export function bindingPropertiesKey(routingKey: string, args: Arguments): string {
+  if (Object.keys(args).length === 0) return routingKey === '' ? '~' : routingKey;
+  const hash = createHash('sha256').update(canonical(args)).digest('base64url').slice(0, 22);
+  return `${routingKey}~${hash}`;
 }

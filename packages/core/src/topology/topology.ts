@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Log, Random } from '@chapar/platform';
 import type { Alarms } from '../alarms.js';
-import { type Arguments, canonical, noArguments } from '../arguments.js';
+import { type Arguments, noArguments } from '../arguments.js';
 import { DeadLetterRouter } from '../dead-letter/router.js';
 import { DelayedMessages } from '../delayed/delayed-messages.js';
 import type { Dialects } from '../dialect.js';
@@ -25,7 +24,7 @@ import type { QueueHandle } from '../queue/queue-handle.js';
 import type { QueueProperties } from '../queue/queue-properties.js';
 import type { SharedQueue } from '../queue/shared-queue.js';
 import type { Binding, Destination } from '../routing/binding.js';
-import { bindingKey } from '../routing/binding.js';
+import { bindingKey, bindingPropertiesKey } from '../routing/binding.js';
 import { Exchange, type ExchangeProperties } from '../routing/exchange.js';
 import { exchangeTypes } from '../routing/exchange-types.js';
 import type { Turn } from '../turn.js';
@@ -499,11 +498,4 @@ function findDestination(
   }
   const exchange = vhost.exchanges.get(name);
   return exchange?.properties.incarnation === incarnation ? { kind, name, exchange } : null;
-}
-
-/** `~` for no key and no arguments, the key alone, or key~hash: stable, and free of characters that URLs mind once encoded. */
-function bindingPropertiesKey(routingKey: string, args: Arguments): string {
-  if (Object.keys(args).length === 0) return routingKey === '' ? '~' : routingKey;
-  const hash = createHash('sha256').update(canonical(args)).digest('base64url').slice(0, 22);
-  return `${routingKey}~${hash}`;
 }
