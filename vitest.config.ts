@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -9,6 +10,9 @@ const alias = packages.map((name) => ({
   find: `@chapar/${name}`,
   replacement: here(`./packages/${name}/src/index.ts`),
 }));
+
+/** Two at least: left to itself a machine with two cores would have one. */
+const maxWorkers = Math.max(availableParallelism() - 1, 2);
 
 const common = { reporters: ['default', here('./tools/closing-reporter.mjs')] };
 
@@ -47,6 +51,6 @@ export default defineConfig(({ mode }) => {
   const exclude = ['**/node_modules/**', '**/*.all.test.ts'];
   return {
     resolve: { alias },
-    test: { ...common, include, exclude, pool: 'threads', isolate: false, testTimeout: 20_000 },
+    test: { ...common, include, exclude, pool: 'threads', isolate: false, maxWorkers, testTimeout: 20_000 },
   };
 });
