@@ -227,7 +227,8 @@ export class RemoteHome implements ConsumerHost {
     try {
       got = (await this.request(queue, ask, holder)) as Got | null;
     } finally {
-      if (holder?.holdsNothing === true) this.forget(holder);
+      // A face may have its queue's place by now, and remember it.
+      if (holder?.holdsNothing === true) holder.queue.host.forget(holder);
     }
     if (got?.delivery == null) return got;
     // Another answer, which brought nothing, may have let it go.

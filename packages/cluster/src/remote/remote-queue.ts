@@ -10,6 +10,7 @@ import {
   type Later,
   type Message,
   noPolicy,
+  type Provenance,
   type QueueCounts,
   type QueueProperties,
   type QueueRules,
@@ -83,8 +84,8 @@ export class RemoteQueue implements SharedQueue {
 
   // ---- publish ---------------------------------------------------------------------------------------------------
 
-  enqueue(message: Message, slot: ConfirmSlot | null): void {
-    if (this.heir !== null) this.heir.enqueue(message, slot);
+  enqueue(message: Message, slot: ConfirmSlot | null, from?: Provenance): void {
+    if (this.heir !== null) this.heir.enqueue(message, slot, from);
     else if (this.deleted) slot?.committed();
     else if (this.host.mayPublish) this.host.publishes.publish(this.line, this.introduction, message, slot);
     else slot?.refused('node-down');
