@@ -156,7 +156,7 @@ describe.skipIf(noEtcd)('mirrored queues of real nodes', () => {
     const drained = await chapar('drain', '--data-dir', a.dataDir);
     expect(drained).toMatchObject({ code: 0 });
     expect(drained.output).toContain('a@test is drained: 12 queues got another leader');
-    expect(drained.output).toContain('! 1 queues are on this node alone and gone while it is (alone)');
+    expect(drained.output).toContain('! 1 queue is on this node alone and gone while it is (alone)');
     expect(await gone).toContain('320');
     await expect(connect(a.url)).rejects.toThrow();
     expect((await leads(b))[0]).toBe(0);

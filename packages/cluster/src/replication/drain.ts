@@ -2,7 +2,7 @@ import type { Incarnation } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import type { Maintenance } from '../membership/maintenance.js';
 import { evacuation, type Led, ledQueue } from './balance.js';
-import type { QueueMirrorRecord } from './mirror-records.js';
+import { isShard, type QueueMirrorRecord } from './mirror-records.js';
 import type { Operations, OperationsCluster } from './operations.js';
 import type { DataId } from './record.js';
 
@@ -117,11 +117,12 @@ export class Drain {
     await Promise.all(Array.from({ length: atOnceMax }, worker));
   }
 
-  private async handOver({ incarnation }: QueueMirrorRecord, to: DataId | null): Promise<void> {
+  private async handOver(record: QueueMirrorRecord, to: DataId | null): Promise<void> {
+    const { incarnation } = record;
     try {
       if (to === null) throw new Error('no other copy that is in sync is on a node that may lead');
       await this.operations.handOver(incarnation, to);
-      this.moved++;
+      if (!isShard(record)) this.moved++;
       this.reasons.delete(incarnation);
     } catch (error) {
       this.reasons.set(incarnation, error instanceof Error ? error.message : String(error));

@@ -22,3 +22,6 @@ export interface QueueMirrorRecord extends MirrorRecord {
 
 /** A type, so that it is JSON. */
 export type RecordedWish = { readonly copies: MirroringWish['copies']; readonly min: MirroringWish['min'] };
+
+/** It is no queue but a shard of a keyed log, which the broker keeps for itself: in no virtual host. */
+export const isShard = ({ vhost }: QueueMirrorRecord): boolean => vhost === '';

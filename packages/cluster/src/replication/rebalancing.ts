@@ -1,7 +1,7 @@
 import type { Incarnation } from '@chapar/core';
 import type { Clock, Log } from '@chapar/platform';
 import { balancingMoves, type Led, ledQueue, type Move } from './balance.js';
-import type { QueueMirrorRecord } from './mirror-records.js';
+import { isShard, type QueueMirrorRecord } from './mirror-records.js';
 import type { Operations, OperationsCluster } from './operations.js';
 import type { DataId } from './record.js';
 
@@ -37,22 +37,29 @@ export class Rebalancing {
     this.isClosed = true;
   }
 
-  /** What there is to move. `isMeant`: queues that may be moved; null: all. */
+  /** Which queues there are to move. `isMeant`: those that may be moved; null: all. */
   moves(isMeant: ((queue: QueueMirrorRecord) => boolean) | null = null): readonly QueueMove[] {
-    const mayLead = (id: DataId) => this.operations.mayLead(id);
-    const queues: Led<QueueMirrorRecord>[] = [];
-    for (const record of this.cluster.records()) {
-      const led = ledQueue(record, record, mayLead);
-      // What must stay counts all the same.
-      if (led !== null) queues.push(isMeant === null || isMeant(record) ? led : { ...led, candidates: [] });
-    }
-    return balancingMoves(queues, this.nodes().filter(mayLead));
+    return this.movesOf((record) => !isShard(record), isMeant);
   }
 
-  /** Returns what it is going to move. One that is under way goes on, and nothing is begun. */
+  private movesOf(
+    counts: (record: QueueMirrorRecord) => boolean,
+    isMeant: ((record: QueueMirrorRecord) => boolean) | null,
+  ): QueueMove[] {
+    const mayLead = (id: DataId) => this.operations.mayLead(id);
+    const all: Led<QueueMirrorRecord>[] = [];
+    for (const record of this.cluster.records()) {
+      const led = counts(record) ? ledQueue(record, record, mayLead) : null;
+      // What must stay counts all the same.
+      if (led !== null) all.push(isMeant === null || isMeant(record) ? led : { ...led, candidates: [] });
+    }
+    return balancingMoves(all, this.nodes().filter(mayLead));
+  }
+
+  /** Returns which queues it is going to move; what the broker keeps for itself is spread as well. One that is under way goes on, and nothing is begun. */
   begin(isMeant: ((queue: QueueMirrorRecord) => boolean) | null = null): readonly QueueMove[] {
     const moves = this.moves(isMeant);
-    this.running ??= this.run(moves).finally(() => {
+    this.running ??= this.run([...moves, ...this.movesOf(isShard, null)]).finally(() => {
       this.running = null;
     });
     return moves;
