@@ -112,9 +112,11 @@ export class Shards {
   /** What a node wants to know before it reads; see `Barrier`. */
   standing(log: string): Standing {
     const committed: [shard: number, upTo: Position][] = [];
-    for (const { incarnation, leader } of this.reigns.values()) {
+    for (const { incarnation, leader, log: led } of this.reigns.values()) {
       const name = shardNameOf(incarnation)!;
-      if (name.log === log) committed.push([name.index, leader.committed]);
+      // Who may have been succeeded does not know what was promised since, and who has just begun not what was before.
+      const knows = leader.committed >= leader.firstPosition && led.mayHandOut();
+      if (name.log === log && knows) committed.push([name.index, leader.committed]);
     }
     return { origin: this.parts.membership.boot, put: this.logs.get(log)?.log.underWay() ?? [], committed };
   }
