@@ -114,9 +114,10 @@ export class Shards {
     const committed: [shard: number, upTo: Position][] = [];
     for (const { incarnation, leader, log: led } of this.reigns.values()) {
       const name = shardNameOf(incarnation)!;
+      if (name.log !== log) continue;
       // Who may have been succeeded does not know what was promised since, and who has just begun not what was before.
       const knows = leader.committed >= leader.firstPosition && led.mayHandOut();
-      if (name.log === log && knows) committed.push([name.index, leader.committed]);
+      if (knows) committed.push([name.index, leader.committed]);
     }
     return { origin: this.parts.membership.boot, put: this.logs.get(log)?.log.underWay() ?? [], committed };
   }
