@@ -1,6 +1,6 @@
 import { SimPeers } from '@chapar/cluster';
 import { type DoorSettings, defaultSettings, MqttDoor, mqttDialect } from '@chapar/mqtt';
-import type { IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import { type Heard, MqttPeer, type Version } from '../protocol/mqtt/peer.js';
 import { mqttPort } from '../protocol/sim-node.js';
 import { SimBroker } from './sim-broker.js';
@@ -10,6 +10,9 @@ import { SimMembers } from './sim-members.js';
 const soonMs = 100;
 /** An answer waits for a node that does not say anything, but not for ever. Milliseconds. */
 const answerMs = 3000;
+
+/** A session may have to come from another node, or its log to find a leader. Milliseconds. */
+const admittedMs = 20_000;
 
 /** A node of a simulated cluster that takes MQTT. */
 export interface MqttNode {
@@ -52,9 +55,13 @@ export class MqttCluster {
     const { platform } = at.member;
     const peer = new MqttPeer(platform.network.connect({ port: mqttPort }), platform, version);
     peer.connect({ clientId, ...more });
-    await this.soon();
-    await peer.expect('connack');
-    return new Client(this, peer);
+    for (let waitedMs = 0; waitedMs < admittedMs; waitedMs += soonMs) {
+      await this.soon();
+      const packet = await peer.next();
+      if (packet?.cmd === 'connack') return new Client(this, peer, packet);
+      if (packet !== undefined) throw new Error(`expected connack, got ${JSON.stringify(packet)}`);
+    }
+    throw new Error(`${clientId} was not let in`);
   }
 
   soon(ms = soonMs): Promise<void> {
@@ -68,9 +75,12 @@ export class Client {
   private readonly cluster: MqttCluster;
   private readonly published: IPublishPacket[] = [];
 
-  constructor(cluster: MqttCluster, peer: MqttPeer) {
+  readonly connack: IConnackPacket;
+
+  constructor(cluster: MqttCluster, peer: MqttPeer, connack: IConnackPacket) {
     this.cluster = cluster;
     this.peer = peer;
+    this.connack = connack;
   }
 
   async subscribe(filters: string | { [filter: string]: 0 | 1 | 2 | object }, qos = 0): Promise<number[]> {

@@ -147,7 +147,8 @@ export class Inbound implements ConfirmSink {
       this.publisher.publish(target, message, false, false);
       return;
     }
-    const log = qos === 2 ? this.session.receivedLog : null;
+    const { receivedLog } = this.session;
+    const log = qos === 2 && receivedLog?.isApart === false ? receivedLog : null;
     // Owed before it is published: a queue that is full refuses at once.
     this.acknowledgements.push(log === null ? packetId : 0, qos === 2, REASON.success);
     if (qos === 2) this.session.received.add(packetId);
@@ -269,10 +270,19 @@ export class Inbound implements ConfirmSink {
   }
 
   private acknowledge(packetId: number, exactlyOnce: boolean, reason: number): void {
+    const { receivedLog } = this.session;
+    if (exactlyOnce && reason < 0x80 && receivedLog?.isApart === true) {
+      // Only now: an identifier that is known and whose message got lost would keep it from coming again.
+      receivedLog.received(packetId, () => {
+        this.session.received.answered(packetId);
+        this.say(PUBREC, packetId, reason);
+      });
+      return;
+    }
     if (this.connection.isOver) return;
     if (reason >= 0x80) {
-      if (exactlyOnce && this.session.received.delete(packetId))
-        this.session.receivedLog?.forgotten(packetId, () => undefined);
+      if (exactlyOnce && this.session.received.delete(packetId) && receivedLog?.isApart === false)
+        receivedLog.forgotten(packetId, () => undefined);
       // Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1
       if (this.version !== 5) {
         this.connection.fail(new MqttError(reason, 'a message was not taken'));

@@ -31,6 +31,8 @@ export interface OutboundPeer {
 
 /** What remembers that a message of QoS 2 was received and is to be released, over a restart of the broker. */
 export interface ReleaseLog {
+  /** As of `ReceivedLog`. */
+  readonly isApart: boolean;
   /** `done` is called when it would survive a crash, perhaps at once. */
   released(packetId: number, position: Position, done: () => void): void;
   completed(packetId: number): void;
@@ -305,9 +307,12 @@ export class Outbound implements DeliverySink, Flushable {
     this.exactlyOnce.delete(packetId);
     this.released.set(packetId, position);
     this.resize();
-    this.take(packetId, delivery);
+    const { isApart } = this.log;
+    if (!isApart) this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
     this.log.released(packetId, position, () => {
+      // If it was settled before that and that got lost, nobody would release the identifier, and the client take the next message for this one.
+      if (isApart && this.inFlight.get(packetId) === delivery) this.take(packetId, delivery);
       if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
     });
     return true;

@@ -1,6 +1,8 @@
 /** What remembers the identifiers of messages of QoS 2 that came, over a restart of the broker. */
 export interface ReceivedLog {
-  /** In the same group of the log as the message: written together, or not at all. `done` when it would survive a crash. */
+  /** It is another log than that of messages: what is said here is not before, nor with, what is said there. */
+  readonly isApart: boolean;
+  /** Where it is not apart, in the same group of the log as the message: written together, or not at all. `done` when it would survive a crash. */
   received(packetId: number, done: () => void): void;
   /** `done` when it is sure not to come back. */
   forgotten(packetId: number, done: () => void): void;

@@ -1,4 +1,4 @@
-import type { Deadline, Message, SharedQueue, Turn, VirtualHost } from '@chapar/core';
+import type { Arguments, Deadline, Message, SharedQueue, Turn, VirtualHost } from '@chapar/core';
 import type { Connection } from './connection.js';
 import { DirectEnd } from './direct-end.js';
 import { Outbound, type ReleaseLog } from './outbound.js';
@@ -19,6 +19,8 @@ export interface SessionTerms {
    * name to wait for that the first one still has. Empty: none.
    */
   readonly tag: string;
+  /** Of the queue where its messages wait. */
+  readonly queueArguments: Arguments;
 }
 
 /** What remembers a session's packet identifiers over a restart; null for transient ones. */
@@ -26,7 +28,11 @@ export interface SessionLog extends ReceivedLog, ReleaseLog {}
 
 const noShares: ReadonlyMap<string, Subscription> = new Map();
 
-const forgetful: ReleaseLog = { released: (_packetId, _position, done) => done(), completed: () => undefined };
+const forgetful: ReleaseLog = {
+  isApart: false,
+  released: (_packetId, _position, done) => done(),
+  completed: () => undefined,
+};
 
 /** A client's state, which may outlive its connections: subscriptions, messages under way, identifiers, will (§4.1). */
 export class Session {
@@ -35,6 +41,7 @@ export class Session {
   readonly user: string;
   readonly isTransient: boolean;
   private readonly tag: string;
+  readonly queueArguments: Arguments;
   readonly subscriptions = new Subscriptions();
   /** Its subscriptions of QoS 0, as the router sees them; null: it never had one. Many clients only publish. */
   directEnd: DirectEnd | null = null;
@@ -65,9 +72,15 @@ export class Session {
     this.user = terms.user;
     this.isTransient = terms.isTransient;
     this.tag = terms.tag;
+    this.queueArguments = terms.queueArguments;
     this.receivedLog = log;
     this.turn = turn;
     this.log = log;
+  }
+
+  /** Its will waits for some time after the connection went. [MQTT-3.1.3-9] */
+  get isWillDelayed(): boolean {
+    return this.will !== null && this.will.wish.delaySeconds > 0 && this.expirySeconds > 0;
   }
 
   get direct(): DirectEnd {
@@ -129,10 +142,15 @@ export class Session {
 
   /** The name of its queue for permissions; that of a session that is kept. */
   get permittedAs(): string {
-    return `mqtt-subscription-${this.clientId}qos1`;
+    return queueNameOf(this.clientId);
   }
 
   get queue(): SharedQueue | null {
     return this.vhost.queues.get(this.queueName) ?? null;
   }
+}
+
+/** Of a session that is kept. */
+export function queueNameOf(clientId: string): string {
+  return `mqtt-subscription-${clientId}qos1`;
 }

@@ -4,7 +4,6 @@ import {
   type ConfirmSlot,
   type Consumer,
   Message,
-  noArguments,
   removeQueue,
   type SharedQueue,
   type VirtualHost,
@@ -86,7 +85,7 @@ export class SharedGroups {
       durable: true,
       exclusive: false,
       autoDelete: false,
-      arguments: noArguments,
+      arguments: this.door.queueArguments,
     });
     await bindQueue(this.door, actor, name, filterKey(filter));
     if (subscription.qos === 2) await sessionQueue(actor, session);
@@ -137,6 +136,15 @@ export class SharedGroups {
     if (this.door.broker.topology.residence === null) await ended;
   }
 
+  /** The session goes on elsewhere. */
+  handOver(session: Session): void {
+    for (const filter of session.shares.keys()) {
+      this.leave(session, filter);
+      const key = keyOf(session.vhost, queueName(filter));
+      if (this.groups.get(key)?.members.size === 0) this.groups.delete(key);
+    }
+  }
+
   leaveAll(session: Session): void {
     for (const filter of session.shares.keys()) void this.part(session, filter);
   }
@@ -168,7 +176,7 @@ export class SharedGroups {
     if (residence !== null) {
       const answers = await residence.askAll(membersQuestion, key).catch(() => null);
       if (this.groups.has(key) || answers?.includes(true)) return;
-      if (answers === null) {
+      if (answers === null || this.hasOrphan(group)) {
         this.lonely.set(key, group);
         return;
       }
@@ -176,6 +184,12 @@ export class SharedGroups {
     const { vhost, queueName } = group;
     const queue = vhost.deleted ? undefined : vhost.queues.get(queueName);
     if (queue !== undefined) await this.remove(vhost, queue, residence !== null);
+  }
+
+  /** Of a session whose node is gone and that no other has taken yet. */
+  private hasOrphan({ vhost, queueName: name }: Lonely): boolean {
+    const { takeovers } = this.door;
+    return takeovers?.directory.hasOrphanWith(vhost.name, (filter) => queueName(filter) === name) ?? false;
   }
 
   /** `ifUnused`: somebody on another node may have joined in this moment. */
