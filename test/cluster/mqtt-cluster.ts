@@ -51,10 +51,8 @@ export class MqttCluster {
   }
 
   /** A client that is let in at a node. */
-  async join({ at }: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5) {
-    const { platform } = at.member;
-    const peer = new MqttPeer(platform.network.connect({ port: mqttPort }), platform, version);
-    peer.connect({ clientId, ...more });
+  async join(node: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5) {
+    const peer = this.peer(node, clientId, more, version);
     for (let waitedMs = 0; waitedMs < admittedMs; waitedMs += soonMs) {
       await this.soon();
       const packet = await peer.next();
@@ -62,6 +60,29 @@ export class MqttCluster {
       if (packet !== undefined) throw new Error(`expected connack, got ${JSON.stringify(packet)}`);
     }
     throw new Error(`${clientId} was not let in`);
+  }
+
+  /** One that has said CONNECT, and was not answered yet. */
+  peer({ at }: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5): MqttPeer {
+    const { platform } = at.member;
+    const peer = new MqttPeer(platform.network.connect({ port: mqttPort }), platform, version);
+    peer.connect({ clientId, ...more });
+    return peer;
+  }
+
+  /** Nothing gets from a node to the others, nor to etcd; or all is well again. */
+  isolate({ at: { name, member } }: MqttNode, isCut: boolean): void {
+    member.client.path.cut = isCut;
+    for (const { at: other } of this.nodes) {
+      if (other.name === name) continue;
+      for (const [from, to] of [
+        [name, other.name],
+        [other.name, name],
+      ] as const) {
+        if (isCut) this.peers.cut(from, to);
+        else this.peers.mend(from, to);
+      }
+    }
   }
 
   soon(ms = soonMs): Promise<void> {

@@ -1,3 +1,4 @@
+import type { DoorSettings } from '@chapar/mqtt';
 import { expect, it } from 'vitest';
 import { type Client, MqttCluster, type MqttNode } from './mqtt-cluster.js';
 
@@ -6,8 +7,9 @@ const queueName = 'mqtt-share-g/x';
 
 const hasQueue = ({ at }: MqttNode): boolean => at.broker.topology.vhosts.get('/')!.queues.has(queueName);
 
-async function stage() {
-  const cluster = await MqttCluster.of('a', 'b', 'c');
+async function stage(settings: Partial<DoorSettings> = {}) {
+  const cluster = new MqttCluster();
+  for (const name of ['a', 'b', 'c']) await cluster.add(name, settings);
   const [a, b, c] = cluster.nodes as [MqttNode, MqttNode, MqttNode];
   const publisher = await cluster.join(c, 'publisher');
   return { cluster, a, b, c, publisher };
@@ -68,8 +70,23 @@ it('while a node cannot be asked the queue stays, and goes when all say that nob
   expect([a, b].map(hasQueue)).toEqual([false, false]);
 });
 
-it('a member that comes back while the queue is down is hung up on, and is served when the queue is there again', async () => {
+it('a member that comes back while the node of the queue is down is served by the copies', async () => {
   const { cluster, a, b, publisher } = await stage();
+  const one = await member(cluster, a, 'one');
+  const two = await member(cluster, b, 'two');
+  await two.peer.drop();
+  await one.peer.drop();
+  publisher.publish('x', 'm', 1);
+  await cluster.soon();
+  a.at.kill();
+  await cluster.soon(20_000);
+  const back = await cluster.join(b, 'two', lasting);
+  await cluster.soon(1000);
+  expect(await back.heard()).toEqual(['m!']);
+});
+
+it('a member that comes back while the queue is down, which has no copies, is hung up on, and is served when the queue is there again', async () => {
+  const { cluster, a, b, publisher } = await stage({ sessionCopies: 1 });
   const one = await member(cluster, a, 'one');
   const two = await member(cluster, b, 'two');
   await two.peer.drop();

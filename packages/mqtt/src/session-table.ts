@@ -61,6 +61,10 @@ export class SessionTable implements KeyedReader {
     return [...record, ...(row.ids?.keys() ?? [])];
   }
 
+  get count(): number {
+    return this.rows.size;
+  }
+
   get names(): IterableIterator<string> {
     return this.rows.keys();
   }
@@ -95,13 +99,13 @@ export class SessionTable implements KeyedReader {
   }
 
   private setOwner(name: string, row: Row, value: Buffer | null, position: Position): void {
-    if (row.owner !== null) this.count(row.owner.value.process, -1);
+    if (row.owner !== null) this.tally(row.owner.value.process, -1);
     row.owner = value === null ? null : { position, value: JSON.parse(value.toString()) as Owner };
-    if (row.owner !== null) this.count(row.owner.value.process, 1);
+    if (row.owner !== null) this.tally(row.owner.value.process, 1);
     this.onOwner?.(name, row.owner);
   }
 
-  private count(process: string, by: number): void {
+  private tally(process: string, by: number): void {
     const count = (this.processes.get(process) ?? 0) + by;
     if (count === 0) this.processes.delete(process);
     else this.processes.set(process, count);

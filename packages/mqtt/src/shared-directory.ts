@@ -67,6 +67,11 @@ export class SharedDirectory implements SessionDirectory {
     return directory;
   }
 
+  /** Of all nodes, connected or kept. */
+  get count(): number {
+    return this.table.count;
+  }
+
   // ---- who has a session -------------------------------------------------------------------------------------------
 
   /** Whether there is more of it than an owner, as far as this node knows. */
