@@ -22,9 +22,14 @@ export interface MqttNode {
 
 /** Simulated brokers that are one, with the MQTT door. */
 export class MqttCluster {
-  readonly members = new SimMembers();
-  readonly peers = new SimPeers(this.members.world.scheduler);
+  readonly members: SimMembers;
+  readonly peers: SimPeers;
   readonly nodes: MqttNode[] = [];
+
+  constructor(seed = 1) {
+    this.members = new SimMembers(seed);
+    this.peers = new SimPeers(this.members.world.scheduler);
+  }
 
   static async of(...names: string[]): Promise<MqttCluster> {
     const cluster = new MqttCluster();
