@@ -196,7 +196,7 @@ export class MqttModel {
       const late = firsts.find((each, at) => at > 0 && each < firsts[at - 1]!);
       if (late !== undefined) wrongs.push(`QoS ${qos}: ${late} came behind a later one`);
     }
-    for (const text of this.twice) if (teller.sent.get(text) === 1) wrongs.push(`QoS 2: ${text} came twice`);
+    for (const text of this.twice) wrongs.push(`QoS 2: ${text} came twice, and was sent ${teller.sent.get(text)} times`);
     return wrongs;
   }
 

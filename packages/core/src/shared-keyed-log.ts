@@ -3,6 +3,7 @@ import type { KeyedCondition } from './keyed-entry.js';
 import type { KeyedLog } from './keyed-log.js';
 import type { Later } from './later.js';
 import type { Position } from './ports.js';
+import type { Origin } from './replica-log.js';
 
 /** What a keyed log comes to, held by who reads it: the last value of each key, and the position at which it stands. */
 export interface KeyedReader {
@@ -35,6 +36,8 @@ export interface SharedKeyedLog {
    * so that it shows whether it had effect; with false when it was refused, which has effect, or will, or not.
    */
   change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean>;
+  /** As what is known that is published for an entry of this key; see `letterOrigin`. Null: on a node that is alone, which has no need of it. */
+  originOf(key: string): Origin | null;
   /** Among all nodes this one sees to what has to be done once with this key. */
   isOurs(key: string): boolean;
   /** The reader has everything that was put on any node before the call; soon answered where one is out of reach. */
@@ -80,6 +83,10 @@ export class OwnKeyedLog implements SharedKeyedLog {
 
   private holds(key: string, onlyIf: KeyedCondition): boolean {
     return this.reader.positionOf(lookedAt(this.reader, key, onlyIf)) === onlyIf.at;
+  }
+
+  originOf(): null {
+    return null;
   }
 
   isOurs(): boolean {

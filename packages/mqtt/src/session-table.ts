@@ -37,6 +37,9 @@ export class SessionTable implements KeyedReader {
   /** A session has another owner, or none any more. */
   onOwner: ((name: string, owner: Standing<Owner> | null) => void) | null = null;
 
+  /** An identifier that came stands elsewhere, or nowhere (0). */
+  onId: ((key: string, before: Position, position: Position) => void) | null = null;
+
   ownerOf(name: string): Standing<Owner> | null {
     return this.rows.get(name)?.owner ?? null;
   }
@@ -95,6 +98,7 @@ export class SessionTable implements KeyedReader {
       row.ids.set(key, { position, value });
     }
     if (row.isEmpty) this.rows.delete(name);
+    if (parts.kind === 'i') this.onId?.(key, before, value === null ? 0 : position);
     return before;
   }
 

@@ -132,7 +132,8 @@ export class Session {
     this.peer = null;
     if (this.directEnd !== null) this.directEnd.peer = null;
     this.outboundMade?.detach();
-    this.received.connectionGone();
+    // In a log of its own an identifier may be on its way for longer than a client needs to come back.
+    if (this.receivedLog?.isApart !== true) this.received.connectionGone();
   }
 
   /** Where messages of QoS 1 and 2 wait for the client. */

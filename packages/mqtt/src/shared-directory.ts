@@ -1,7 +1,8 @@
-import type { Broker, JsonValue, KeyedCondition, Position, Residence, SharedKeyedLog } from '@chapar/core';
+import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence, SharedKeyedLog } from '@chapar/core';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
+import { Outstanding } from './outstanding.js';
 import type { Session, SessionLog } from './session.js';
 import { idKey, sessionKey, sessionName } from './session-keys.js';
 import { type Owner, SessionTable, type Standing } from './session-table.js';
@@ -52,6 +53,7 @@ export class SharedDirectory implements SessionDirectory {
   private readonly holds = new Map<string, Hold>();
   /** Being taken, so that nobody takes it for one that nobody sees to. */
   private readonly taking = new Map<string, number>();
+  private readonly outstanding = new Outstanding();
   private log!: SharedKeyedLog;
 
   private constructor(broker: Broker, residence: Residence) {
@@ -62,7 +64,10 @@ export class SharedDirectory implements SessionDirectory {
 
   static async open(broker: Broker, residence: Residence): Promise<SharedDirectory> {
     const directory = new SharedDirectory(broker, residence);
-    directory.log = await broker.sharedKeyedLog(logName, directory.table);
+    const { table } = directory;
+    directory.log = await broker.sharedKeyedLog(logName, table);
+    directory.outstanding.begin(table, (key) => directory.log.originOf(key)!);
+    table.onId = (key, before, position) => directory.outstanding.changed(key, before, position);
     residence.answer(releaseQuestion, (body) => directory.asked(body as ReleaseQuestion));
     return directory;
   }
@@ -281,9 +286,15 @@ export class SharedDirectory implements SessionDirectory {
     const name = sessionName(vhost, clientId);
     const write = (kind: 'i' | 'o', id: number, value: Buffer | null, done: (() => void) | null): void =>
       this.holds.get(name)?.writes.write(idKey(kind, name, id), value, done);
+    const provenanceOf = (id: number): Provenance => {
+      const key = idKey('i', name, id);
+      const origin = this.log.originOf(key)!;
+      return { origin, sequence: this.table.positionOf(key), low: this.outstanding.lowOf(origin) };
+    };
     return {
       isApart: true,
-      received: (id, done) => write('i', id, one, done),
+      received: (id, done) => write('i', id, one, () => done(provenanceOf(id))),
+      provenanceOf,
       forgotten: (id, done) => write('i', id, null, done),
       released: (id, position, done) => write('o', id, Buffer.from(String(position)), done),
       completed: (id) => write('o', id, null, null),

@@ -4,6 +4,8 @@ import {
   type KeyedCondition,
   keyedMessage,
   type Later,
+  letterOrigin,
+  type Origin,
   type SharedKeyedLog,
 } from '@chapar/core';
 import type { MirroredQueue } from '../remote/mirrored-queue.js';
@@ -54,6 +56,11 @@ export class ClusterKeyedLog implements SharedKeyedLog {
       this.put(key, value ?? nothing, { committed, refused: () => resolve(false) }, onlyIf);
       const sequence = this.faces[shard]!.publishes.lastKept;
     });
+  }
+
+  /** An entry that has something published for it leaves its shard as a dead letter leaves its queue, whichever node sees to it. */
+  originOf(key: string): Origin {
+    return letterOrigin(this.incarnations[this.shardOf(key)]!);
   }
 
   isOurs(key: string): boolean {
