@@ -76,6 +76,8 @@ export class Outbound implements DeliverySink, Flushable {
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
+  /** A consumer of an owner before, on a node that has not heard yet that it is none any more, gets nothing while this one takes it. */
+  rank = 0;
   /** Takes a message that moves; false when it was not taken. Set by the session. */
   moveToOwn: ((message: Message, source: Source) => boolean) | null = null;
 
@@ -120,7 +122,8 @@ export class Outbound implements DeliverySink, Flushable {
     for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
     // What a group has for this client is counted here: it must not take what cannot be sent at once.
     const window = source.isShared ? null : this.window;
-    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {}, window };
+    const priority = source.isShared ? 0 : this.rank;
+    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority, arguments: {}, window };
     return andThen(queue.attach(spec, this), (consumer) => {
       // Attaching may have taken a while, and the client is gone, or is here anew.
       if (this.peer !== peer) {

@@ -106,6 +106,7 @@ export class Sessions {
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     const { takeovers, directory } = this.door;
+    session.rank = takeovers?.directory.holdOf(keyOf(vhost, clientId))?.count ?? 0;
     // In a cluster it is not known yet that no other node has a session of that name.
     if (isTransient && takeovers !== null) void takeovers.claim(session);
     else await this.removeLeftQueue(vhost, clientId);

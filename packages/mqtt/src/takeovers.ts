@@ -91,10 +91,11 @@ export class Takeovers {
   }
 
   /** Puts the session into its place here; null: there is none. */
-  private revive({ record }: Taken, wasReleased: boolean): Session | null {
+  private revive({ record, hold }: Taken, wasReleased: boolean): Session | null {
     const { door } = this;
     const session = record === null ? null : door.sessionOf(record);
     if (session === null) return null;
+    session.rank = hold.count;
     door.sessions.place(session);
     door.join(session);
     const wasConnected = record!.disconnectedAtMs === 0;
