@@ -1,5 +1,7 @@
 import type { IPublishPacket } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
+import { join as joinAlone } from '../protocol/mqtt/peer.js';
+import { SimNode } from '../protocol/sim-node.js';
 import { type Client, MqttCluster, type MqttNode } from './mqtt-cluster.js';
 
 const lasting = { clean: false, properties: { sessionExpiryInterval: 1000 } };
@@ -400,5 +402,34 @@ describe('the copies of what waits for clients', () => {
     await a.at.settle(records.delete('policies', '/', 'p'));
     await cluster.soon(60_000);
     expect(copies(a)).toEqual([`${queueName} 3`]);
+  });
+});
+
+describe('a node that was alone', () => {
+  it('takes its sessions along into the cluster that it becomes', async () => {
+    const cluster = new MqttCluster();
+    const machine = cluster.members.machine('a');
+    const alone = await SimNode.start({ platform: machine.platform });
+    const first = await joinAlone(alone, 'client', 5, lasting);
+    await first.subscribe({ x: 2 });
+    const short = await joinAlone(alone, 'short', 5, { clean: false, properties: { sessionExpiryInterval: 60 } });
+    await short.subscribe({ x: 1 });
+    for (const peer of [first, short]) await peer.goodbye();
+    const publisher = await joinAlone(alone, 'publisher');
+    publisher.publish('x', 'm', { qos: 2 });
+    await publisher.expect('pubrec');
+    await alone.stop();
+    const a = await cluster.start(machine);
+    const b = await cluster.add('b');
+    await cluster.add('c');
+    await cluster.soon(10_000);
+    const back = await cluster.join(b, 'client', lasting);
+    expect(back.connack.sessionPresent).toBe(true);
+    await cluster.soon(1000);
+    expect(await back.heard()).toEqual(['m!!']);
+    await cluster.soon(90_000);
+    expect([...a.at.broker.topology.vhosts.get('/')!.queues.keys()]).toEqual([queueName]);
+    await cluster.soon(1000);
+    expect((await cluster.join(b, 'short', lasting)).connack.sessionPresent).toBe(false);
   });
 });

@@ -24,6 +24,11 @@ class Row {
   /** Packet identifiers of QoS 2, by their keys; null: there are none. */
   ids: Map<string, Standing<Buffer>> | null = null;
 
+  /** It was kept by a node that was alone, and is in the log of the cluster by now. */
+  get isUnowned(): boolean {
+    return this.owner === null && this.record !== null;
+  }
+
   get isEmpty(): boolean {
     return this.owner === null && this.record === null && (this.ids === null || this.ids.size === 0);
   }
@@ -32,6 +37,8 @@ class Row {
 /** The sessions of all nodes, as this one's fold of their log has them. */
 export class SessionTable implements KeyedReader {
   private readonly rows = new Map<string, Row>();
+  /** Sessions that have no owner. */
+  unownedCount = 0;
   /** How many sessions each process has. */
   private readonly processes = new Map<string, number>();
   /** A session has another owner, or none any more. */
@@ -90,6 +97,7 @@ export class SessionTable implements KeyedReader {
     let row = this.rows.get(name);
     if (row === undefined) this.rows.set(name, (row = new Row()));
     const before = this.standingAt(row, key, parts)?.position ?? 0;
+    if (row.isUnowned) this.unownedCount--;
     if (parts.kind === 'w') this.setOwner(name, row, value, position);
     else if (parts.kind === 's') row.record = value === null ? null : { position, value };
     else if (value === null) row.ids?.delete(key);
@@ -97,6 +105,7 @@ export class SessionTable implements KeyedReader {
       row.ids ??= new Map();
       row.ids.set(key, { position, value });
     }
+    if (row.isUnowned) this.unownedCount++;
     if (row.isEmpty) this.rows.delete(name);
     if (parts.kind === 'i') this.onId?.(key, before, value === null ? 0 : position);
     return before;

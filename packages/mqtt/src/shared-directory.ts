@@ -195,10 +195,10 @@ export class SharedDirectory implements SessionDirectory {
     const { residence, table } = this;
     const found: string[] = [];
     const gone = new Set([...table.owners].filter((process) => !residence.isProcessThere(process)));
-    if (gone.size === 0) return found;
+    if (gone.size === 0 && table.unownedCount === 0) return found;
     for (const name of table.names) {
       const owner = table.ownerOf(name);
-      if (owner === null || !gone.has(owner.value.process) || this.taking.has(name)) continue;
+      if ((owner !== null && !gone.has(owner.value.process)) || this.taking.has(name)) continue;
       if (this.log.isOurs(sessionKey('w', name))) found.push(name);
       if (found.length === max) break;
     }
