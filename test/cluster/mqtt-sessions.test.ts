@@ -54,6 +54,37 @@ describe('a session that is kept', () => {
     expect([a, b].map(({ door }) => door.sessions.count)).toEqual([0, 1]);
   });
 
+  it('has what its client has not acknowledged before all that waits behind it', async () => {
+    const { cluster, a, b, c, publisher } = await stage();
+    const one = { clean: false, properties: { ...lasting.properties, receiveMaximum: 1 } };
+    await (await cluster.join(c, 'client', one)).subscribe('x', 1);
+    const first = await cluster.join(a, 'client', one);
+    for (const text of ['1', '2', '3']) publisher.publish('x', text, 1);
+    await cluster.soon();
+    expect(await sent(first)).toEqual(['1 2']);
+    // What its node says to that of the queue takes longer than what the next one says.
+    cluster.peers.lag(a.at.name, c.at.name, 200);
+    const second = await cluster.join(b, 'client', lasting);
+    await cluster.soon(1000);
+    expect(await sent(second)).toEqual(['1 2 again', '2 3', '3 4']);
+  });
+
+  it('is as its last owner wrote it, whatever those before have under way', async () => {
+    const { cluster, a, b, c } = await stage();
+    const first = await cluster.join(a, 'client', lasting);
+    await first.subscribe('x', 1);
+    cluster.isolate(a, true);
+    first.peer.send({ cmd: 'subscribe', messageId: 9, subscriptions: [{ topic: 'late', qos: 0 }] });
+    await cluster.soon(20_000);
+    const second = await cluster.join(b, 'client', lasting);
+    await second.subscribe('z', 0);
+    cluster.isolate(a, false);
+    await cluster.soon(20_000);
+    await cluster.join(c, 'client', lasting);
+    const session = c.door.sessions.find(c.door.broker.topology.vhosts.get('/')!, 'client')!;
+    expect([...session.subscriptions].map(({ filter }) => filter)).toEqual(['x', 'z']);
+  });
+
   it('is there when its node is dead, with what came meanwhile', async () => {
     const { cluster, a, b, publisher } = await stage();
     const first = await cluster.join(a, 'client', lasting);
@@ -222,6 +253,29 @@ describe('exactly once, when the client goes to another node', () => {
     await cluster.soon(1000);
     expect(await sent(third)).toEqual(['2 3 again']);
   });
+});
+
+it('a message of QoS 2 whose PUBREC is known to its node alone is not settled: its identifier has to be released', async () => {
+  const { cluster, a, b, c, publisher } = await stage();
+  const isLedByB = (id: string) => b.door.takeovers!.directory.seesTo(`/\0${id}`);
+  const id = Array.from({ length: 50 }, (_, i) => `client ${i}`).find(isLedByB)!;
+  const first = await cluster.join(a, id, lasting);
+  await first.subscribe('x', 2);
+  publisher.publish('x', 'm', 2);
+  await cluster.soon();
+  expect(await sent(first)).toEqual(['m 2']);
+  for (const [from, to] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const)
+    cluster.peers.cut(from, to);
+  first.peer.send({ cmd: 'pubrec', messageId: 2 });
+  await cluster.soon(3000);
+  a.at.kill();
+  await cluster.soon(20_000);
+  const second = await cluster.join(c, id, lasting);
+  await cluster.soon(1000);
+  expect(await sent(second)).toEqual(['m 2 again']);
 });
 
 describe('the node of a session is dead', () => {

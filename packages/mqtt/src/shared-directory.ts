@@ -190,6 +190,11 @@ export class SharedDirectory implements SessionDirectory {
 
   // ---- sessions that nobody sees to ----------------------------------------------------------------------------------
 
+  /** This node does for all what has to be done once with that session. */
+  seesTo(name: string): boolean {
+    return this.log.isOurs(sessionKey('w', name));
+  }
+
   /** Of processes that are gone, as far as they are this node's to see to: at most so many. */
   orphans(max: number): string[] {
     const { residence, table } = this;
@@ -199,7 +204,7 @@ export class SharedDirectory implements SessionDirectory {
     for (const name of table.names) {
       const owner = table.ownerOf(name);
       if ((owner !== null && !gone.has(owner.value.process)) || this.taking.has(name)) continue;
-      if (this.log.isOurs(sessionKey('w', name))) found.push(name);
+      if (this.seesTo(name)) found.push(name);
       if (found.length === max) break;
     }
     return found;
