@@ -51,6 +51,8 @@ export class SharedDirectory implements SessionDirectory {
   private readonly residence: Residence;
   private readonly table = new SessionTable();
   private readonly holds = new Map<string, Hold>();
+  /** Sessions that go, until what was said of them has come to their queues. */
+  private readonly leaving = new Map<string, Promise<void>>();
   /** Being taken, so that nobody takes it for one that nobody sees to. */
   private readonly taking = new Map<string, number>();
   private readonly outstanding = new Outstanding();
@@ -154,16 +156,28 @@ export class SharedDirectory implements SessionDirectory {
     if (hold === undefined || owner === null || owner.position <= hold.position) return;
     this.letGo(hold);
     if (owner.value.process === this.residence.process) return;
+    this.lose(name);
+  }
+
+  private lose(name: string): void {
     // Not within the work of the log.
-    queueMicrotask(() => void this.onLost?.(name));
+    const leaving = Promise.resolve()
+      .then(() => this.onLost?.(name))
+      .finally(() => {
+        if (this.leaving.get(name) === leaving) this.leaving.delete(name);
+      });
+    this.leaving.set(name, leaving);
   }
 
   /** Another process has taken the session, and wants it to be let go. */
   private async asked({ name, count }: ReleaseQuestion): Promise<JsonValue> {
     const hold = this.holds.get(name);
-    if (hold === undefined || hold.count >= count) return null;
-    this.letGo(hold);
-    await this.onLost?.(name);
+    if (hold !== undefined && hold.count < count) {
+      this.letGo(hold);
+      this.lose(name);
+    }
+    // The log may have said so before.
+    await this.leaving.get(name);
     return null;
   }
 
