@@ -103,3 +103,23 @@ it('a member that comes back while the queue is down, which has no copies, is hu
   const again = await cluster.join(b, 'two', lasting);
   expect(await again.heard()).toEqual(['m!']);
 });
+
+it.each([0, 1, 2, 3, 4, 6, 8])(
+  'a message of QoS 2 is for one member, once, also when its node dies %i ms after it was chosen',
+  async (afterMs) => {
+    const { cluster, a, b, c, publisher } = await stage();
+    await cluster.soon(10_000);
+    const one = await cluster.join(a, 'one', lasting);
+    await one.subscribe('$share/g/x', 2);
+    await one.peer.drop();
+    const two = await cluster.join(b, 'two', lasting);
+    await two.subscribe('$share/g/x', 2);
+    publisher.publish('x', 'm', 2);
+    await cluster.soon(afterMs);
+    b.at.kill();
+    await cluster.soon(30_000);
+    const back = [await cluster.join(c, 'two', lasting), await cluster.join(a, 'one', lasting)];
+    await cluster.soon(1000);
+    expect((await Promise.all(back.map((client) => client.heard()))).flat()).toEqual(['m!!']);
+  },
+);

@@ -1,5 +1,6 @@
 import {
   andThen,
+  type ConfirmSlot,
   type Consumer,
   type Delivery,
   type DeliverySink,
@@ -78,8 +79,13 @@ export class Outbound implements DeliverySink, Flushable {
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
   /** A consumer of an owner before, on a node that has not heard yet that it is none any more, gets nothing while this one takes it. */
   rank = 0;
-  /** Takes a message that moves; false when it was not taken. Set by the session. */
-  moveToOwn: ((message: Message, source: Source) => boolean) | null = null;
+  /** Of these, how many are on their way into a log of its own, by consumer. */
+  private readonly underWay = new Map<Consumer, number>();
+  private underWayCount = 0;
+  /** Consumers that go when what is under way from them is decided: else another member would get that as well. */
+  private readonly leaving = new Set<Consumer>();
+  /** Takes a message that moves. Set by the session. */
+  moveToOwn: ((message: Message, source: Source, slot: ConfirmSlot) => void) | null = null;
 
   constructor(clientId: string, turn: Turn, log: ReleaseLog, matchOf: (message: Message) => Match) {
     this.clientId = clientId;
@@ -154,7 +160,10 @@ export class Outbound implements DeliverySink, Flushable {
     this.inFlight.clear();
     this.exactlyOnce.clear();
     this.sharedCount = 0;
-    for (const consumer of consumers) consumer.detach();
+    for (const consumer of consumers) {
+      if (this.underWay.has(consumer)) this.leaving.add(consumer);
+      else consumer.detach();
+    }
   }
 
   /** The pipe has room again. */
@@ -169,7 +178,8 @@ export class Outbound implements DeliverySink, Flushable {
 
   private get hasRoom(): boolean {
     const { peer } = this;
-    return peer !== null && this.inFlight.size + this.released.size + this.moving.length < peer.receiveMaximum;
+    const moving = this.moving.length + this.underWayCount;
+    return peer !== null && this.inFlight.size + this.released.size + moving < peer.receiveMaximum;
   }
 
   get unacknowledgedCount(): number {
@@ -284,10 +294,43 @@ export class Outbound implements DeliverySink, Flushable {
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
     for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
-      const isMoved = source !== undefined && this.moveToOwn!(message, source);
-      delivery.consumer.settle(delivery, isMoved ? 'accept' : 'release');
+      if (source === undefined) delivery.consumer.settle(delivery, 'release');
+      else if (this.log.isApart) this.moveApart(delivery, message, source);
+      else this.moveAtOnce(delivery, message, source);
     }
     if (moving.length > 0) this.freed(false);
+  }
+
+  /** It is written with the settlement that the group's queue is given, or before it: a crash takes neither alone from the log's end. */
+  private moveAtOnce(delivery: Delivery, message: Message, source: Source): void {
+    let isTaken = true;
+    const refused = (): void => {
+      isTaken = false;
+    };
+    this.moveToOwn!(message, source, { committed: () => undefined, refused });
+    delivery.consumer.settle(delivery, isTaken ? 'accept' : 'release');
+  }
+
+  /** The queues are in different logs: the group lets go of it when the session has it for good. */
+  private moveApart(delivery: Delivery, message: Message, source: Source): void {
+    const { consumer } = delivery;
+    this.underWay.set(consumer, (this.underWay.get(consumer) ?? 0) + 1);
+    this.underWayCount++;
+    const moved = (outcome: 'accept' | 'release'): void => this.movedApart(delivery, outcome);
+    this.moveToOwn!(message, source, { committed: () => moved('accept'), refused: () => moved('release') });
+  }
+
+  private movedApart(delivery: Delivery, outcome: 'accept' | 'release'): void {
+    const { consumer } = delivery;
+    consumer.settle(delivery, outcome);
+    const left = this.underWay.get(consumer)! - 1;
+    this.underWayCount--;
+    if (left > 0) this.underWay.set(consumer, left);
+    else {
+      this.underWay.delete(consumer);
+      if (this.leaving.delete(consumer)) consumer.detach();
+    }
+    this.freed(false);
   }
 
   // ---- acknowledgements --------------------------------------------------------------------------------------------

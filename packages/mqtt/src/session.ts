@@ -95,7 +95,7 @@ export class Session {
     if (this.outboundMade !== null) return this.outboundMade;
     const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
     const outbound = new Outbound(this.clientId, this.turn, this.log ?? forgetful, matchOf);
-    outbound.moveToOwn = (message, source) => moveToOwn(this, message, source);
+    outbound.moveToOwn = (message, source, slot) => moveToOwn(this, message, source, slot);
     outbound.rank = this.rank;
     this.outboundMade = outbound;
     if (this.peer !== null) outbound.attach(this.peer, null);

@@ -211,9 +211,12 @@ export class SharedGroups {
 }
 
 /** A message of QoS 2 moves from a group to the session that it was chosen for. [MQTT-4.8.2-4], [MQTT-4.8.2-5] */
-export function moveToOwn(session: Session, message: Message, source: Source): boolean {
+export function moveToOwn(session: Session, message: Message, source: Source, slot: ConfirmSlot): void {
   const { queue } = session;
-  if (queue === null) return false;
+  if (queue === null) {
+    slot.refused('node-down');
+    return;
+  }
   const { subscriptionIds } = source.matchOf(message);
   const via = u32Property(OWN.via, subscriptionIds?.[0] ?? 0);
   const form = storedForm(storedQos(message), storedRetain(message), editedProperties(message, [], via));
@@ -234,16 +237,7 @@ export function moveToOwn(session: Session, message: Message, source: Source): b
     bodyBytes,
   );
   copy.receivedAtMs = message.receivedAtMs;
-  let isTaken = true;
-  const slot: ConfirmSlot = {
-    committed: () => undefined,
-    refused: () => {
-      isTaken = false;
-    },
-  };
-  // It is written with the settlement that the group's queue is given next, or before it: a crash takes neither alone from the log's end.
   queue.enqueue(copy, slot);
-  return isTaken;
 }
 
 function queueName(filter: string): string {
