@@ -123,3 +123,22 @@ it.each([0, 1, 2, 3, 4, 6, 8])(
     expect((await Promise.all(back.map((client) => client.heard()))).flat()).toEqual(['m!!']);
   },
 );
+
+it('a message of QoS 2 stays in the group until the session that it is for has it on its disk', async () => {
+  const { cluster, a, b, c, publisher } = await stage({ sessionCopies: 1 });
+  await cluster.soon(10_000);
+  const one = await cluster.join(a, 'one', lasting);
+  await one.subscribe('$share/g/x', 2);
+  await one.peer.drop();
+  const two = await cluster.join(b, 'two', lasting);
+  await two.subscribe('$share/g/x', 2);
+  await cluster.soon(1000);
+  b.at.member.platform.disk.delayMs.sync = 500;
+  publisher.publish('x', 'm', 2);
+  await cluster.soon(200);
+  b.at.kill();
+  await cluster.soon(30_000);
+  const back = await cluster.join(c, 'one', lasting);
+  await cluster.soon(1000);
+  expect(await back.heard()).toEqual(['m!!']);
+});
