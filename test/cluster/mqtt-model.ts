@@ -175,8 +175,7 @@ export class MqttModel {
   kill(node: MqttNode): void {
     this.dead.add(node);
     node.at.kill();
-    for (const client of [this.hearer, this.teller])
-      if (client.node === node) client.leave();
+    for (const client of [this.hearer, this.teller]) if (client.node === node) client.leave();
   }
 
   async restart(node: MqttNode): Promise<void> {
@@ -196,7 +195,8 @@ export class MqttModel {
       const late = firsts.find((each, at) => at > 0 && each < firsts[at - 1]!);
       if (late !== undefined) wrongs.push(`QoS ${qos}: ${late} came behind a later one`);
     }
-    for (const text of this.twice) wrongs.push(`QoS 2: ${text} came twice, and was sent ${teller.sent.get(text)} times`);
+    for (const text of this.twice)
+      wrongs.push(`QoS 2: ${text} came twice, and was sent ${teller.sent.get(text)} times`);
     return wrongs;
   }
 

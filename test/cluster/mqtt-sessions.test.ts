@@ -207,6 +207,24 @@ describe('a session that is kept', () => {
   });
 });
 
+it('a client with a session that is kept is refused while its log takes nothing, and not for longer', async () => {
+  const { cluster, a, b, c } = await stage();
+  await (await cluster.join(a, 'here', lasting)).peer.drop();
+  b.at.kill();
+  c.at.kill();
+  await cluster.soon(20_000);
+  const peer = cluster.peer(a, 'client', lasting);
+  await cluster.soon(11_000);
+  expect(await peer.next()).toMatchObject({ cmd: 'connack', reasonCode: 0x88 });
+  // One that this node has goes on.
+  const here = cluster.peer(a, 'here', lasting);
+  await cluster.soon(1000);
+  expect(await here.next()).toMatchObject({ cmd: 'connack', reasonCode: 0, sessionPresent: true });
+  for (const { at } of [b, c]) await cluster.start(at.member);
+  await cluster.soon(30_000);
+  expect((await cluster.join(a, 'client', lasting)).connack.reasonCode).toBe(0);
+});
+
 describe('exactly once, when the client goes to another node', () => {
   it('from the client: what has its PUBREC is not taken twice', async () => {
     const { cluster, a, b, c } = await stage();
@@ -468,14 +486,18 @@ describe('a node that was alone', () => {
     const short = await joinAlone(alone, 'short', 5, { clean: false, properties: { sessionExpiryInterval: 60 } });
     await short.subscribe({ x: 1 });
     for (const peer of [first, short]) await peer.goodbye();
-    const publisher = await joinAlone(alone, 'publisher');
-    publisher.publish('x', 'm', { qos: 2 });
+    const publisher = await joinAlone(alone, 'publisher', 5, lasting);
+    publisher.publish('x', 'm', { qos: 2, messageId: 5 });
     await publisher.expect('pubrec');
     await alone.stop();
     const a = await cluster.start(machine);
     const b = await cluster.add('b');
     await cluster.add('c');
     await cluster.soon(10_000);
+    const unheard = await cluster.join(b, 'publisher', lasting);
+    unheard.peer.publish('x', 'm', { qos: 2, messageId: 5, dup: true });
+    await cluster.soon();
+    await unheard.peer.expect('pubrec');
     const back = await cluster.join(b, 'client', lasting);
     expect(back.connack.sessionPresent).toBe(true);
     await cluster.soon(1000);

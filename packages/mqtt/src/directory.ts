@@ -16,6 +16,8 @@ export interface SessionRecord {
   readonly will: JsonValue;
   /** Packet identifiers of QoS 2: those that came, and those that the client has received, with the position of each. */
   readonly received: readonly number[];
+  /** Of those that came, the ones whose messages were published perhaps. */
+  readonly unsure: readonly number[];
   readonly released: readonly (readonly [packetId: number, position: Position])[];
 }
 
@@ -57,6 +59,7 @@ export class LocalDirectory implements SessionDirectory {
     const records = [...found].map(([owner, record]) => ({
       ...record,
       received: received.get(owner) ?? [],
+      unsure: [],
       released: released.get(owner) ?? [],
     }));
     return { directory: new LocalDirectory(log, positions), records };

@@ -105,7 +105,8 @@ export class MqttDoor {
     const session = this.sessions.create({ vhost, clientId, user, isTransient: false });
     session.expirySeconds = record.expirySeconds < 0 ? Number.POSITIVE_INFINITY : record.expirySeconds;
     session.disconnectedAtMs = record.disconnectedAtMs;
-    session.received.restore(record.received, this.takeovers === null);
+    session.received.restore(record.received, true);
+    session.received.restore(record.unsure, false);
     for (const [packetId, position] of record.released) session.outbound.released.set(packetId, position);
     for (const subscription of record.subscriptions) {
       if (subscription.group === null) session.subscriptions.set(subscription);

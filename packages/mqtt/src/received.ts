@@ -76,7 +76,7 @@ export class Received {
   }
 
   /** The connection is gone: what was not answered comes again. Where the message was taken meanwhile, its answer was not heard. */
-  restore(packetIds: Iterable<number>, isSure: boolean): void {
+  restore(packetIds: readonly number[], isSure: boolean): void {
     for (const id of packetIds) {
       this.states ??= new Map();
       this.states.set(id, isSure ? answered : unsure);

@@ -14,14 +14,14 @@ interface Write {
 
 /** What one owner writes of a session: again until it is there, or the session is somebody else's. Of one key one is under way at a time. */
 export class SessionWrites {
-  /** Told when the session is somebody else's. */
-  readonly onOver: (() => void)[] = [];
   private over = false;
+  private overs: (() => void)[] | null = null;
   private readonly log: SharedKeyedLog;
   private readonly table: SessionTable;
   private readonly onlyIf: KeyedCondition;
   private readonly clock: Clock;
-  private readonly writes = new Map<string, Write>();
+  /** Null: most sessions have nothing under way. */
+  private writes: Map<string, Write> | null = null;
 
   constructor(log: SharedKeyedLog, table: SessionTable, onlyIf: KeyedCondition, clock: Clock) {
     this.log = log;
@@ -36,12 +36,28 @@ export class SessionWrites {
 
   set isOver(isOver: boolean) {
     this.over = isOver;
-    if (isOver) for (const each of this.onOver.splice(0)) each();
+    const { overs } = this;
+    this.overs = null;
+    if (isOver) for (const each of overs ?? []) each();
+  }
+
+  /** As `write`; resolves also when the session is somebody else's. */
+  written(key: string, value: Buffer | null): Promise<void> {
+    return new Promise((resolve) => {
+      this.whenOver(resolve);
+      this.write(key, value, resolve);
+    });
+  }
+
+  private whenOver(told: () => void): void {
+    if (this.over) told();
+    else (this.overs ??= []).push(told);
   }
 
   /** `done`: when it is on enough disks, and nobody else has the session; else never. */
   write(key: string, value: Buffer | null, done: (() => void) | null): void {
     if (this.over) return;
+    this.writes ??= new Map();
     let write = this.writes.get(key);
     const isUnderWay = write !== undefined;
     if (write === undefined) this.writes.set(key, (write = { next: undefined, dones: [] }));
@@ -61,7 +77,8 @@ export class SessionWrites {
       if (isAnswered && this.shows(key, value)) for (const done of dones) done();
       else await this.again(write, value, dones);
     }
-    this.writes.delete(key);
+    this.writes?.delete(key);
+    if (this.writes?.size === 0) this.writes = this.overs = null;
   }
 
   private async again(write: Write, value: Buffer | null, dones: (() => void)[]): Promise<void> {

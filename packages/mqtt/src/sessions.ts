@@ -48,7 +48,10 @@ export class Sessions {
     actor: Actor,
     wish: SessionWish,
   ): Promise<{ session: Session; isPresent: boolean }> {
-    return this.inTurn(keyOf(actor.vhost, wish.clientId), () => this.openNow(connection, actor, wish));
+    const opened = this.inTurn(keyOf(actor.vhost, wish.clientId), () => this.openNow(connection, actor, wish));
+    const { takeovers } = this.door;
+    if (takeovers === null) return opened;
+    return takeovers.inTime(opened, ({ session }) => this.abandoned(session, connection));
   }
 
   /** What is done with a client's session, one after the other. */
@@ -71,6 +74,7 @@ export class Sessions {
   ): Promise<{ session: Session; isPresent: boolean }> {
     const { vhost, principal } = actor;
     const { clientId, cleanStart, expirySeconds } = wish;
+    if (connection.isOver) throw new MqttError(REASON.unspecified, 'the client has gone');
     const found = this.find(vhost, clientId);
     if (found !== undefined && found.user !== principal.user)
       throw new MqttError(REASON.notAuthorized, 'the client identifier belongs to another user');
@@ -88,6 +92,9 @@ export class Sessions {
   }
 
   private goOn(session: Session, connection: Connection, expirySeconds: number) {
+    // In this moment it went on to yet another node.
+    if (session.isEnded)
+      throw new MqttError(REASON.sessionTakenOver, 'another connection came with this client identifier');
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     session.expiry?.set(Number.POSITIVE_INFINITY);

@@ -226,9 +226,10 @@ export class SharedDirectory implements SessionDirectory {
 
   /** Whether a session that nobody sees to now has this shared subscription. */
   hasOrphanWith(vhost: string, isIt: (filter: string) => boolean): boolean {
+    const there = new Set([...this.table.owners].filter((process) => this.residence.isProcessThere(process)));
     for (const name of this.table.names) {
       const owner = this.table.ownerOf(name);
-      if (owner !== null && this.residence.isProcessThere(owner.value.process)) continue;
+      if (owner !== null && there.has(owner.value.process)) continue;
       const record = this.parsed(name);
       if (record?.vhost !== vhost) continue;
       if (record.subscriptions.some(({ group, filter }) => group !== null && isIt(filter))) return true;
@@ -240,29 +241,33 @@ export class SharedDirectory implements SessionDirectory {
     const { table } = this;
     const record = table.recordOf(name);
     if (record === null) return null;
-    const received = [...table.idsOf(name, 'i')].map(([id]) => id);
+    const received: number[] = [];
+    const unsure: number[] = [];
+    for (const [id, value] of table.idsOf(name, 'i')) (value.equals(beforeMessage) ? unsure : received).push(id);
     const released = [...table.idsOf(name, 'o')].map(([id, value]) => [id, Number(value.toString())] as const);
-    return { ...(JSON.parse(record.toString()) as SessionRecord), received, released };
+    return { ...(JSON.parse(record.toString()) as SessionRecord), received, unsure, released };
   }
 
   // ---- what is kept --------------------------------------------------------------------------------------------------
 
+  put(session: Session): void {
+    if (!this.mustWrite(session)) return;
+    const hold = this.holdOf(sessionName(session.vhost.name, session.clientId));
+    hold?.writes.write(sessionKey('s', hold.name), encoded(session), null);
+  }
+
   /** A session that goes with its connection has a record for its will alone. */
-  put(session: Session, done: (() => void) | null = null): void {
-    const name = sessionName(session.vhost.name, session.clientId);
-    const hold = this.holds.get(name);
-    if (session.isTransient && session.will === null && !this.isKept(name)) done?.();
-    else hold?.writes.write(sessionKey('s', name), Buffer.from(JSON.stringify(recordOf(session))), done);
+  private mustWrite(session: Session): boolean {
+    return !session.isTransient || session.will !== null;
   }
 
   /** As `put`; also when somebody else has the session. */
   keep(session: Session): Promise<void> {
     const hold = this.holdOf(sessionName(session.vhost.name, session.clientId));
     if (hold === null) return Promise.resolve();
-    return new Promise((resolve) => {
-      hold.writes.onOver.push(resolve);
-      this.put(session, resolve);
-    });
+    return this.mustWrite(session)
+      ? hold.writes.written(sessionKey('s', hold.name), encoded(session))
+      : Promise.resolve();
   }
 
   /** Null: this process does not have it. */
@@ -295,10 +300,7 @@ export class SharedDirectory implements SessionDirectory {
   /** Resolves also when somebody else has the session. */
   private erase(hold: Hold, key: string): Promise<void> {
     if (hold.isOver || this.table.valueAt(key) === null) return Promise.resolve();
-    return new Promise((resolve) => {
-      hold.writes.onOver.push(resolve);
-      hold.writes.write(key, null, resolve);
-    });
+    return hold.writes.written(key, null);
   }
 
   logOf(vhost: string, clientId: string): SessionLog {
@@ -312,7 +314,7 @@ export class SharedDirectory implements SessionDirectory {
     };
     return {
       isApart: true,
-      received: (id, done) => write('i', id, one, () => done(provenanceOf(id))),
+      received: (id, done) => write('i', id, beforeMessage, () => done(provenanceOf(id))),
       provenanceOf,
       forgotten: (id, done) => write('i', id, null, done),
       released: (id, position, done) => write('o', id, Buffer.from(String(position)), done),
@@ -324,5 +326,10 @@ export class SharedDirectory implements SessionDirectory {
 /** `count`: of the new owner. */
 type ReleaseQuestion = { readonly name: string; readonly count: number };
 
-const one = Buffer.from('1');
+function encoded(session: Session): Buffer {
+  return Buffer.from(JSON.stringify(recordOf(session)));
+}
+
+/** Of an identifier that is written before its message is published. On a node that was alone they were written together. */
+const beforeMessage = Buffer.from('0');
 const ignore = (): void => undefined;

@@ -1,4 +1,5 @@
 import type { Actor } from '@chapar/core';
+import type { Timer } from '@chapar/platform';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import type { MqttDoor } from './door.js';
@@ -9,6 +10,8 @@ import type { Hold, SharedDirectory, Taken } from './shared-directory.js';
 
 /** Sessions of nodes that are gone are taken in portions of so many a second. */
 const adoptedPerTick = 100;
+/** A client waits so long for its session, whatever has to be done for it. Milliseconds. */
+const openMsMax = 10_000;
 /** Before another try to say whose a session is. Milliseconds. */
 const againMs = 1000;
 
@@ -22,6 +25,19 @@ export class Takeovers {
     this.directory = directory;
     directory.onLost = (name) => this.lost(name);
     directory.onStray = (name) => this.adopt(name);
+  }
+
+  /** What a client waits for, but not for ever; `late`: what to do with it when nobody waits any more. Throws MqttError. */
+  async inTime<T>(work: Promise<T>, late: (found: T) => void): Promise<T> {
+    const { clock } = this.door.broker.platform;
+    let timer: Timer | null = null;
+    const over = new Promise<null>((resolve) => {
+      timer = clock.after(openMsMax, () => resolve(null));
+    });
+    const found = await Promise.race([work.then((value) => ({ value })), over]).finally(() => timer?.cancel());
+    if (found !== null) return found.value;
+    work.then(late, () => undefined);
+    throw new MqttError(REASON.serverUnavailable, 'the log of sessions takes too long');
   }
 
   // ---- to this node ------------------------------------------------------------------------------------------------
