@@ -60,6 +60,8 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly log: ReleaseLog;
   private readonly own: Source;
   private peer: OutboundPeer | null = null;
+  /** The session's, once it was consumed. */
+  private ownQueue: SharedQueue | null = null;
   private readonly sources = new Map<Consumer, Source>();
   /** Of shared groups that were joined when there was no room: they begin when there is. */
   private readonly waiting = new Set<Consumer>();
@@ -126,6 +128,7 @@ export class Outbound implements DeliverySink, Flushable {
     const { peer } = this;
     if (peer === null) return null;
     for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
+    if (!source.isShared) this.ownQueue = queue;
     // What a group has for this client is counted here: it must not take what cannot be sent at once.
     const window = source.isShared ? null : this.window;
     const priority = source.isShared ? 0 : this.rank;
@@ -372,9 +375,16 @@ export class Outbound implements DeliverySink, Flushable {
 
   pubcomp(packetId: number): void {
     if (!this.released.delete(packetId)) return;
-    this.log.completed(packetId);
+    this.complete(packetId);
     this.resize();
     this.freed(false);
+  }
+
+  /** In a log apart the identifier is known for as long as the message might come again, which would be taken for another one. */
+  private complete(packetId: number): void {
+    const forGood = this.log.isApart ? this.ownQueue?.settledForGood?.() : undefined;
+    if (forGood === undefined) this.log.completed(packetId);
+    else void forGood.then(() => this.log.completed(packetId));
   }
 
   private accept(packetId: number): void {
