@@ -75,6 +75,8 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly exactlyOnce = new Set<number>();
   /** Received by the client: PUBREL was or will be sent, PUBCOMP is awaited. By the position of the message. */
   readonly released = new Map<number, Position>();
+  /** Of these, the ones that the log does not have yet: it would not know of them if the client went elsewhere now. */
+  private readonly releasing = new Set<number>();
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
@@ -101,7 +103,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
   attach(peer: OutboundPeer, queue: SharedQueue | null): void {
     this.peer = peer;
-    for (const packetId of this.released.keys()) peer.sendPubrel(packetId);
+    for (const packetId of this.released.keys()) if (!this.releasing.has(packetId)) peer.sendPubrel(packetId);
     this.resize();
     if (queue !== null) this.begin(queue);
   }
@@ -210,7 +212,7 @@ export class Outbound implements DeliverySink, Flushable {
     const source = this.sources.get(consumer)!;
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
-      return this.pass(delivery);
+      return this.passReleased(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -228,6 +230,13 @@ export class Outbound implements DeliverySink, Flushable {
       else this.pass(delivery);
     }
     return peer.mayDeliverMore() && (!source.isShared || this.hasRoom);
+  }
+
+  private passReleased(delivery: Delivery): boolean {
+    const packetId = packetIdOf(delivery.position);
+    if (!this.releasing.has(packetId)) return this.pass(delivery);
+    this.inFlight.set(packetId, delivery);
+    return true;
   }
 
   private idsOf(formed: Message, match: Match): readonly number[] | null {
@@ -347,7 +356,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** PUBREC without an error. False when nothing of that identifier is known. [MQTT-4.3.3-4] */
   pubrec(packetId: number): boolean {
     if (this.released.has(packetId)) {
-      this.peer!.sendPubrel(packetId);
+      if (!this.releasing.has(packetId)) this.peer!.sendPubrel(packetId);
       return true;
     }
     const delivery = this.inFlight.get(packetId);
@@ -356,15 +365,20 @@ export class Outbound implements DeliverySink, Flushable {
     this.exactlyOnce.delete(packetId);
     this.released.set(packetId, position);
     this.resize();
-    const { isApart } = this.log;
-    if (!isApart) this.take(packetId, delivery);
+    if (this.log.isApart) this.releasing.add(packetId);
+    else this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
-    this.log.released(packetId, position, () => {
-      // If it was settled before that and that got lost, nobody would release the identifier, and the client take the next message for this one.
-      if (isApart && this.inFlight.get(packetId) === delivery) this.take(packetId, delivery);
-      if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
-    });
+    this.log.released(packetId, position, () => this.releasedInLog(packetId, position));
     return true;
+  }
+
+  private releasedInLog(packetId: number, position: Position): void {
+    // Not before: if it was settled and the identifier got lost, nobody would release that, and the client take the next message for this one.
+    if (this.releasing.delete(packetId)) {
+      const delivery = this.inFlight.get(packetId);
+      if (delivery?.position === position) this.take(packetId, delivery);
+    }
+    if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
   }
 
   /** PUBREC with an error: the client has not taken the message, and does not want it again. [MQTT-4.3.3-4] */
