@@ -107,7 +107,7 @@ export class MqttDoor {
     session.disconnectedAtMs = record.disconnectedAtMs;
     session.received.restore(record.received, true);
     session.received.restore(record.unsure, false);
-    for (const [packetId, position] of record.released) session.outbound.released.set(packetId, position);
+    for (const [packetId, position] of record.released) session.outbound.inherit(packetId, position);
     for (const subscription of record.subscriptions) {
       if (subscription.group === null) session.subscriptions.set(subscription);
       else session.share(subscription);

@@ -2,6 +2,7 @@ import {
   andThen,
   type ConfirmSlot,
   type Consumer,
+  Deadline,
   type Delivery,
   type DeliverySink,
   type DetachReason,
@@ -40,6 +41,8 @@ export interface ReleaseLog {
 }
 
 const idsMax = 65_535;
+/** What an owner before had is with the queue after so long at the latest; see `OriginEnds`. Milliseconds. */
+const inheritedMs = 120_000;
 
 /** Where deliveries come from beside the session's own queue, and what they are sent as. */
 export interface Source {
@@ -77,6 +80,8 @@ export class Outbound implements DeliverySink, Flushable {
   readonly released = new Map<number, Position>();
   /** Of these, the ones that the log does not have yet: it would not know of them if the client went elsewhere now. */
   private readonly releasing = new Set<number>();
+  /** Released by owners before, by position: what they settled may not have come to the queue, and comes again. Null: none. */
+  private inherited: Map<Position, number> | null = null;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
@@ -96,6 +101,24 @@ export class Outbound implements DeliverySink, Flushable {
     this.turn = turn;
     this.log = log;
     this.own = { matchOf, isShared: false };
+  }
+
+  /** Of an owner before. */
+  inherit(packetId: number, position: Position): void {
+    this.released.set(packetId, position);
+    if (!this.log.isApart) return;
+    if (this.inherited === null) {
+      this.inherited = new Map();
+      new Deadline(this.turn.deadlines, () => this.disinherit()).set(this.turn.nowMs + inheritedMs);
+    }
+    this.inherited.set(position, packetId);
+  }
+
+  /** Whoever had the session has said all that it could. */
+  private disinherit(): void {
+    for (const packetId of this.inherited?.values() ?? [])
+      if (!this.released.has(packetId)) this.log.completed(packetId);
+    this.inherited = null;
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
@@ -213,6 +236,7 @@ export class Outbound implements DeliverySink, Flushable {
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
       return this.passReleased(delivery);
+    if (!source.isShared && this.inherited?.has(delivery.position)) return this.pass(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -388,8 +412,10 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   pubcomp(packetId: number): void {
-    if (!this.released.delete(packetId)) return;
-    this.complete(packetId);
+    const position = this.released.get(packetId);
+    if (position === undefined) return;
+    this.released.delete(packetId);
+    if (!this.inherited?.has(position)) this.complete(packetId);
     this.resize();
     this.freed(false);
   }

@@ -166,8 +166,10 @@ export class Takeovers {
   private async lost(name: string): Promise<void> {
     const session = this.door.sessions.letGo(name);
     if (session === null || session.isTransient) return;
-    const counted = session.queue?.counts();
-    if (counted instanceof Promise) await counted.catch(() => undefined);
+    const { queue } = session;
+    // What it gave back is before whoever comes next; a question could overtake it.
+    const said = queue?.settledForGood?.() ?? queue?.counts();
+    if (said instanceof Promise) await said.catch(() => undefined);
   }
 
   /** The session is over, here and everywhere. */
