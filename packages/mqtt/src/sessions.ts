@@ -6,6 +6,7 @@ import { LocalDirectory } from './directory.js';
 import type { MqttDoor } from './door.js';
 import { queueNameOf, Session } from './session.js';
 import { bindDirect, unbindDirect } from './subscription-bindings.js';
+import { takenOver } from './takeovers.js';
 
 /** What a client asks of its session. */
 export interface SessionWish {
@@ -93,8 +94,7 @@ export class Sessions {
 
   private goOn(session: Session, connection: Connection, expirySeconds: number) {
     // In this moment it went on to yet another node.
-    if (session.isEnded)
-      throw new MqttError(REASON.sessionTakenOver, 'another connection came with this client identifier');
+    if (session.isEnded) throw takenOver();
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     session.expiry?.set(Number.POSITIVE_INFINITY);
@@ -113,7 +113,14 @@ export class Sessions {
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     const { takeovers, directory } = this.door;
-    session.rank = takeovers?.directory.holdOf(keyOf(vhost, clientId))?.count ?? 0;
+    if (takeovers !== null && !isTransient) {
+      const hold = takeovers.directory.holdOf(keyOf(vhost, clientId));
+      if (hold === null) {
+        this.letGo(keyOf(vhost, clientId));
+        throw takenOver();
+      }
+      session.rank = hold.count;
+    }
     // In a cluster it is not known yet that no other node has a session of that name.
     if (isTransient && takeovers !== null) void takeovers.claim(session);
     else await this.removeLeftQueue(vhost, clientId);

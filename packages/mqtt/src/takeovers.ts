@@ -56,7 +56,10 @@ export class Takeovers {
     }
     for (;;) {
       const taken = await directory.take(name, principal.user);
-      const session = this.revive(taken, await directory.release(taken));
+      const wasReleased = await directory.release(taken);
+      // Meanwhile it may have gone on, and nobody here was there to be told.
+      if (taken.hold.isOver) throw takenOver();
+      const session = this.revive(taken, wasReleased);
       if (session === null) return null;
       const isOver = session.expirySeconds === 0;
       if (!cleanStart && !isOver) return session;
@@ -147,6 +150,7 @@ export class Takeovers {
     const { directory, door } = this;
     const { sessions } = door;
     const taken = await directory.take(name, null);
+    if (taken.hold.isOver) return;
     const session = this.revive(taken, false);
     if (session === null) {
       if (taken.record === null || (await directory.forgetRecord(taken.hold))) await this.removeQueue(taken.hold);
@@ -188,4 +192,9 @@ export class Takeovers {
     const [vhost, clientId] = partsOfName(name);
     await sessions.removeLeftQueue(broker.topology.vhosts.get(vhost), clientId);
   }
+}
+
+/** The client, or whoever says so, has come to another node. */
+export function takenOver(): MqttError {
+  return new MqttError(REASON.sessionTakenOver, 'another connection came with this client identifier');
 }
