@@ -192,6 +192,25 @@ describe('a session that is kept', () => {
     expect(await second.heard()).toEqual(['n!']);
   });
 
+  it('has all that comes, in order, while the node that had it comes back and has not heard yet', async () => {
+    const { cluster, a, b, publisher } = await stage();
+    await (await cluster.join(b, 'client', lasting)).subscribe('x', 1);
+    await cluster.join(a, 'client', lasting);
+    cluster.isolate(a, true);
+    await cluster.soon(20_000);
+    const second = await cluster.join(b, 'client', lasting);
+    cluster.isolate(a, false);
+    const texts = Array.from({ length: 200 }, (_, i) => `${i}!`);
+    const heard: string[] = [];
+    for (const text of texts) {
+      publisher.publish('x', text.slice(0, -1), 1);
+      await cluster.soon(10);
+      heard.push(...(await second.heard()));
+    }
+    await cluster.soon(20_000);
+    expect([...heard, ...(await second.heard())]).toEqual(texts);
+  });
+
   it('is its user’s on every node', async () => {
     const { cluster, a, b } = await stage();
     const first = await cluster.join(a, 'client', lasting);
