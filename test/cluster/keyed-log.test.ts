@@ -1,5 +1,6 @@
+import type { KeyedCondition } from '@chapar/core';
 import { describe, expect, it } from 'vitest';
-import { KeyedCluster } from './keyed-stage.js';
+import { KeyedCluster, type KeyedNode } from './keyed-stage.js';
 
 const names = ['a', 'b', 'c'];
 const textsOf = (cluster: KeyedCluster) => cluster.nodes.map(({ reader }) => reader.texts);
@@ -132,5 +133,76 @@ describe('a keyed log of a cluster', () => {
     const told = cluster.put(2, 'k', 'w');
     await cluster.advance(5000);
     expect([told.verdict, cluster.nodes[1]!.reader.texts]).toEqual(['committed', { k: 'w' }]);
+  });
+});
+
+/** Takes the key again and again, each time from where this node sees it; says who has it after each of its own. */
+async function contend({ at, log, reader }: KeyedNode, key: string, times: number): Promise<string[]> {
+  const wins: string[] = [];
+  for (let i = 0; i < times; ) {
+    const text = `${at.name}${i}`;
+    const onlyIf: KeyedCondition = { of: 'key', at: reader.positionOf(key) };
+    if (!(await log.change(key, Buffer.from(text), onlyIf))) continue;
+    if (reader.values.get(key)?.text !== text) continue;
+    wins.push(text);
+    i++;
+  }
+  return wins;
+}
+
+describe('who puts something in a keyed log on a condition', () => {
+  it('is told when its node has seen what came of it: of those that try one after the other has it', async () => {
+    const cluster = await KeyedCluster.of(names);
+    const told: [string, string][] = [];
+    for (const { at, reader } of cluster.nodes) {
+      const { changed } = reader;
+      reader.changed = (key, value, position) => {
+        told.push([at.name, value!.toString()]);
+        return changed.call(reader, key, value, position);
+      };
+    }
+    const all = Promise.all(cluster.nodes.map((node) => contend(node, 'k', 20)));
+    await cluster.advance(10_000);
+    const wins = (await all).flat();
+    expect(wins).toHaveLength(60);
+    // Nobody has taken it from somebody who did not have it: each node has seen all of them, in one order.
+    const orders = names.map((name) => told.filter(([at]) => at === name).map(([, text]) => text));
+    expect([...orders[0]!].sort()).toEqual([...wins].sort());
+    expect(orders).toEqual([orders[0], orders[0], orders[0]]);
+    expect(cluster.liveCount(0)).toBe(1);
+  });
+
+  it('has what it put also when all nodes have begun anew, and what the condition looked at is out of all logs', async () => {
+    const cluster = await KeyedCluster.of(names);
+    const [{ log, reader, at }] = cluster.nodes as [KeyedNode];
+    const put = (key: string, text: string, of: 'key' | 'guard', position: number) =>
+      at.settle(log.change(key, Buffer.from(text), { of, at: position }));
+    await put('g', 'first', 'key', 0);
+    const first = reader.positionOf('g');
+    await put('g/x', 'stays', 'guard', first);
+    await put('g', 'second', 'key', first);
+    await put('g/x', 'too late', 'guard', first);
+    await put('g/y', 'too late', 'guard', first);
+    await cluster.advance(1000);
+    expect(textsOf(cluster)).toEqual(same({ g: 'second', 'g/x': 'stays' }));
+    for (const index of [0, 1, 2]) cluster.kill(index);
+    await cluster.advance(20_000);
+    await Promise.all([0, 1, 2].map((index) => cluster.restart(index)));
+    await cluster.advance(10_000);
+    expect(textsOf(cluster)).toEqual(same({ g: 'second', 'g/x': 'stays' }));
+    expect([0, 1, 2].map((index) => cluster.liveCount(index))).toEqual([2, 2, 2]);
+  });
+
+  it('has it by what the leader knows, also when another leads and not all of that is committed', async () => {
+    const cluster = await KeyedCluster.of(names);
+    const [a, b, c] = cluster.nodes as [KeyedNode, KeyedNode, KeyedNode];
+    const key = keys.find((each) => a.log.isOurs(each))!;
+    const winners = Promise.all([contend(b, key, 30), contend(c, key, 30)]);
+    await cluster.advance(10);
+    cluster.kill(0);
+    await cluster.advance(40_000);
+    expect((await winners).flat()).toHaveLength(60);
+    expect(b.reader.texts).toEqual(c.reader.texts);
+    expect([...b.reader.wrongs, ...c.reader.wrongs]).toEqual([]);
   });
 });

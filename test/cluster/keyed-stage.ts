@@ -27,6 +27,10 @@ export class MapReader implements KeyedReader {
     for (const [key, { position }] of this.values) if (isWanted(position)) yield { key, position };
   }
 
+  guardOf(key: string): string {
+    return key.split('/')[0]!;
+  }
+
   get texts(): Record<string, string> {
     return Object.fromEntries([...this.values].map(([key, { text }]) => [key, text] as const).sort());
   }
@@ -114,7 +118,7 @@ export class KeyedCluster {
 
   remove(index: number, key: string, onlyAt: Position | null = null): { verdict: string } {
     const told = { verdict: '' };
-    this.nodes[index]!.log.remove(key, slotOf(told), onlyAt);
+    this.nodes[index]!.log.remove(key, slotOf(told), onlyAt === null ? null : { of: 'key', at: onlyAt });
     return told;
   }
 

@@ -1,6 +1,6 @@
 import { SimPeers } from '@chapar/cluster';
 import { type DoorSettings, defaultSettings, MqttDoor, mqttDialect } from '@chapar/mqtt';
-import type { IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import { type Heard, MqttPeer, type Version } from '../protocol/mqtt/peer.js';
 import { mqttPort } from '../protocol/sim-node.js';
 import { SimBroker } from './sim-broker.js';
@@ -11,6 +11,9 @@ const soonMs = 100;
 /** An answer waits for a node that does not say anything, but not for ever. Milliseconds. */
 const answerMs = 3000;
 
+/** A session may have to come from another node, or its log to find a leader. Milliseconds. */
+const admittedMs = 20_000;
+
 /** A node of a simulated cluster that takes MQTT. */
 export interface MqttNode {
   readonly at: SimBroker;
@@ -19,9 +22,14 @@ export interface MqttNode {
 
 /** Simulated brokers that are one, with the MQTT door. */
 export class MqttCluster {
-  readonly members = new SimMembers();
-  readonly peers = new SimPeers(this.members.world.scheduler);
+  readonly members: SimMembers;
+  readonly peers: SimPeers;
   readonly nodes: MqttNode[] = [];
+
+  constructor(seed = 1) {
+    this.members = new SimMembers(seed);
+    this.peers = new SimPeers(this.members.world.scheduler);
+  }
 
   static async of(...names: string[]): Promise<MqttCluster> {
     const cluster = new MqttCluster();
@@ -48,13 +56,38 @@ export class MqttCluster {
   }
 
   /** A client that is let in at a node. */
-  async join({ at }: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5) {
+  async join(node: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5) {
+    const peer = this.peer(node, clientId, more, version);
+    for (let waitedMs = 0; waitedMs < admittedMs; waitedMs += soonMs) {
+      await this.soon();
+      const packet = await peer.next();
+      if (packet?.cmd === 'connack') return new Client(this, peer, packet);
+      if (packet !== undefined) throw new Error(`expected connack, got ${JSON.stringify(packet)}`);
+    }
+    throw new Error(`${clientId} was not let in`);
+  }
+
+  /** One that has said CONNECT, and was not answered yet. */
+  peer({ at }: MqttNode, clientId: string, more: Partial<IConnectPacket> = {}, version: Version = 5): MqttPeer {
     const { platform } = at.member;
     const peer = new MqttPeer(platform.network.connect({ port: mqttPort }), platform, version);
     peer.connect({ clientId, ...more });
-    await this.soon();
-    await peer.expect('connack');
-    return new Client(this, peer);
+    return peer;
+  }
+
+  /** Nothing gets from a node to the others, nor to etcd; or all is well again. */
+  isolate({ at: { name, member } }: MqttNode, isCut: boolean): void {
+    member.client.path.cut = isCut;
+    for (const { at: other } of this.nodes) {
+      if (other.name === name) continue;
+      for (const [from, to] of [
+        [name, other.name],
+        [other.name, name],
+      ] as const) {
+        if (isCut) this.peers.cut(from, to);
+        else this.peers.mend(from, to);
+      }
+    }
   }
 
   soon(ms = soonMs): Promise<void> {
@@ -68,9 +101,12 @@ export class Client {
   private readonly cluster: MqttCluster;
   private readonly published: IPublishPacket[] = [];
 
-  constructor(cluster: MqttCluster, peer: MqttPeer) {
+  readonly connack: IConnackPacket;
+
+  constructor(cluster: MqttCluster, peer: MqttPeer, connack: IConnackPacket) {
     this.cluster = cluster;
     this.peer = peer;
+    this.connack = connack;
   }
 
   async subscribe(filters: string | { [filter: string]: 0 | 1 | 2 | object }, qos = 0): Promise<number[]> {

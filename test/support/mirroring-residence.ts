@@ -72,6 +72,7 @@ export class FaceStub implements Heir {
 export class MirroringResidence implements Residence {
   readonly here = 'node-1';
   readonly tag = 'node1';
+  readonly process = 'process-1';
   /** Set by the test once it is there. */
   topology: Topology | null = null;
   readonly announced: string[] = [];
@@ -125,6 +126,14 @@ export class MirroringResidence implements Residence {
   endBound(): void {}
   endUnbound(): void {}
   answer(): void {}
+
+  isProcessThere(process: string): boolean {
+    return process === this.process;
+  }
+
+  ask(): Promise<never> {
+    return Promise.reject(new Error('nobody is there to be asked'));
+  }
 
   askAll(): Promise<never[]> {
     return Promise.resolve([]);

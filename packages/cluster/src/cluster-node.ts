@@ -373,6 +373,15 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     if (queue !== undefined && !isStored(queue.properties)) topology.dropQueue(vhost!, queue);
   }
 
+  get process(): string {
+    return this.membership.boot;
+  }
+
+  isProcessThere(process: string): boolean {
+    const { boot, members } = this.membership;
+    return process === boot || members.registrations().some(({ record }) => record.boot === process);
+  }
+
   /** Asks one node. Rejects when it is out of reach. */
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue> {
     const relation = [...this.relations.values()].find((each) => each.home === home);
@@ -386,7 +395,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return Promise.all(others.map(({ dataId }) => this.ask(this.homes.of(dataId), kind, body)));
   }
 
-  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+  answer(kind: string, answerer: (body: JsonValue) => Later<JsonValue>): void {
     this.gossip.answer(kind, answerer);
   }
 

@@ -48,9 +48,11 @@ export interface ResidenceCluster {
   seen(): Later<void>;
   claim(vhost: string, name: string, incarnation: Incarnation): Promise<boolean>;
   release(vhost: string, name: string): void;
+  readonly process: string;
+  isProcessThere(process: string): boolean;
   /** Asks a node; rejects when it is out of reach. */
   ask(home: RemoteHome, kind: string, body: JsonValue): Promise<JsonValue>;
-  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
+  answer(kind: string, answerer: (body: JsonValue) => Later<JsonValue>): void;
   askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
   /** The data ids of the nodes that take part now, with how many queues each has. */
   loads(): ReadonlyMap<string, number>;
@@ -187,7 +189,19 @@ export class ClusterResidence implements Residence {
     return (await this.cluster.ask(home, 'direct-end', { vhost: vhost.name, routingKey })) === true;
   }
 
-  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void {
+  get process(): string {
+    return this.cluster.process;
+  }
+
+  isProcessThere(process: string): boolean {
+    return this.cluster.isProcessThere(process);
+  }
+
+  ask(node: string, kind: string, body: JsonValue): Promise<JsonValue> {
+    return this.cluster.ask(this.cluster.home(node), kind, body);
+  }
+
+  answer(kind: string, answerer: (body: JsonValue) => Later<JsonValue>): void {
     this.cluster.answer(kind, answerer);
   }
 

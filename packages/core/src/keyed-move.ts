@@ -1,5 +1,6 @@
 import type { Clock } from '@chapar/platform';
 import type { Refusal } from './door/confirms.js';
+import { onlyAbsent } from './keyed-entry.js';
 import type { KeyedEntry, KeyedLog } from './keyed-log.js';
 import type { SharedKeyedLog } from './shared-keyed-log.js';
 import type { Turn } from './turn.js';
@@ -34,6 +35,6 @@ function move({ key, value, position }: KeyedEntry, from: KeyedLog, to: SharedKe
       from.remove(key, position, null);
       resolve(null);
     };
-    to.put(key, value, { committed, refused: resolve }, true);
+    to.put(key, value, { committed, refused: resolve }, onlyAbsent);
   });
 }

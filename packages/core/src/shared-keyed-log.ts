@@ -1,7 +1,9 @@
 import type { ConfirmSlot } from './door/confirm-slot.js';
+import type { KeyedCondition } from './keyed-entry.js';
 import type { KeyedLog } from './keyed-log.js';
 import type { Later } from './later.js';
 import type { Position } from './ports.js';
+import type { Origin } from './replica-log.js';
 
 /** What a keyed log comes to, held by who reads it: the last value of each key, and the position at which it stands. */
 export interface KeyedReader {
@@ -11,6 +13,13 @@ export interface KeyedReader {
   positionOf(key: string): Position;
   /** Those at such positions, in any order; keys may cost more than positions. */
   entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }>;
+  /** Which key conditions of this one may look at instead of itself. Both are in one shard, so that they are ordered. Not there: none has one. */
+  guardOf?(key: string): string;
+}
+
+/** Which key a condition looks at. */
+export function lookedAt(reader: KeyedReader, key: string, { of }: KeyedCondition): string {
+  return of === 'guard' ? (reader.guardOf?.(key) ?? key) : key;
 }
 
 /**
@@ -18,10 +27,17 @@ export interface KeyedReader {
  * is alone the reader is told within the call, and in a cluster when enough nodes have it.
  */
 export interface SharedKeyedLog {
-  /** The value is not empty. `slot`: told when it is durable. `onlyAbsent`: it has no effect where the key is there already. */
-  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyAbsent?: boolean): void;
-  /** `onlyAt`: it has no effect where the key stands elsewhere by then; null: wherever it does. `slot`: told when the key is sure not to come back. */
-  remove(key: string, slot: ConfirmSlot | null, onlyAt: Position | null): void;
+  /** The value is not empty. `slot`: told when it is durable. `onlyIf`: else it has no effect. */
+  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf?: KeyedCondition | null): void;
+  /** `onlyIf`: else it has no effect. `slot`: told when the key is sure not to come back. */
+  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null): void;
+  /**
+   * Puts, or with null removes. Resolves when it is durable and the reader of this node has been told of it and of all that was before it,
+   * so that it shows whether it had effect; with false when it was refused, which has effect, or will, or not.
+   */
+  change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean>;
+  /** As what is known that is published for an entry of this key; see `letterOrigin`. Null: on a node that is alone, which has no need of it. */
+  originOf(key: string): Origin | null;
   /** Among all nodes this one sees to what has to be done once with this key. */
   isOurs(key: string): boolean;
   /** The reader has everything that was put on any node before the call; soon answered where one is out of reach. */
@@ -38,8 +54,8 @@ export class OwnKeyedLog implements SharedKeyedLog {
     this.reader = reader;
   }
 
-  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyAbsent = false): void {
-    if (onlyAbsent && this.reader.positionOf(key) > 0) {
+  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null = null): void {
+    if (onlyIf !== null && !this.holds(key, onlyIf)) {
       slot?.committed();
       return;
     }
@@ -47,14 +63,30 @@ export class OwnKeyedLog implements SharedKeyedLog {
     if (position > 0) this.log.release(this.reader.changed(key, value, position));
   }
 
-  remove(key: string, slot: ConfirmSlot | null, onlyAt: Position | null): void {
+  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null): void {
     const position = this.reader.positionOf(key);
-    if (position === 0 || (onlyAt !== null && onlyAt !== position)) {
+    if (position === 0 || (onlyIf !== null && !this.holds(key, onlyIf))) {
       slot?.committed();
       return;
     }
     this.reader.changed(key, null, position);
     this.log.remove(key, position, slot);
+  }
+
+  change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean> {
+    return new Promise((resolve) => {
+      const slot = { committed: () => resolve(true), refused: () => resolve(false) };
+      if (value === null) this.remove(key, slot, onlyIf);
+      else this.put(key, value, slot, onlyIf);
+    });
+  }
+
+  private holds(key: string, onlyIf: KeyedCondition): boolean {
+    return this.reader.positionOf(lookedAt(this.reader, key, onlyIf)) === onlyIf.at;
+  }
+
+  originOf(): null {
+    return null;
   }
 
   isOurs(): boolean {

@@ -1,5 +1,6 @@
 import type { Broker, JsonValue, KeyedLog, Position } from '@chapar/core';
 import type { Session, SessionLog } from './session.js';
+import { idKey, sessionKey, sessionKeyOf, sessionName } from './session-keys.js';
 import type { Subscription } from './subscriptions.js';
 
 /** A session as it is kept. */
@@ -15,14 +16,16 @@ export interface SessionRecord {
   readonly will: JsonValue;
   /** Packet identifiers of QoS 2: those that came, and those that the client has received, with the position of each. */
   readonly received: readonly number[];
+  /** Of those that came, the ones whose messages were published perhaps. */
+  readonly unsure: readonly number[];
   readonly released: readonly (readonly [packetId: number, position: Position])[];
 }
 
-/** Which sessions there are, where they outlive their connections. On one node its keyed log; in a cluster the sessions' home nodes. */
+/** Which sessions there are, where they outlive their connections: those of a node that is alone, or of all nodes. */
 export interface SessionDirectory {
-  /** `done` when it would survive a crash. */
-  put(session: Session, done?: () => void): void;
-  delete(session: Session): void;
+  put(session: Session): void;
+  /** Resolves when it would survive a crash. */
+  keep(session: Session): Promise<void>;
   /** Of one session, for its packet identifiers. */
   logOf(vhost: string, clientId: string): SessionLog;
 }
@@ -48,17 +51,22 @@ export class LocalDirectory implements SessionDirectory {
     const released = new Map<string, [number, Position][]>();
     const log = await broker.keyedLog('mqtt-sessions', ({ key, value, position }) => {
       positions.set(key, position);
-      const owner = ownerOf(key);
-      if (key.startsWith('s')) found.set(owner, JSON.parse(value.toString()) as SessionRecord);
-      else if (key.startsWith('i')) listAt(received, owner).push(idOf(key));
-      else listAt(released, owner).push([idOf(key), Number(value.toString())]);
+      const { kind, name, id } = sessionKeyOf(key);
+      if (kind === 's') found.set(name, JSON.parse(value.toString()) as SessionRecord);
+      else if (kind === 'i') listAt(received, name).push(id);
+      else listAt(released, name).push([id, Number(value.toString())]);
     });
     const records = [...found].map(([owner, record]) => ({
       ...record,
       received: received.get(owner) ?? [],
+      unsure: [],
       released: released.get(owner) ?? [],
     }));
     return { directory: new LocalDirectory(log, positions), records };
+  }
+
+  keep(session: Session): Promise<void> {
+    return new Promise((resolve) => this.put(session, resolve));
   }
 
   put(session: Session, done: (() => void) | null = null): void {
@@ -67,23 +75,24 @@ export class LocalDirectory implements SessionDirectory {
       return;
     }
     const value = Buffer.from(JSON.stringify(recordOf(session)));
-    this.write(`s\0${session.vhost.name}\0${session.clientId}`, value, done);
+    this.write(sessionKey('s', sessionName(session.vhost.name, session.clientId)), value, done);
   }
 
   delete(session: Session): void {
-    const owner = `${session.vhost.name}\0${session.clientId}`;
-    this.erase(`s\0${owner}`, null);
-    for (const id of session.received) this.erase(`i\0${owner}\0${id}`, null);
-    for (const id of session.outboundMade?.released.keys() ?? []) this.erase(`o\0${owner}\0${id}`, null);
+    const owner = sessionName(session.vhost.name, session.clientId);
+    this.erase(sessionKey('s', owner), null);
+    for (const id of session.received) this.erase(idKey('i', owner, id), null);
+    for (const id of session.outboundMade?.released.keys() ?? []) this.erase(idKey('o', owner, id), null);
   }
 
   logOf(vhost: string, clientId: string): SessionLog {
-    const owner = `${vhost}\0${clientId}`;
+    const owner = sessionName(vhost, clientId);
     return {
-      received: (id, done) => this.write(`i\0${owner}\0${id}`, one, done),
-      forgotten: (id, done) => this.erase(`i\0${owner}\0${id}`, done),
-      released: (id, position, done) => this.write(`o\0${owner}\0${id}`, Buffer.from(String(position)), done),
-      completed: (id) => this.erase(`o\0${owner}\0${id}`, null),
+      isApart: false,
+      received: (id, done) => this.write(idKey('i', owner, id), one, done),
+      forgotten: (id, done) => this.erase(idKey('i', owner, id), done),
+      released: (id, position, done) => this.write(idKey('o', owner, id), Buffer.from(String(position)), done),
+      completed: (id) => this.erase(idKey('o', owner, id), null),
     };
   }
 
@@ -109,22 +118,14 @@ function slotOf(done: (() => void) | null) {
   return done === null ? null : { committed: done, refused: () => undefined };
 }
 
-/** `s\0vhost\0client` and `i\0vhost\0client\0id` -> `vhost\0client`; neither vhost nor client has a NUL. */
-function ownerOf(key: string): string {
-  return key.split('\0').slice(1, 3).join('\0');
-}
-
-function idOf(key: string): number {
-  return Number(key.slice(key.lastIndexOf('\0') + 1));
-}
-
 function listAt<T>(lists: Map<string, T[]>, key: string): T[] {
   let list = lists.get(key);
   if (list === undefined) lists.set(key, (list = []));
   return list;
 }
 
-function recordOf(session: Session) {
+/** Of the session's record, what is in one value. */
+export function recordOf(session: Session) {
   const { expirySeconds, disconnectedAtMs } = session;
   return {
     vhost: session.vhost.name,

@@ -1,4 +1,4 @@
-import type { Broker } from '@chapar/core';
+import { type Arguments, type Broker, noArguments, usualCopies } from '@chapar/core';
 import type { Log, Wire } from '@chapar/platform';
 import { sessionNeverExpires } from './codec/connect.js';
 import { Connection } from './connection.js';
@@ -6,11 +6,14 @@ import { LocalDirectory, type SessionDirectory, type SessionRecord } from './dir
 import { MqttListener } from './listener.js';
 import { Replay } from './retained/replay.js';
 import { RetainedStore } from './retained/store.js';
+import type { Session } from './session.js';
 import { Sessions } from './sessions.js';
 import type { DoorSettings } from './settings.js';
 import { SharedGroups } from './shared.js';
+import { SharedDirectory } from './shared-directory.js';
 import type { Subscription } from './subscriptions.js';
 import { SystemTopics } from './system.js';
+import { Takeovers } from './takeovers.js';
 import { restoredWill } from './will.js';
 
 /** Once a second the door looks at all its connections: keep-alive, handshakes that take too long, peers that do not read. */
@@ -28,6 +31,8 @@ export class MqttDoor {
   readonly retained: RetainedStore;
   readonly system: SystemTopics;
   directory!: SessionDirectory;
+  /** Null: the node is alone. */
+  takeovers: Takeovers | null = null;
   /** Of connections that are gone. */
   readonly gone = { publishedIn: 0, publishedOut: 0, bytesIn: 0, bytesOut: 0 };
   isStopping = false;
@@ -51,9 +56,13 @@ export class MqttDoor {
   async open(): Promise<void> {
     const { broker } = this;
     await this.retained.open();
-    const { directory, records } = await LocalDirectory.open(broker);
-    this.directory = directory;
-    for (const record of records) this.restore(record);
+    const { residence } = broker.topology;
+    if (residence === null) await this.openOwn();
+    else {
+      const directory = await SharedDirectory.open(broker, residence);
+      this.directory = directory;
+      this.takeovers = new Takeovers(this, directory);
+    }
     this.shared.open();
     for (const vhost of broker.topology.vhosts.values()) await this.shared.sweep(vhost);
     const before = broker.topology.onVirtualHostDeleted;
@@ -68,27 +77,55 @@ export class MqttDoor {
     this.ticker = broker.platform.clock.every(tickMs, () => this.tick());
   }
 
+  /** The sessions of a node that is alone. */
+  private async openOwn(): Promise<void> {
+    const { directory, records } = await LocalDirectory.open(this.broker);
+    this.directory = directory;
+    for (const record of records) this.restore(record);
+  }
+
   /** A session that was there before the broker stopped. One that had a connection is without it since now. */
   private restore(record: SessionRecord): void {
+    const session = this.sessionOf(record);
+    if (session === null) return;
+    this.sessions.place(session);
+    this.join(session);
+    if (record.disconnectedAtMs === 0) {
+      session.disconnectedAtMs = this.broker.turn.nowMs;
+      this.sessions.leaveWill(session);
+    }
+    this.sessions.expectEnd(session);
+  }
+
+  /** As it was kept; null: its virtual host is gone. */
+  sessionOf(record: SessionRecord): Session | null {
     const vhost = this.broker.topology.vhosts.get(record.vhost);
-    if (vhost === undefined) return;
+    if (vhost === undefined) return null;
     const { clientId, user } = record;
-    const session = this.sessions.restore({ vhost, clientId, user, isTransient: false });
+    const session = this.sessions.create({ vhost, clientId, user, isTransient: false });
     session.expirySeconds = record.expirySeconds < 0 ? Number.POSITIVE_INFINITY : record.expirySeconds;
-    session.disconnectedAtMs = record.disconnectedAtMs === 0 ? this.broker.turn.nowMs : record.disconnectedAtMs;
-    session.received.restore(record.received);
-    for (const [packetId, position] of record.released) session.outbound.released.set(packetId, position);
+    session.disconnectedAtMs = record.disconnectedAtMs;
+    session.received.restore(record.received, true);
+    session.received.restore(record.unsure, false);
+    for (const [packetId, position] of record.released) session.outbound.inherit(packetId, position);
     for (const subscription of record.subscriptions) {
       if (subscription.group === null) session.subscriptions.set(subscription);
-      else {
-        session.share(subscription);
-        this.shared.restore(session, subscription);
-      }
+      else session.share(subscription);
     }
-    this.system.changed(session);
     session.will = restoredWill(this, vhost, record.will);
-    if (record.disconnectedAtMs === 0) this.sessions.leaveWill(session);
-    this.sessions.expectEnd(session);
+    return session;
+  }
+
+  /** The session is in its place: it takes part in what it takes part in without a connection. */
+  join(session: Session): void {
+    for (const subscription of session.shares.values()) this.shared.restore(session, subscription);
+    this.system.changed(session);
+  }
+
+  /** Of queues that wait for clients while these are away. */
+  get queueArguments(): Arguments {
+    const { sessionCopies } = this.settings;
+    return this.broker.topology.residence === null ? noArguments : { [usualCopies]: sessionCopies };
   }
 
   /** By its name among the settings. */
@@ -176,6 +213,7 @@ export class MqttDoor {
     for (const connection of this.connections) connection.tick(nowMs);
     this.retained.tick();
     this.shared.tick(nowMs);
+    this.takeovers?.tick();
     this.system.tick();
   }
 }

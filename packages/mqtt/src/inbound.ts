@@ -3,6 +3,7 @@ import {
   type ConfirmSink,
   DIALECT_MQTT,
   Message,
+  type Provenance,
   Publisher,
   PublishSlot,
   type PublishTag,
@@ -10,6 +11,7 @@ import {
   type Target,
 } from '@chapar/core';
 import { Acknowledgements } from './acknowledgements.js';
+import { Arrivals, type Arrived } from './arrivals.js';
 import { writeAck } from './codec/ack.js';
 import { MqttError, protocolError } from './codec/error.js';
 import { PUBACK, PUBCOMP, PUBREC, type Version } from './codec/packet.js';
@@ -37,6 +39,8 @@ export class Inbound implements ConfirmSink {
   private readonly targets: Targets;
   private readonly acknowledgements = new Acknowledgements();
   private aliases: TopicTarget[] | null = null;
+  /** Of QoS 2, whose identifiers are on their way into another log; null: there were none yet. */
+  private arrivals: Arrivals | null = null;
   private isUnrouted = false;
   private isRefused = false;
   private readonly answer = (packetId: number, exactlyOnce: boolean, reason: number): void =>
@@ -136,31 +140,57 @@ export class Inbound implements ConfirmSink {
   /** The message in `view`, to a target that was checked. */
   private take(target: Target, chunk: Buffer, at: number): void {
     const { qos, packetId } = view;
-    if (qos === 2 && this.session.received.has(packetId)) {
+    const { received, receivedLog } = this.session;
+    const isUnsure = qos === 2 && received.takeUnsure(packetId);
+    if (qos === 2 && !isUnsure && received.has(packetId)) {
       // [MQTT-4.3.3-10]: it came before; what was not heard is said again, what is still owed will be.
-      if (this.session.received.isAnswered(packetId)) this.say(PUBREC, packetId, REASON.success);
+      if (received.isAnswered(packetId)) this.say(PUBREC, packetId, REASON.success);
+      else if (this.arrivals?.has(packetId) !== true) this.askFor(packetId);
       return;
     }
     const message = this.messageOf(target, chunk, at);
-    if (view.retain) this.keepRetained(target, message);
+    if (qos === 2 && receivedLog?.isApart === true) {
+      this.arrivals ??= new Arrivals((arrival) => this.publishArrived(arrival));
+      this.arrivals.add({ target, message, packetId, retain: view.retain }, received, receivedLog, isUnsure);
+      return;
+    }
+    if (view.retain) this.keepRetained(target, message, qos);
     if (qos === 0) {
       this.publisher.publish(target, message, false, false);
       return;
     }
-    const log = qos === 2 ? this.session.receivedLog : null;
+    const log = qos === 2 ? receivedLog : null;
     // Owed before it is published: a queue that is full refuses at once.
     this.acknowledgements.push(log === null ? packetId : 0, qos === 2, REASON.success);
-    if (qos === 2) this.session.received.add(packetId);
-    this.isUnrouted = false;
-    this.isRefused = false;
-    this.publisher.publish(target, message, this.version === 5, true);
-    const reason = this.isRefused
-      ? REASON.quotaExceeded
-      : this.isUnrouted
-        ? REASON.noMatchingSubscribers
-        : REASON.success;
+    if (qos === 2) received.add(packetId);
+    const reason = this.hand(target, message);
     if (log === null) this.acknowledgements.sayOfLast(reason);
     else this.logReceived(log, packetId, reason);
+  }
+
+  /** It came on a connection that is gone. */
+  private askFor(packetId: number): void {
+    this.session.received.whenAnswered(packetId, (isTaken) => {
+      if (isTaken) this.say(PUBREC, packetId, REASON.success);
+      else if (!this.connection.isOver)
+        this.connection.fail(new MqttError(REASON.implementationSpecific, 'a message was not taken'));
+    });
+  }
+
+  /** Publishes it; what is known at once of its answer. */
+  private hand(target: Target, message: Message, from?: Provenance): number {
+    this.isUnrouted = false;
+    this.isRefused = false;
+    this.publisher.publish(target, message, this.version === 5, true, from);
+    if (this.isRefused) return REASON.quotaExceeded;
+    return this.isUnrouted ? REASON.noMatchingSubscribers : REASON.success;
+  }
+
+  /** Its identifier is in the log. */
+  private publishArrived({ target, message, packetId, retain, from }: Arrived): void {
+    if (retain) this.keepRetained(target, message, 2);
+    this.acknowledgements.push(packetId, true, REASON.success);
+    this.acknowledgements.sayOfLast(this.hand(target, message, from));
   }
 
   /** The answer waits for both, message and identifier, and for those before them. */
@@ -215,9 +245,8 @@ export class Inbound implements ConfirmSink {
     );
   }
 
-  private keepRetained(target: Target, message: Message): void {
+  private keepRetained(target: Target, message: Message, qos: number): void {
     const { retained } = this.connection.door;
-    const { qos } = view;
     if (qos === 0) {
       retained.set(this.session.vhost.name, target.address, message, null);
       return;
@@ -269,17 +298,19 @@ export class Inbound implements ConfirmSink {
   }
 
   private acknowledge(packetId: number, exactlyOnce: boolean, reason: number): void {
-    if (this.connection.isOver) return;
+    const { received, receivedLog } = this.session;
+    if (this.connection.isOver && receivedLog?.isApart !== true) return;
+    this.arrivals?.answered(packetId);
     if (reason >= 0x80) {
-      if (exactlyOnce && this.session.received.delete(packetId))
-        this.session.receivedLog?.forgotten(packetId, () => undefined);
+      if (exactlyOnce && received.delete(packetId)) receivedLog?.forgotten(packetId, () => undefined);
+      if (this.connection.isOver) return;
       // Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1
       if (this.version !== 5) {
         this.connection.fail(new MqttError(reason, 'a message was not taken'));
         return;
       }
     } else if (exactlyOnce) {
-      this.session.received.answered(packetId);
+      received.answered(packetId);
     }
     this.say(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
   }

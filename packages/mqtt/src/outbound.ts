@@ -1,6 +1,8 @@
 import {
   andThen,
+  type ConfirmSlot,
   type Consumer,
+  Deadline,
   type Delivery,
   type DeliverySink,
   type DetachReason,
@@ -31,12 +33,16 @@ export interface OutboundPeer {
 
 /** What remembers that a message of QoS 2 was received and is to be released, over a restart of the broker. */
 export interface ReleaseLog {
+  /** As of `ReceivedLog`. */
+  readonly isApart: boolean;
   /** `done` is called when it would survive a crash, perhaps at once. */
   released(packetId: number, position: Position, done: () => void): void;
   completed(packetId: number): void;
 }
 
 const idsMax = 65_535;
+/** What an owner before had is with the queue after so long at the latest; see `OriginEnds`. Milliseconds. */
+const inheritedMs = 120_000;
 
 /** Where deliveries come from beside the session's own queue, and what they are sent as. */
 export interface Source {
@@ -57,6 +63,8 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly log: ReleaseLog;
   private readonly own: Source;
   private peer: OutboundPeer | null = null;
+  /** The session's, once it was consumed. */
+  private ownQueue: SharedQueue | null = null;
   private readonly sources = new Map<Consumer, Source>();
   /** Of shared groups that were joined when there was no room: they begin when there is. */
   private readonly waiting = new Set<Consumer>();
@@ -70,12 +78,23 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly exactlyOnce = new Set<number>();
   /** Received by the client: PUBREL was or will be sent, PUBCOMP is awaited. By the position of the message. */
   readonly released = new Map<number, Position>();
+  /** Of these, the ones that the log does not have yet: it would not know of them if the client went elsewhere now. */
+  private readonly releasing = new Set<number>();
+  /** Released by owners before, by position: what they settled may not have come to the queue, and comes again. Null: none. */
+  private inherited: Map<Position, number> | null = null;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
-  /** Takes a message that moves; false when it was not taken. Set by the session. */
-  moveToOwn: ((message: Message, source: Source) => boolean) | null = null;
+  /** A consumer of an owner before, on a node that has not heard yet that it is none any more, gets nothing while this one takes it. */
+  rank = 0;
+  /** Of these, how many are on their way into a log of its own, by consumer. */
+  private readonly underWay = new Map<Consumer, number>();
+  private underWayCount = 0;
+  /** Consumers that go when what is under way from them is decided: else another member would get that as well. */
+  private readonly leaving = new Set<Consumer>();
+  /** Takes a message that moves. Set by the session. */
+  moveToOwn: ((message: Message, source: Source, slot: ConfirmSlot) => void) | null = null;
 
   constructor(clientId: string, turn: Turn, log: ReleaseLog, matchOf: (message: Message) => Match) {
     this.clientId = clientId;
@@ -84,12 +103,30 @@ export class Outbound implements DeliverySink, Flushable {
     this.own = { matchOf, isShared: false };
   }
 
+  /** Of an owner before. */
+  inherit(packetId: number, position: Position): void {
+    this.released.set(packetId, position);
+    if (!this.log.isApart) return;
+    if (this.inherited === null) {
+      this.inherited = new Map();
+      new Deadline(this.turn.deadlines, () => this.disinherit()).set(this.turn.nowMs + inheritedMs);
+    }
+    this.inherited.set(position, packetId);
+  }
+
+  /** Whoever had the session has said all that it could. */
+  private disinherit(): void {
+    for (const packetId of this.inherited?.values() ?? [])
+      if (!this.released.has(packetId)) this.log.completed(packetId);
+    this.inherited = null;
+  }
+
   // ---- the connection ----------------------------------------------------------------------------------------------
 
   /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
   attach(peer: OutboundPeer, queue: SharedQueue | null): void {
     this.peer = peer;
-    for (const packetId of this.released.keys()) peer.sendPubrel(packetId);
+    for (const packetId of this.released.keys()) if (!this.releasing.has(packetId)) peer.sendPubrel(packetId);
     this.resize();
     if (queue !== null) this.begin(queue);
   }
@@ -116,9 +153,11 @@ export class Outbound implements DeliverySink, Flushable {
     const { peer } = this;
     if (peer === null) return null;
     for (const [consumer, known] of this.sources) if (consumer.queue === queue && known === source) return consumer;
+    if (!source.isShared) this.ownQueue = queue;
     // What a group has for this client is counted here: it must not take what cannot be sent at once.
     const window = source.isShared ? null : this.window;
-    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {}, window };
+    const priority = source.isShared ? 0 : this.rank;
+    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority, arguments: {}, window };
     return andThen(queue.attach(spec, this), (consumer) => {
       // Attaching may have taken a while, and the client is gone, or is here anew.
       if (this.peer !== peer) {
@@ -149,7 +188,10 @@ export class Outbound implements DeliverySink, Flushable {
     this.inFlight.clear();
     this.exactlyOnce.clear();
     this.sharedCount = 0;
-    for (const consumer of consumers) consumer.detach();
+    for (const consumer of consumers) {
+      if (this.underWay.has(consumer)) this.leaving.add(consumer);
+      else consumer.detach();
+    }
   }
 
   /** The pipe has room again. */
@@ -164,7 +206,8 @@ export class Outbound implements DeliverySink, Flushable {
 
   private get hasRoom(): boolean {
     const { peer } = this;
-    return peer !== null && this.inFlight.size + this.released.size + this.moving.length < peer.receiveMaximum;
+    const moving = this.moving.length + this.underWayCount;
+    return peer !== null && this.inFlight.size + this.released.size + moving < peer.receiveMaximum;
   }
 
   get unacknowledgedCount(): number {
@@ -192,7 +235,8 @@ export class Outbound implements DeliverySink, Flushable {
     const source = this.sources.get(consumer)!;
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
-      return this.pass(delivery);
+      return this.passReleased(delivery);
+    if (!source.isShared && this.inherited?.has(delivery.position)) return this.pass(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -210,6 +254,13 @@ export class Outbound implements DeliverySink, Flushable {
       else this.pass(delivery);
     }
     return peer.mayDeliverMore() && (!source.isShared || this.hasRoom);
+  }
+
+  private passReleased(delivery: Delivery): boolean {
+    const packetId = packetIdOf(delivery.position);
+    if (!this.releasing.has(packetId)) return this.pass(delivery);
+    this.inFlight.set(packetId, delivery);
+    return true;
   }
 
   private idsOf(formed: Message, match: Match): readonly number[] | null {
@@ -279,10 +330,43 @@ export class Outbound implements DeliverySink, Flushable {
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
     for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
-      const isMoved = source !== undefined && this.moveToOwn!(message, source);
-      delivery.consumer.settle(delivery, isMoved ? 'accept' : 'release');
+      if (source === undefined) delivery.consumer.settle(delivery, 'release');
+      else if (this.log.isApart) this.moveApart(delivery, message, source);
+      else this.moveAtOnce(delivery, message, source);
     }
     if (moving.length > 0) this.freed(false);
+  }
+
+  /** It is written with the settlement that the group's queue is given, or before it: a crash takes neither alone from the log's end. */
+  private moveAtOnce(delivery: Delivery, message: Message, source: Source): void {
+    let isTaken = true;
+    const refused = (): void => {
+      isTaken = false;
+    };
+    this.moveToOwn!(message, source, { committed: () => undefined, refused });
+    delivery.consumer.settle(delivery, isTaken ? 'accept' : 'release');
+  }
+
+  /** The queues are in different logs: the group lets go of it when the session has it for good. */
+  private moveApart(delivery: Delivery, message: Message, source: Source): void {
+    const { consumer } = delivery;
+    this.underWay.set(consumer, (this.underWay.get(consumer) ?? 0) + 1);
+    this.underWayCount++;
+    const moved = (outcome: 'accept' | 'release'): void => this.movedApart(delivery, outcome);
+    this.moveToOwn!(message, source, { committed: () => moved('accept'), refused: () => moved('release') });
+  }
+
+  private movedApart(delivery: Delivery, outcome: 'accept' | 'release'): void {
+    const { consumer } = delivery;
+    consumer.settle(delivery, outcome);
+    const left = this.underWay.get(consumer)! - 1;
+    this.underWayCount--;
+    if (left > 0) this.underWay.set(consumer, left);
+    else {
+      this.underWay.delete(consumer);
+      if (this.leaving.delete(consumer)) consumer.detach();
+    }
+    this.freed(false);
   }
 
   // ---- acknowledgements --------------------------------------------------------------------------------------------
@@ -296,7 +380,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** PUBREC without an error. False when nothing of that identifier is known. [MQTT-4.3.3-4] */
   pubrec(packetId: number): boolean {
     if (this.released.has(packetId)) {
-      this.peer!.sendPubrel(packetId);
+      if (!this.releasing.has(packetId)) this.peer!.sendPubrel(packetId);
       return true;
     }
     const delivery = this.inFlight.get(packetId);
@@ -305,12 +389,20 @@ export class Outbound implements DeliverySink, Flushable {
     this.exactlyOnce.delete(packetId);
     this.released.set(packetId, position);
     this.resize();
-    this.take(packetId, delivery);
+    if (this.log.isApart) this.releasing.add(packetId);
+    else this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
-    this.log.released(packetId, position, () => {
-      if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
-    });
+    this.log.released(packetId, position, () => this.releasedInLog(packetId, position));
     return true;
+  }
+
+  private releasedInLog(packetId: number, position: Position): void {
+    // Not before: if it was settled and the identifier got lost, nobody would release that, and the client take the next message for this one.
+    if (this.releasing.delete(packetId)) {
+      const delivery = this.inFlight.get(packetId);
+      if (delivery?.position === position) this.take(packetId, delivery);
+    }
+    if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
   }
 
   /** PUBREC with an error: the client has not taken the message, and does not want it again. [MQTT-4.3.3-4] */
@@ -320,10 +412,19 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   pubcomp(packetId: number): void {
-    if (!this.released.delete(packetId)) return;
-    this.log.completed(packetId);
+    const position = this.released.get(packetId);
+    if (position === undefined) return;
+    this.released.delete(packetId);
+    if (!this.inherited?.has(position)) this.complete(packetId);
     this.resize();
     this.freed(false);
+  }
+
+  /** In a log apart the identifier is known for as long as the message might come again, which would be taken for another one. */
+  private complete(packetId: number): void {
+    const forGood = this.log.isApart ? this.ownQueue?.settledForGood?.() : undefined;
+    if (forGood === undefined) this.log.completed(packetId);
+    else void forGood.then(() => this.log.completed(packetId));
   }
 
   private accept(packetId: number): void {

@@ -1,4 +1,4 @@
-import type { Deadline, Message, SharedQueue, Turn, VirtualHost } from '@chapar/core';
+import type { Arguments, Deadline, Message, SharedQueue, Turn, VirtualHost } from '@chapar/core';
 import type { Connection } from './connection.js';
 import { DirectEnd } from './direct-end.js';
 import { Outbound, type ReleaseLog } from './outbound.js';
@@ -19,6 +19,8 @@ export interface SessionTerms {
    * name to wait for that the first one still has. Empty: none.
    */
   readonly tag: string;
+  /** Of the queue where its messages wait. */
+  readonly queueArguments: Arguments;
 }
 
 /** What remembers a session's packet identifiers over a restart; null for transient ones. */
@@ -26,7 +28,11 @@ export interface SessionLog extends ReceivedLog, ReleaseLog {}
 
 const noShares: ReadonlyMap<string, Subscription> = new Map();
 
-const forgetful: ReleaseLog = { released: (_packetId, _position, done) => done(), completed: () => undefined };
+const forgetful: ReleaseLog = {
+  isApart: false,
+  released: (_packetId, _position, done) => done(),
+  completed: () => undefined,
+};
 
 /** A client's state, which may outlive its connections: subscriptions, messages under way, identifiers, will (§4.1). */
 export class Session {
@@ -35,6 +41,7 @@ export class Session {
   readonly user: string;
   readonly isTransient: boolean;
   private readonly tag: string;
+  readonly queueArguments: Arguments;
   readonly subscriptions = new Subscriptions();
   /** Its subscriptions of QoS 0, as the router sees them; null: it never had one. Many clients only publish. */
   directEnd: DirectEnd | null = null;
@@ -55,6 +62,8 @@ export class Session {
   expiry: Deadline | null = null;
   will: Will | null = null;
   isEnded = false;
+  /** In a cluster: how many owners it has had. */
+  rank = 0;
 
   private readonly turn: Turn;
   private readonly log: SessionLog | null;
@@ -65,9 +74,15 @@ export class Session {
     this.user = terms.user;
     this.isTransient = terms.isTransient;
     this.tag = terms.tag;
+    this.queueArguments = terms.queueArguments;
     this.receivedLog = log;
     this.turn = turn;
     this.log = log;
+  }
+
+  /** Its will waits for some time after the connection went. [MQTT-3.1.3-9] */
+  get isWillDelayed(): boolean {
+    return this.will !== null && this.will.wish.delaySeconds > 0 && this.expirySeconds > 0;
   }
 
   get direct(): DirectEnd {
@@ -80,7 +95,8 @@ export class Session {
     if (this.outboundMade !== null) return this.outboundMade;
     const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
     const outbound = new Outbound(this.clientId, this.turn, this.log ?? forgetful, matchOf);
-    outbound.moveToOwn = (message, source) => moveToOwn(this, message, source);
+    outbound.moveToOwn = (message, source, slot) => moveToOwn(this, message, source, slot);
+    outbound.rank = this.rank;
     this.outboundMade = outbound;
     if (this.peer !== null) outbound.attach(this.peer, null);
     return outbound;
@@ -104,6 +120,7 @@ export class Session {
   /** CONNACK is on its way: messages may follow. */
   attach(connection: Connection): void {
     this.peer = connection;
+    if (this.outboundMade !== null) this.outboundMade.rank = this.rank;
     if (this.directEnd !== null) this.directEnd.peer = connection;
     const { queue } = this;
     if (queue !== null || this.outboundMade !== null) this.attachOutbound(connection, queue);
@@ -119,7 +136,8 @@ export class Session {
     this.peer = null;
     if (this.directEnd !== null) this.directEnd.peer = null;
     this.outboundMade?.detach();
-    this.received.connectionGone();
+    // In a log of its own an identifier may be on its way for longer than a client needs to come back.
+    if (this.receivedLog?.isApart !== true) this.received.connectionGone();
   }
 
   /** Where messages of QoS 1 and 2 wait for the client. */
@@ -129,10 +147,15 @@ export class Session {
 
   /** The name of its queue for permissions; that of a session that is kept. */
   get permittedAs(): string {
-    return `mqtt-subscription-${this.clientId}qos1`;
+    return queueNameOf(this.clientId);
   }
 
   get queue(): SharedQueue | null {
     return this.vhost.queues.get(this.queueName) ?? null;
   }
+}
+
+/** Of a session that is kept. */
+export function queueNameOf(clientId: string): string {
+  return `mqtt-subscription-${clientId}qos1`;
 }

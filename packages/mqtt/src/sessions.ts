@@ -2,9 +2,11 @@ import { type Actor, Deadline, removeQueue, type SharedQueue, type VirtualHost }
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
+import { LocalDirectory } from './directory.js';
 import type { MqttDoor } from './door.js';
-import { Session } from './session.js';
+import { queueNameOf, Session } from './session.js';
 import { bindDirect, unbindDirect } from './subscription-bindings.js';
+import { takenOver } from './takeovers.js';
 
 /** What a client asks of its session. */
 export interface SessionWish {
@@ -47,16 +49,20 @@ export class Sessions {
     actor: Actor,
     wish: SessionWish,
   ): Promise<{ session: Session; isPresent: boolean }> {
-    const key = keyOf(actor.vhost, wish.clientId);
+    const opened = this.inTurn(keyOf(actor.vhost, wish.clientId), () => this.openNow(connection, actor, wish));
+    const { takeovers } = this.door;
+    if (takeovers === null) return opened;
+    return takeovers.inTime(opened, ({ session }) => this.abandoned(session, connection));
+  }
+
+  /** What is done with a client's session, one after the other. */
+  async inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.opening.get(key);
-    const opened =
-      before === undefined
-        ? this.openNow(connection, actor, wish)
-        : before.then(() => this.openNow(connection, actor, wish));
-    const over = opened.then(ignore, ignore);
+    const done = before === undefined ? work() : before.then(work);
+    const over = done.then(ignore, ignore);
     this.opening.set(key, over);
     try {
-      return await opened;
+      return await done;
     } finally {
       if (this.opening.get(key) === over) this.opening.delete(key);
     }
@@ -69,50 +75,80 @@ export class Sessions {
   ): Promise<{ session: Session; isPresent: boolean }> {
     const { vhost, principal } = actor;
     const { clientId, cleanStart, expirySeconds } = wish;
+    if (connection.isOver) throw new MqttError(REASON.unspecified, 'the client has gone');
     const found = this.find(vhost, clientId);
     if (found !== undefined && found.user !== principal.user)
       throw new MqttError(REASON.notAuthorized, 'the client identifier belongs to another user');
     found?.connection?.takenOver();
     // A session that goes with its connection went just now.
     const kept = this.find(vhost, clientId);
-    if (kept !== undefined && !cleanStart) {
-      kept.connection = connection;
-      kept.expirySeconds = expirySeconds;
-      kept.expiry?.set(Number.POSITIVE_INFINITY);
-      // [MQTT-3.1.3-9]
-      kept.will = null;
-      kept.disconnectedAtMs = 0;
-      bindDirect(this.door, kept);
-      return { session: kept, isPresent: true };
-    }
+    if (kept !== undefined && !cleanStart) return this.goOn(kept, connection, expirySeconds);
     if (kept !== undefined) await this.end(kept);
     await this.ending.get(keyOf(vhost, clientId));
+    const { takeovers } = this.door;
+    const taken = takeovers === null ? null : await takeovers.takeUp(actor, wish);
+    if (taken !== null) return this.goOn(taken, connection, expirySeconds);
     const session = await this.make(connection, actor, wish);
     return { session, isPresent: false };
+  }
+
+  private goOn(session: Session, connection: Connection, expirySeconds: number) {
+    // In this moment it went on to yet another node.
+    if (session.isEnded) throw takenOver();
+    session.connection = connection;
+    session.expirySeconds = expirySeconds;
+    session.expiry?.set(Number.POSITIVE_INFINITY);
+    // [MQTT-3.1.3-9]
+    session.will = null;
+    session.disconnectedAtMs = 0;
+    bindDirect(this.door, session);
+    return { session, isPresent: true };
   }
 
   private async make(connection: Connection, actor: Actor, { clientId, expirySeconds }: SessionWish): Promise<Session> {
     const { vhost, principal } = actor;
     const isTransient = expirySeconds === 0;
-    const session = this.restore({ vhost, clientId, user: principal.user, isTransient });
+    const session = this.create({ vhost, clientId, user: principal.user, isTransient });
+    this.place(session);
     session.connection = connection;
     session.expirySeconds = expirySeconds;
-    // A queue of that name that no session has: of a session that ended while its node was down.
-    const left = vhost.queues.get(session.permittedAs);
-    if (left !== undefined && left.properties.owner === null) await this.removeQueue(left);
-    if (!isTransient) await new Promise<void>((resolve) => this.door.directory.put(session, resolve));
+    const { takeovers, directory } = this.door;
+    if (takeovers !== null && !isTransient) {
+      const hold = takeovers.directory.holdOf(keyOf(vhost, clientId));
+      if (hold === null) {
+        this.letGo(keyOf(vhost, clientId));
+        throw takenOver();
+      }
+      session.rank = hold.count;
+    }
+    // In a cluster it is not known yet that no other node has a session of that name.
+    if (isTransient && takeovers !== null) void takeovers.claim(session);
+    else await this.removeLeftQueue(vhost, clientId);
+    if (!isTransient) await directory.keep(session);
     return session;
   }
 
-  /** Puts a session into its place, as it is found on disk or made anew. */
-  restore(terms: { vhost: VirtualHost; clientId: string; user: string; isTransient: boolean }): Session {
+  /** A queue of that name that no session has: of a session that ended while its node was down. */
+  async removeLeftQueue(vhost: VirtualHost | undefined, clientId: string): Promise<void> {
+    const left = vhost?.queues.get(queueNameOf(clientId));
+    if (left !== undefined && left.properties.owner === null) await this.removeQueue(left);
+  }
+
+  place(session: Session): void {
+    this.byKey.set(keyOf(session.vhost, session.clientId), session);
+  }
+
+  has(name: string): boolean {
+    return this.byKey.has(name);
+  }
+
+  /** As it is found on disk, or made anew. */
+  create(terms: { vhost: VirtualHost; clientId: string; user: string; isTransient: boolean }): Session {
     const { door } = this;
     const log = terms.isTransient ? null : door.directory.logOf(terms.vhost.name, terms.clientId);
     const { residence } = door.broker.topology;
     const tag = residence === null ? '' : `.${residence.tag}`;
-    const session = new Session({ ...terms, tag }, door.broker.turn, log);
-    this.byKey.set(keyOf(terms.vhost, terms.clientId), session);
-    return session;
+    return new Session({ ...terms, tag, queueArguments: door.queueArguments }, door.broker.turn, log);
   }
 
   /** CONNACK is on its way. */
@@ -147,7 +183,7 @@ export class Sessions {
   /** [MQTT-3.1.3-9]: at once, or when its delay or the session is over, whichever is earlier. */
   leaveWill(session: Session): void {
     const { will } = session;
-    if (will === null || (will.wish.delaySeconds > 0 && session.expirySeconds > 0)) return;
+    if (will === null || session.isWillDelayed) return;
     session.will = null;
     will.publish(this.door.retained);
   }
@@ -184,16 +220,42 @@ export class Sessions {
     session.will?.publish(this.door.retained);
     session.will = null;
     this.door.shared.leaveAll(session);
-    if (session.isTransient) return;
-    this.door.directory.delete(session);
-    const { queue } = session;
-    if (queue === null) return;
+    const ending = this.forget(session);
+    if (ending === null) return;
     const key = keyOf(session.vhost, session.clientId);
-    const ending = this.removeQueue(queue);
     // Whoever comes with this name meanwhile must not be given a queue that is about to go.
     this.ending.set(key, ending);
     await ending;
     if (this.ending.get(key) === ending) this.ending.delete(key);
+  }
+
+  /** Null: nobody need wait for it. */
+  private forget(session: Session): Promise<void> | null {
+    const { takeovers, directory } = this.door;
+    if (takeovers !== null) {
+      const ended = takeovers.end(session);
+      return session.isTransient ? null : ended;
+    }
+    if (session.isTransient) return null;
+    if (directory instanceof LocalDirectory) directory.delete(session);
+    const { queue } = session;
+    return queue === null ? null : this.removeQueue(queue);
+  }
+
+  /** The session goes on at another node; null: there was none. */
+  letGo(name: string): Session | null {
+    const session = this.byKey.get(name);
+    if (session === undefined) return null;
+    session.isEnded = true;
+    this.byKey.delete(name);
+    session.expiry?.set(Number.POSITIVE_INFINITY);
+    const { connection } = session;
+    if (connection !== null) this.leaveWill(session);
+    session.will = null;
+    if (session.isTransient) this.door.shared.leaveAll(session);
+    else this.door.shared.handOver(session);
+    connection?.takenOver();
+    return session;
   }
 
   private async removeQueue(queue: SharedQueue): Promise<void> {

@@ -30,6 +30,8 @@ export interface DoorSettings extends ListenerLimits {
   readonly anonymousUser: string | null;
   /** For 5.0: what a client may ask for at most, and what clients of 3.x get whose session is not clean. Infinity: no limit. Seconds. */
   readonly sessionExpirySecondsMax: number;
+  /** In a cluster: how many nodes have the messages of a session that is kept, and of a shared group, where no policy says it. */
+  readonly sessionCopies: number;
   /** Told to clients of 5.0; 0: none. */
   readonly topicAliasMaximum: number;
   /** A client that asks for none, or for more, gets this keep-alive (5.0 is told so); 0: no limit. Seconds. */
@@ -42,6 +44,7 @@ export const defaultSettings: DoorSettings = {
   certificateLogin: 'distinguished_name',
   anonymousUser: 'guest',
   sessionExpirySecondsMax: 86_400,
+  sessionCopies: 3,
   receiveMaximum: 4096,
   inFlightMax: 100,
   topicAliasMaximum: 32,

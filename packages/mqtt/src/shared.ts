@@ -4,7 +4,6 @@ import {
   type ConfirmSlot,
   type Consumer,
   Message,
-  noArguments,
   removeQueue,
   type SharedQueue,
   type VirtualHost,
@@ -86,7 +85,7 @@ export class SharedGroups {
       durable: true,
       exclusive: false,
       autoDelete: false,
-      arguments: noArguments,
+      arguments: this.door.queueArguments,
     });
     await bindQueue(this.door, actor, name, filterKey(filter));
     if (subscription.qos === 2) await sessionQueue(actor, session);
@@ -137,6 +136,15 @@ export class SharedGroups {
     if (this.door.broker.topology.residence === null) await ended;
   }
 
+  /** The session goes on elsewhere. */
+  handOver(session: Session): void {
+    for (const filter of session.shares.keys()) {
+      this.leave(session, filter);
+      const key = keyOf(session.vhost, queueName(filter));
+      if (this.groups.get(key)?.members.size === 0) this.groups.delete(key);
+    }
+  }
+
   leaveAll(session: Session): void {
     for (const filter of session.shares.keys()) void this.part(session, filter);
   }
@@ -168,7 +176,7 @@ export class SharedGroups {
     if (residence !== null) {
       const answers = await residence.askAll(membersQuestion, key).catch(() => null);
       if (this.groups.has(key) || answers?.includes(true)) return;
-      if (answers === null) {
+      if (answers === null || this.hasOrphan(group)) {
         this.lonely.set(key, group);
         return;
       }
@@ -176,6 +184,12 @@ export class SharedGroups {
     const { vhost, queueName } = group;
     const queue = vhost.deleted ? undefined : vhost.queues.get(queueName);
     if (queue !== undefined) await this.remove(vhost, queue, residence !== null);
+  }
+
+  /** Of a session whose node is gone and that no other has taken yet. */
+  private hasOrphan({ vhost, queueName: name }: Lonely): boolean {
+    const { takeovers } = this.door;
+    return takeovers?.directory.hasOrphanWith(vhost.name, (filter) => queueName(filter) === name) ?? false;
   }
 
   /** `ifUnused`: somebody on another node may have joined in this moment. */
@@ -197,9 +211,12 @@ export class SharedGroups {
 }
 
 /** A message of QoS 2 moves from a group to the session that it was chosen for. [MQTT-4.8.2-4], [MQTT-4.8.2-5] */
-export function moveToOwn(session: Session, message: Message, source: Source): boolean {
+export function moveToOwn(session: Session, message: Message, source: Source, slot: ConfirmSlot): void {
   const { queue } = session;
-  if (queue === null) return false;
+  if (queue === null) {
+    slot.refused('node-down');
+    return;
+  }
   const { subscriptionIds } = source.matchOf(message);
   const via = u32Property(OWN.via, subscriptionIds?.[0] ?? 0);
   const form = storedForm(storedQos(message), storedRetain(message), editedProperties(message, [], via));
@@ -220,16 +237,7 @@ export function moveToOwn(session: Session, message: Message, source: Source): b
     bodyBytes,
   );
   copy.receivedAtMs = message.receivedAtMs;
-  let isTaken = true;
-  const slot: ConfirmSlot = {
-    committed: () => undefined,
-    refused: () => {
-      isTaken = false;
-    },
-  };
-  // It is written with the settlement that the group's queue is given next, or before it: a crash takes neither alone from the log's end.
   queue.enqueue(copy, slot);
-  return isTaken;
 }
 
 function queueName(filter: string): string {

@@ -112,7 +112,7 @@ async function add(
 /** A session that outlives its connection is answered when its subscriptions do, too. */
 function kept({ door }: Connection, session: Session): Promise<void> | void {
   if (session.isTransient) return;
-  return new Promise((resolve) => door.directory.put(session, resolve));
+  return door.directory.keep(session);
 }
 
 /** Why one filter is not taken; what is wrong with the whole packet is thrown on. */

@@ -67,7 +67,7 @@ export async function sessionQueue(actor: Actor, session: Session): Promise<Shar
       durable: !isTransient,
       exclusive: isTransient,
       autoDelete: false,
-      arguments: noArguments,
+      arguments: session.queueArguments,
       ...(name === permittedAs ? {} : { permittedAs }),
     }));
   await session.outbound.consume(queue);

@@ -104,6 +104,11 @@ export class MqttPeer implements WireSink {
     return this.inbox.splice(0);
   }
 
+  /** All that has come by now. */
+  taken(): Packet[] {
+    return this.inbox.splice(0);
+  }
+
   /** The payloads of what was published to it, as text; acknowledges nothing. */
   async payloads(): Promise<string[]> {
     return (await this.messages()).map(({ payload }) => payload.toString());

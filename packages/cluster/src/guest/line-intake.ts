@@ -62,6 +62,10 @@ export class LineIntake implements Flushable {
       verdicts.confirms.refuse(tag, 'not-enough-copies');
       return;
     }
+    if (led.shard?.mayTake(message) === false) {
+      verdicts.confirms.refuse(tag, 'node-down');
+      return;
+    }
     const slot = verdicts.slot(tag);
     led.from(from);
     (led.shard ?? led.queue).enqueue(message, slot);

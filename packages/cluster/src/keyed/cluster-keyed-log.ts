@@ -1,12 +1,15 @@
 import {
   type ConfirmSlot,
   type Incarnation,
+  type KeyedCondition,
   keyedMessage,
   type Later,
-  type Position,
+  letterOrigin,
+  type Origin,
   type SharedKeyedLog,
 } from '@chapar/core';
 import type { MirroredQueue } from '../remote/mirrored-queue.js';
+import { Answers } from './answers.js';
 import { Barrier } from './barrier.js';
 import { shardOf } from './shard-name.js';
 import type { Shards } from './shards.js';
@@ -24,6 +27,7 @@ export class ClusterKeyedLog implements SharedKeyedLog {
   private readonly shards: Shards;
   private readonly faces: readonly MirroredQueue[];
   private readonly barrier: Barrier;
+  private readonly answers: Answers;
 
   constructor(name: string, incarnations: readonly Incarnation[], shards: Shards) {
     this.name = name;
@@ -32,18 +36,35 @@ export class ClusterKeyedLog implements SharedKeyedLog {
     const faces = shards.parts.faces();
     this.faces = incarnations.map((incarnation, index) => faces.face(propertiesOf(incarnation, `${name}/${index}`)));
     this.barrier = new Barrier(this, shards);
+    const has = (shard: number, sequence: number): boolean =>
+      shards.fold(incarnations[shard]!)?.has(shards.parts.membership.boot, sequence) ?? false;
+    this.answers = new Answers(has);
   }
 
-  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyAbsent = false): void {
-    this.faceOf(key).enqueue(keyedMessage(key, value, onlyAbsent ? 0 : null), slot);
+  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null = null): void {
+    this.faces[this.shardOf(key)]!.enqueue(keyedMessage(key, value, onlyIf), slot);
   }
 
-  remove(key: string, slot: ConfirmSlot | null, onlyAt: Position | null): void {
-    this.faceOf(key).enqueue(keyedMessage(key, nothing, onlyAt), slot);
+  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null): void {
+    this.put(key, nothing, slot, onlyIf);
+  }
+
+  change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean> {
+    return new Promise((resolve) => {
+      const shard = this.shardOf(key);
+      const committed = (): void => this.answers.add(shard, sequence, () => resolve(true));
+      this.put(key, value ?? nothing, { committed, refused: () => resolve(false) }, onlyIf);
+      const sequence = this.faces[shard]!.publishes.lastKept;
+    });
+  }
+
+  /** An entry that has something published for it leaves its shard as a dead letter leaves its queue, whichever node sees to it. */
+  originOf(key: string): Origin {
+    return letterOrigin(this.incarnations[this.shardOf(key)]!);
   }
 
   isOurs(key: string): boolean {
-    return this.shards.reign(this.incarnations[shardOf(key, this.incarnations.length)]!) !== null;
+    return this.shards.reign(this.incarnations[this.shardOf(key)]!) !== null;
   }
 
   settled(): Later<void> {
@@ -51,7 +72,8 @@ export class ClusterKeyedLog implements SharedKeyedLog {
   }
 
   /** A fold of this node has gone on. */
-  progressed(): void {
+  progressed(shard: number): void {
+    this.answers.look(shard);
     this.barrier.look();
   }
 
@@ -60,8 +82,8 @@ export class ClusterKeyedLog implements SharedKeyedLog {
     return this.faces.map(({ publishes }) => publishes.lastKept);
   }
 
-  private faceOf(key: string): MirroredQueue {
-    return this.faces[shardOf(key, this.faces.length)]!;
+  private shardOf(key: string): number {
+    return shardOf(this.shards.familyOf(this.name, key), this.faces.length);
   }
 }
 

@@ -1,4 +1,13 @@
-import { keyedMessage, type Position, type QueueLog, Turn } from '@chapar/core';
+import {
+  isVoid,
+  type KeyedCondition,
+  type KeyedReader,
+  keyedMessage,
+  type Message,
+  type Position,
+  type QueueLog,
+  Turn,
+} from '@chapar/core';
 import { createSimPlatform } from '@chapar/platform';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LedShard } from './led-shard.js';
@@ -7,12 +16,16 @@ import { ShardFold } from './shard-fold.js';
 let settled: Position[];
 let safe: (() => void)[];
 let published: number;
+let written: Message[];
 let turn: Turn;
 
 /** What a shard asks of the log of its reign; settlements are for good when the test says so. */
 const log = {
   onCommitted: null as ((upTo: Position) => void) | null,
-  publish: () => ++published,
+  publish: (message: Message) => {
+    written.push(message);
+    return ++published;
+  },
   settle: (first: Position, last: Position) => settled.push(first, last),
   whenSafe: (done: () => void) => safe.push(done),
 };
@@ -23,6 +36,7 @@ beforeEach(() => {
   settled = [];
   safe = [];
   published = 0;
+  written = [];
   turn = new Turn(createSimPlatform(1).clock);
 });
 
@@ -62,5 +76,53 @@ describe('a shard that is led', () => {
     expect(told).toEqual(['one']);
     log.onCommitted!(2);
     expect(told).toEqual(['one', 'two']);
+  });
+
+  describe('judges conditions before they are written', () => {
+    const at: Record<string, Position> = { k: 7, 'k/guard': 5 };
+    const reader: KeyedReader = {
+      changed: () => 0,
+      positionOf: (key) => at[key] ?? 0,
+      entries: () => [],
+      guardOf: (key) => `${key.split('/')[0]}/guard`,
+    };
+    const put = (shard: LedShard, key: string, value: string, of: KeyedCondition['of'], position: Position) => {
+      shard.enqueue(keyedMessage(key, Buffer.from(value), { of, at: position }), null);
+      return !isVoid(written.at(-1)!);
+    };
+
+    async function led(): Promise<LedShard> {
+      const fold = new ShardFold(copy, () => true);
+      await fold.open(reader);
+      published = 9;
+      return new LedShard(log as unknown as QueueLog, fold, turn, 9);
+    }
+
+    it('by what is folded', async () => {
+      const shard = await led();
+      expect(put(shard, 'k', 'v', 'key', 6)).toBe(false);
+      expect(put(shard, 'k', 'v', 'guard', 6)).toBe(false);
+      expect(put(shard, 'k', 'v', 'guard', 5)).toBe(true);
+      expect(put(shard, 'new', 'v', 'key', 0)).toBe(true);
+      expect(written.map((entry) => entry.address.routingKey)).toEqual(['-', '-', '', '']);
+    });
+
+    it('by what it has written since', async () => {
+      const shard = await led();
+      expect(put(shard, 'k', 'v', 'key', 7)).toBe(true);
+      expect(put(shard, 'k', 'w', 'key', 7)).toBe(false);
+      expect(put(shard, 'k', '', 'key', 10)).toBe(true);
+      expect(put(shard, 'k', 'x', 'key', 0)).toBe(true);
+      shard.enqueue(keyedMessage('k/guard', Buffer.from('g')), null);
+      expect([put(shard, 'k', 'y', 'guard', 5), put(shard, 'k', 'y', 'guard', 14)]).toEqual([false, true]);
+    });
+
+    it('only where its fold says what stands where', () => {
+      const shard = new LedShard(log as unknown as QueueLog, new ShardFold(copy, () => true), turn, 1);
+      const [plain, conditional] = [null, { of: 'key', at: 0 } as const].map((onlyIf) =>
+        shard.mayTake(keyedMessage('k', Buffer.from('v'), onlyIf)),
+      );
+      expect([plain, conditional]).toEqual([true, false]);
+    });
   });
 });

@@ -4,6 +4,7 @@ import {
   type LogRead,
   type Message,
   type OriginRow,
+  olderKeyedMessage,
   type Position,
 } from '@chapar/core';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -77,7 +78,8 @@ beforeEach(() => {
 
 function append(text: string, position = log.end + 1, onlyAt: Position | null = null): Position {
   const [key, value] = text.split('=') as [string, string];
-  const message = keyedMessage(key, Buffer.from(value), onlyAt);
+  const bytes = Buffer.from(value);
+  const message = onlyAt === null ? keyedMessage(key, bytes) : olderKeyedMessage(key, bytes, onlyAt);
   log.live.set(position, message);
   log.end = Math.max(log.end, position);
   fold.appended(position, message);
@@ -203,7 +205,7 @@ describe('the fold of a shard', () => {
     expect(reader.texts).toEqual(['a=1', 'b=1']);
   });
 
-  it('keeps conditions, where a value that lives no more is none', () => {
+  it('keeps conditions that an older version wrote, where a value that lives no more is none', () => {
     open();
     append('a=1');
     append('a=2', 2, 0);

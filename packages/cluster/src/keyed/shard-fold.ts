@@ -1,6 +1,9 @@
 import {
+  isVoid,
+  type KeyedCondition,
   type KeyedReader,
   keyOf,
+  lookedAt,
   type Message,
   type Origin,
   onlyAtOf,
@@ -16,6 +19,15 @@ import { Tombstones } from './tombstones.js';
 interface Coming {
   readonly position: Position;
   readonly message: Message;
+}
+
+/** What an entry will come to when it is folded. */
+export interface Foreseen {
+  readonly key: string;
+  /** Of the entry. */
+  readonly position: Position;
+  /** Where the key stands then; 0: nowhere. */
+  readonly at: Position;
 }
 
 /** What a fold asks of its log. */
@@ -201,13 +213,31 @@ export class ShardFold {
     this.leaderAt = end === null ? Math.max(this.leaderAt, committed) : Math.max(end, committed);
   }
 
+  // ---- conditions --------------------------------------------------------------------------------------------------
+
+  /** Whether it can be said what stands where. */
+  get isReadable(): boolean {
+    return this.reader !== null && this.reading === null;
+  }
+
+  /** What came and is not folded yet. */
+  *unfolded(): Iterable<Foreseen> {
+    for (const { position, message } of this.coming)
+      if (!isVoid(message)) yield { key: keyOf(message), position, at: message.bodyBytes === 0 ? 0 : position };
+  }
+
+  /** The key that a condition looks at. */
+  lookedAt(key: string, condition: KeyedCondition): string {
+    return lookedAt(this.reader!, key, condition);
+  }
+
   // ---- what it comes to --------------------------------------------------------------------------------------------
 
   private apply(position: Position, message: Message): void {
     const reader = this.reader!;
     const key = keyOf(message);
     const onlyAt = onlyAtOf(message);
-    if (onlyAt !== null && onlyAt !== this.standsAt(key)) {
+    if (isVoid(message) || (onlyAt !== null && onlyAt !== this.standsAt(key))) {
       this.isDead(position);
       return;
     }
@@ -221,7 +251,7 @@ export class ShardFold {
   }
 
   /** A value that lives no more counts as gone. */
-  private standsAt(key: string): Position {
+  standsAt(key: string): Position {
     const position = this.reader!.positionOf(key);
     return this.orphans.has(position) ? 0 : position;
   }
@@ -242,7 +272,7 @@ export class ShardFold {
     this.orphans.remove(position, position);
     const at = this.reader!.positionOf(key);
     if (at === position) return;
-    if (at > position || this.tombstones.of(key) > position) this.isDead(position);
+    if (isVoid(message) || at > position || this.tombstones.of(key) > position) this.isDead(position);
     else this.apply(position, message);
   }
 

@@ -38,6 +38,7 @@ export class Shards {
   readonly parts: ShardsParts;
   private readonly folds = new Map<Incarnation, ShardFold>();
   private readonly reigns = new Map<Incarnation, Reign>();
+  private readonly readers = new Map<string, KeyedReader>();
   private readonly logs = new Map<string, { readonly log: ClusterKeyedLog; readonly reader: KeyedReader }>();
 
   constructor(parts: ShardsParts) {
@@ -51,8 +52,8 @@ export class Shards {
     const { incarnation } = stored;
     const name = shardNameOf(incarnation);
     if (name === null) return stored;
-    const fold = new ShardFold(stored, (key) => shardOf(key, name.count) === name.index);
-    fold.onProgress = () => this.logs.get(name.log)?.log.progressed();
+    const fold = new ShardFold(stored, (key) => shardOf(this.familyOf(name.log, key), name.count) === name.index);
+    fold.onProgress = () => this.logs.get(name.log)?.log.progressed(name.index);
     this.folds.set(incarnation, fold);
     const open = this.logs.get(name.log);
     if (open !== undefined) void fold.open(open.reader);
@@ -91,8 +92,14 @@ export class Shards {
 
   // ---- logs --------------------------------------------------------------------------------------------------------
 
+  /** Keys with one guard are in one shard. */
+  familyOf(log: string, key: string): string {
+    return this.readers.get(log)?.guardOf?.(key) ?? key;
+  }
+
   /** Resolves when the reader has what this node's disk has, and soon after what all have. */
   async open(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {
+    this.readers.set(name, reader);
     const { shards } = await recordOfKeyed(name, this.parts);
     const log = new ClusterKeyedLog(name, shards, this);
     this.logs.set(name, { log, reader });

@@ -8,6 +8,13 @@ export interface KeptSettlement {
   readonly outcome: Outcome;
   readonly first: Position;
   count: number;
+  /** Among all that were ever kept. */
+  readonly ordinal: number;
+}
+
+interface Waiting {
+  readonly ordinal: number;
+  readonly done: () => void;
 }
 
 /**
@@ -18,6 +25,8 @@ export class KeptSettlements {
   private gathered: KeptSettlement[] = [];
   private said: KeptSettlement[] = [];
   private lastNumber = 0;
+  private lastOrdinal = 0;
+  private waiting: Waiting[] = [];
 
   get isEmpty(): boolean {
     return this.gathered.length + this.said.length === 0;
@@ -32,7 +41,7 @@ export class KeptSettlements {
     const last = gathered[gathered.length - 1];
     const isNext = last?.consumer === consumer && last.outcome === outcome && last.first + last.count === position;
     if (isNext) last.count++;
-    else gathered.push({ number: 0, consumer, outcome, first: position, count: 1 });
+    else gathered.push({ number: 0, consumer, outcome, first: position, count: 1, ordinal: ++this.lastOrdinal });
   }
 
   /** What is to be said now, numbered. */
@@ -57,6 +66,21 @@ export class KeptSettlements {
     let gone = 0;
     while (gone < this.said.length && this.said[gone]!.number <= upTo) gone++;
     if (gone > 0) this.said.splice(0, gone);
+    this.look();
+  }
+
+  /** `done` when all that is kept now is for good. */
+  whenForGood(done: () => void): void {
+    if (this.isEmpty) done();
+    else this.waiting.push({ ordinal: this.lastOrdinal, done });
+  }
+
+  private look(): void {
+    const { waiting, said, gathered } = this;
+    if (waiting.length === 0) return;
+    const first = (said[0] ?? gathered[0])?.ordinal ?? Number.POSITIVE_INFINITY;
+    const count = waiting.findIndex(({ ordinal }) => ordinal >= first);
+    for (const { done } of waiting.splice(0, count === -1 ? waiting.length : count)) done();
   }
 
   /**
@@ -67,6 +91,7 @@ export class KeptSettlements {
     this.lastNumber = 0;
     this.gathered = [...this.said, ...this.gathered].filter(({ outcome }) => outcome !== 'release');
     this.said = [];
+    this.look();
   }
 
   /** Whose they are, and which messages each of them has to be found with. */
@@ -83,5 +108,6 @@ export class KeptSettlements {
   clear(): void {
     this.gathered = [];
     this.said = [];
+    this.look();
   }
 }

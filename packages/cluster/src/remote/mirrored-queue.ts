@@ -284,6 +284,10 @@ export class MirroredQueue implements Heir, ConsumerHost {
     if (this.isLinked) this.line!.touch(null);
   }
 
+  settledForGood(): Promise<void> {
+    return new Promise((resolve) => this.settlements.whenForGood(resolve));
+  }
+
   /** Resolves when the queue counts it no more, or nobody can tell. */
   async stopConsumer({ id: consumer }: RemoteConsumer): Promise<void> {
     const say = (out: Outgoing, id: number): void => {

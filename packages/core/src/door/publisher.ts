@@ -2,6 +2,7 @@ import type { Address } from '../address.js';
 import { brokerError } from '../errors.js';
 import { andThen, type Later } from '../later.js';
 import type { Message } from '../message.js';
+import type { Provenance } from '../replica-log.js';
 import type { Exchange } from '../routing/exchange.js';
 import type { Route } from '../routing/route.js';
 import type { Turn } from '../turn.js';
@@ -60,11 +61,14 @@ export class Publisher {
     return target.topologyVersion === this.actor.vhost.version && target.accessVersion === this.actor.accessVersion;
   }
 
-  /** Routes and enqueues; with `confirms`, the message takes the next tag and its verdict follows at the end of a turn. */
-  publish(target: Target, message: Message, mandatory: boolean, confirms: boolean): void {
+  /**
+   * Routes and enqueues; with `confirms`, the message takes the next tag and its verdict follows at the end of a turn. `from`: whoever publishes
+   * it again under that is known by mirrored queues, which take it once.
+   */
+  publish(target: Target, message: Message, mandatory: boolean, confirms: boolean, from?: Provenance): void {
     if (target.exchange.delayed !== null) this.assertTakes(target, message);
     target.exchange.publishedIn++;
-    this.enqueue(this.actor.vhost.route(target.address, message), message, mandatory, confirms);
+    this.enqueue(this.actor.vhost.route(target.address, message), message, mandatory, confirms, from);
   }
 
   /** The same for a message with further addresses (CC, BCC). */
@@ -80,7 +84,7 @@ export class Publisher {
     exchange.delayed?.assertDelay(message);
   }
 
-  private enqueue(route: Route, message: Message, mandatory: boolean, confirms: boolean): void {
+  private enqueue(route: Route, message: Message, mandatory: boolean, confirms: boolean, from?: Provenance): void {
     this.statistics.published++;
     const { queues } = route;
     if (queues.length === 0 && mandatory) {
@@ -100,6 +104,6 @@ export class Publisher {
     }
     this.confirms.await(tag);
     const slot = new PublishSlot(this.confirms, tag, queues.length);
-    for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, slot);
+    for (let i = 0; i < queues.length; i++) queues[i]!.enqueue(message, slot, from);
   }
 }

@@ -12,6 +12,9 @@ export interface MirroringWish {
 /** Copies of a queue of type quorum that says nothing of their number, as in the field. */
 const quorumCopies = 3;
 
+/** The argument of queues that a door declares for its own use: how many copies they have where no policy says anything of it. */
+export const usualCopies = 'x-usual-copies';
+
 /**
  * What a queue's arguments and the policies that apply to it (their merged definition) come to; null: it lives in one place. A queue of
  * type quorum is always mirrored, and `ha-mode` is nothing to it, as in the field; exclusive and transient ones never are.
@@ -32,5 +35,6 @@ export function mirroringWish(
   // Of two policies one may bring the mode and the other the parameters.
   if (mode === 'exactly' && typeof params === 'number') return { copies: params, min };
   if (mode === 'nodes' && Array.isArray(params)) return { copies: params.map(String), min };
-  return null;
+  const usual = args[usualCopies];
+  return typeof usual === 'number' && usual > 1 ? { copies: usual, min } : null;
 }

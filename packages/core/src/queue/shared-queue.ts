@@ -42,6 +42,8 @@ export interface SharedQueue extends QueueHandle {
   holder(spec: ConsumerSpec, sink: DeliverySink): Consumer;
   /** basic.get: the oldest message, or null. With a `holder` it is held until settled, else settled. `isGone`: whether nobody is there any more to take it. */
   get(holder: Consumer | null, isGone?: () => boolean): Later<Got | null>;
+  /** Of a mirrored queue: resolves when no leader forgets any more what consumers of this node have settled so far. */
+  settledForGood?(): Promise<void>;
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): Later<number>;
   /** The queue ends. Called by the topology. */

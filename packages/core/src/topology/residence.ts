@@ -18,6 +18,10 @@ import type { VirtualHost } from './virtual-host.js';
 export interface Residence {
   /** This node as records name it: the data id of its directory. */
   readonly here: string;
+  /** This process of the node; after a start it is another one. */
+  readonly process: string;
+  /** Whether that process takes part, or will again when it is reached; false when it never will. */
+  isProcessThere(process: string): boolean;
   /** Stands in the names that this node makes (server-named queues, reply addresses), so that every node knows where they lead. */
   readonly tag: string;
   /** The data id of the node where a durable queue that is declared here shall live. */
@@ -57,7 +61,9 @@ export interface Residence {
   /** Whether that end is there. */
   hasDirectEnd(vhost: VirtualHost, routingKey: string): Promise<boolean>;
   /** Answers what this node's part asks of those on other nodes; `kind` names the question. */
-  answer(kind: string, answerer: (body: JsonValue) => JsonValue): void;
+  answer(kind: string, answerer: (body: JsonValue) => Later<JsonValue>): void;
+  /** Asks one node, by its data id; rejects when it cannot be asked. */
+  ask(node: string, kind: string, body: JsonValue): Promise<JsonValue>;
   /** Asks every other node of the cluster; rejects when one of them, be it gone or not linked, cannot be asked. */
   askAll(kind: string, body: JsonValue): Promise<readonly JsonValue[]>;
   /** Opens a keyed log of the cluster; the reader has by then what this node's disk has of it. */

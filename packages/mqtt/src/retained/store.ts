@@ -124,7 +124,7 @@ export class RetainedStore implements Retained, KeyedReader {
   /** One node does so for all, unless something newer came there meanwhile. */
   private forget(vhost: string, { topic, position }: StandingMessage): void {
     const key = keyOf(vhost, routingKeyOf(topic));
-    if (this.log.isOurs(key)) this.log.remove(key, null, position);
+    if (this.log.isOurs(key)) this.log.remove(key, null, { of: 'key', at: position });
   }
 
   /** The virtual host is gone, and all in it. */

@@ -42,6 +42,13 @@ export const mqttSettings = {
     description:
       'How long a session may outlive its connection: what clients of MQTT 5.0 may ask for at most, and what those before get whose session is not clean. Null: for ever. Seconds.',
   },
+  'mqtt.sessionCopies': {
+    type: 'integer',
+    minimum: 1,
+    default: 3,
+    description:
+      'In a cluster: how many nodes have the messages of a session that outlives its connection, and those of a shared group, so that they survive the death of a node. Policies with `ha-mode` go before it; 1: they live on one node. On a node that is alone it means nothing.',
+  },
   'mqtt.receiveMaximum': {
     ...mqttLimits.receiveMaximum,
     default: 4096,

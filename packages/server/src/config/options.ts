@@ -122,6 +122,7 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       certificateLogin: config.get('auth.sslCertLoginFrom'),
       anonymousUser: config.get('mqtt.anonymousUser') || null,
       sessionExpirySecondsMax: config.get('mqtt.sessionExpirySecondsMax') ?? Number.POSITIVE_INFINITY,
+      sessionCopies: config.get('mqtt.sessionCopies'),
       receiveMaximum: config.get('mqtt.receiveMaximum'),
       inFlightMax: config.get('mqtt.inFlightMax'),
       topicAliasMaximum: config.get('mqtt.topicAliasMaximum'),

@@ -1,0 +1,153 @@
+import type { KeyedReader, Position } from '@chapar/core';
+import { type SessionKey, sessionKey, sessionKeyOf } from './session-keys.js';
+
+/** Which process has a session, and which of its owners that is. A type, so that it is JSON. */
+export type Owner = {
+  /** The data id of its node. */
+  readonly node: string;
+  readonly process: string;
+  /** It has had so many before and with this one. */
+  readonly count: number;
+  /** Whose client identifier it is. */
+  readonly user: string;
+};
+
+export interface Standing<T> {
+  readonly position: Position;
+  readonly value: T;
+}
+
+/** What is known of one client's session. */
+class Row {
+  owner: Standing<Owner> | null = null;
+  record: Standing<Buffer> | null = null;
+  /** Packet identifiers of QoS 2, by their keys; null: there are none. */
+  ids: Map<string, Standing<Buffer>> | null = null;
+
+  /** It was kept by a node that was alone, and is in the log of the cluster by now. */
+  get isUnowned(): boolean {
+    return this.owner === null && this.record !== null;
+  }
+
+  get isEmpty(): boolean {
+    return this.owner === null && this.record === null && (this.ids === null || this.ids.size === 0);
+  }
+}
+
+/** The sessions of all nodes, as this one's fold of their log has them. */
+export class SessionTable implements KeyedReader {
+  private readonly rows = new Map<string, Row>();
+  /** Sessions that have no owner. */
+  unownedCount = 0;
+  /** How many sessions each process has. */
+  private readonly processes = new Map<string, number>();
+  /** A session has another owner, or none any more. */
+  onOwner: ((name: string, owner: Standing<Owner> | null) => void) | null = null;
+
+  /** An identifier that came stands elsewhere, or nowhere (0). */
+  onId: ((key: string, before: Position, position: Position) => void) | null = null;
+
+  ownerOf(name: string): Standing<Owner> | null {
+    return this.rows.get(name)?.owner ?? null;
+  }
+
+  recordOf(name: string): Buffer | null {
+    return this.rows.get(name)?.record?.value ?? null;
+  }
+
+  /** Packet identifiers of a kind, with what was kept with each. */
+  *idsOf(name: string, kind: 'i' | 'o'): Iterable<readonly [id: number, value: Buffer]> {
+    for (const [key, { value }] of this.rows.get(name)?.ids ?? []) {
+      const parts = sessionKeyOf(key);
+      if (parts.kind === kind) yield [parts.id, value];
+    }
+  }
+
+  /** All keys of a session but that of its owner. */
+  keysOf(name: string): string[] {
+    const row = this.rows.get(name);
+    if (row === undefined) return [];
+    const record = row.record === null ? [] : [sessionKey('s', name)];
+    return [...record, ...(row.ids?.keys() ?? [])];
+  }
+
+  get count(): number {
+    return this.rows.size;
+  }
+
+  get names(): IterableIterator<string> {
+    return this.rows.keys();
+  }
+
+  /** Those that have sessions. */
+  get owners(): IterableIterator<string> {
+    return this.processes.keys();
+  }
+
+  // ---- what the log says -------------------------------------------------------------------------------------------
+
+  /** What belongs to one session stands in one shard, and its owner is what the others' conditions look at. */
+  guardOf(key: string): string {
+    return sessionKey('w', sessionKeyOf(key).name);
+  }
+
+  changed(key: string, value: Buffer | null, position: Position): Position {
+    const parts = sessionKeyOf(key);
+    const { name } = parts;
+    let row = this.rows.get(name);
+    if (row === undefined) this.rows.set(name, (row = new Row()));
+    const before = this.standingAt(row, key, parts)?.position ?? 0;
+    if (row.isUnowned) this.unownedCount--;
+    if (parts.kind === 'w') this.setOwner(name, row, value, position);
+    else if (parts.kind === 's') row.record = value === null ? null : { position, value };
+    else if (value === null) row.ids?.delete(key);
+    else {
+      row.ids ??= new Map();
+      row.ids.set(key, { position, value });
+    }
+    if (row.isUnowned) this.unownedCount++;
+    if (row.isEmpty) this.rows.delete(name);
+    if (parts.kind === 'i') this.onId?.(key, before, value === null ? 0 : position);
+    return before;
+  }
+
+  private setOwner(name: string, row: Row, value: Buffer | null, position: Position): void {
+    if (row.owner !== null) this.tally(row.owner.value.process, -1);
+    row.owner = value === null ? null : { position, value: JSON.parse(value.toString()) as Owner };
+    if (row.owner !== null) this.tally(row.owner.value.process, 1);
+    this.onOwner?.(name, row.owner);
+  }
+
+  private tally(process: string, by: number): void {
+    const count = (this.processes.get(process) ?? 0) + by;
+    if (count === 0) this.processes.delete(process);
+    else this.processes.set(process, count);
+  }
+
+  positionOf(key: string): Position {
+    const parts = sessionKeyOf(key);
+    const row = this.rows.get(parts.name);
+    return row === undefined ? 0 : (this.standingAt(row, key, parts)?.position ?? 0);
+  }
+
+  /** What stands there; null: nothing. Not of the owner's key. */
+  valueAt(key: string): Buffer | null {
+    const parts = sessionKeyOf(key);
+    const row = this.rows.get(parts.name);
+    if (row === undefined) return null;
+    return (parts.kind === 's' ? row.record : row.ids?.get(key))?.value ?? null;
+  }
+
+  private standingAt(row: Row, key: string, { kind }: SessionKey): Standing<unknown> | null {
+    if (kind === 'w') return row.owner;
+    return kind === 's' ? row.record : (row.ids?.get(key) ?? null);
+  }
+
+  *entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }> {
+    for (const [name, { owner, record, ids }] of this.rows) {
+      if (owner !== null && isWanted(owner.position)) yield { key: sessionKey('w', name), position: owner.position };
+      if (record !== null && isWanted(record.position)) yield { key: sessionKey('s', name), position: record.position };
+      for (const [key, { position }] of ids ?? []) if (isWanted(position)) yield { key, position };
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import { SimRandom } from '@chapar/platform';
+import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { MqttPeer } from '../protocol/mqtt/peer.js';
+import { MqttCluster, type MqttNode } from './mqtt-cluster.js';
+
+const lasting = { clean: false, properties: { sessionExpiryInterval: 100_000 } };
+const topicOf = (qos: 1 | 2): string => `t${qos}`;
+
+/** A client with a session that is kept, who keeps to the specification and comes to whichever node. */
+abstract class Wanderer {
+  peer: MqttPeer | null = null;
+  node: MqttNode | null = null;
+  isOpen = false;
+  readonly wrongs: string[] = [];
+  protected readonly id: string;
+  private hadSession = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  connect(cluster: MqttCluster, node: MqttNode, isAbrupt: boolean): void {
+    if (isAbrupt) this.peer?.wire.destroy();
+    this.isOpen = false;
+    this.node = node;
+    this.peer = cluster.peer(node, this.id, lasting);
+  }
+
+  /** Whatever came. True when there is nobody on the other side. */
+  hear(): boolean {
+    const { peer } = this;
+    if (peer === null) return true;
+    for (const packet of peer.taken()) {
+      if (packet.cmd === 'connack') this.admitted(packet);
+      else if (this.isOpen) this.heard(packet);
+    }
+    if (peer.isOver) this.leave();
+    return this.peer === null;
+  }
+
+  leave(): void {
+    this.peer = null;
+    this.isOpen = false;
+  }
+
+  private admitted({ reasonCode, sessionPresent }: IConnackPacket): void {
+    if (reasonCode !== 0) return;
+    if (this.hadSession && !sessionPresent) this.wrongs.push(`${this.id} had a session, and has none`);
+    this.hadSession = true;
+    this.isOpen = true;
+    this.opened(sessionPresent);
+  }
+
+  protected say(packet: Packet): void {
+    this.peer!.send(packet);
+  }
+
+  protected abstract opened(sessionPresent: boolean): void;
+  protected abstract heard(packet: Packet): void;
+}
+
+class Hearer extends Wanderer {
+  /** By QoS. */
+  readonly texts: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
+  isSubscribed = false;
+  private readonly known = new Set<number>();
+
+  protected opened(): void {
+    if (this.isSubscribed) return;
+    const subscriptions = ([1, 2] as const).map((qos) => ({ topic: topicOf(qos), qos }));
+    this.say({ cmd: 'subscribe', messageId: 60_000, subscriptions });
+  }
+
+  protected heard(packet: Packet): void {
+    if (packet.cmd === 'suback') this.isSubscribed = true;
+    else if (packet.cmd === 'publish') this.published(packet);
+    else if (packet.cmd === 'pubrel') {
+      this.known.delete(packet.messageId!);
+      this.say({ cmd: 'pubcomp', messageId: packet.messageId! });
+    }
+  }
+
+  private published({ qos, messageId, payload }: IPublishPacket): void {
+    const id = messageId!;
+    if (qos === 1) this.texts[1].push(payload.toString());
+    else if (!this.known.has(id)) this.texts[2].push(payload.toString());
+    if (qos === 2) this.known.add(id);
+    this.say({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id });
+  }
+}
+
+interface Under {
+  readonly text: string;
+  readonly qos: 1 | 2;
+  isReleased: boolean;
+}
+
+class Teller extends Wanderer {
+  /** Promised, by QoS. */
+  readonly told: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
+  readonly under = new Map<number, Under>();
+  /** How often it was published. */
+  readonly sent = new Map<string, number>();
+  private count = 0;
+
+  tell(qos: 1 | 2): void {
+    if (this.under.size >= 10) return;
+    const messageId = (++this.count % 1000) + 1;
+    const text = `${this.count}`;
+    this.under.set(messageId, { text, qos, isReleased: false });
+    if (this.isOpen) this.send(messageId, false);
+  }
+
+  protected opened(): void {
+    for (const id of this.under.keys()) this.send(id, true);
+  }
+
+  private send(messageId: number, dup: boolean): void {
+    const { text, qos, isReleased } = this.under.get(messageId)!;
+    if (isReleased) this.say({ cmd: 'pubrel', messageId });
+    else {
+      this.sent.set(text, (this.sent.get(text) ?? 0) + 1);
+      this.peer!.publish(topicOf(qos), text, { qos, messageId, dup });
+    }
+  }
+
+  protected heard(packet: Packet): void {
+    const { cmd, messageId } = packet;
+    const under = this.under.get(messageId!);
+    if (under === undefined) return;
+    if (cmd === 'pubrec') {
+      under.isReleased = true;
+      this.say({ cmd: 'pubrel', messageId: messageId! });
+    } else if (cmd === 'puback' || cmd === 'pubcomp') {
+      this.under.delete(messageId!);
+      this.told[under.qos].push(under.text);
+    }
+  }
+}
+
+/** Two clients that go from node to node, one that publishes and one that subscribes, while nodes die and are cut off. */
+export class MqttModel {
+  readonly hearer = new Hearer('hearer');
+  readonly teller = new Teller('teller');
+  takeovers = 0;
+  private readonly cluster: MqttCluster;
+  private readonly random: SimRandom;
+  private readonly dead = new Set<MqttNode>();
+
+  constructor(cluster: MqttCluster, random: SimRandom) {
+    this.cluster = cluster;
+    this.random = random;
+  }
+
+  get nodes(): MqttNode[] {
+    return this.cluster.nodes.filter((node) => !this.dead.has(node));
+  }
+
+  async run(ms: number, isWandering = true): Promise<void> {
+    for (let left = ms; left > 0; ) {
+      if (isWandering && this.random.unit() < 0.5) this.teller.tell(this.random.unit() < 0.5 ? 1 : 2);
+      const stepMs = 1 + this.random.integer(30);
+      await this.cluster.soon(stepMs);
+      left -= stepMs;
+      for (const client of [this.hearer, this.teller]) {
+        const isAway = client.hear();
+        const wants = isWandering ? this.random.unit() < (isAway ? 0.1 : 0.005) : isAway;
+        if (!wants) continue;
+        this.takeovers++;
+        client.connect(this.cluster, pick(this.random, this.nodes), this.random.unit() < 0.5);
+      }
+    }
+  }
+
+  kill(node: MqttNode): void {
+    this.dead.add(node);
+    node.at.kill();
+    for (const client of [this.hearer, this.teller]) if (client.node === node) client.leave();
+  }
+
+  async restart(node: MqttNode): Promise<void> {
+    this.cluster.nodes.splice(this.cluster.nodes.indexOf(node), 1);
+    this.dead.delete(node);
+    await this.cluster.start(node.at.member);
+  }
+
+  /** Which came later than one that was published behind them. Where a node that had a session cannot be reached, what it holds comes late. */
+  get late(): string[] {
+    return ([1, 2] as const).flatMap((qos) => {
+      const firsts = [...new Set(this.hearer.texts[qos])].map(Number);
+      return firsts.filter((each, at) => at > 0 && each < firsts[at - 1]!).map((each) => `QoS ${qos}: ${each}`);
+    });
+  }
+
+  /** What must not be, whatever happens. */
+  wrongs(): string[] {
+    const { hearer, teller } = this;
+    const wrongs = [...hearer.wrongs, ...teller.wrongs];
+    for (const qos of [1, 2] as const) {
+      const heard = hearer.texts[qos];
+      for (const text of teller.told[qos]) if (!heard.includes(text)) wrongs.push(`QoS ${qos}: ${text} is lost`);
+    }
+    for (const text of this.twice)
+      wrongs.push(`QoS 2: ${text} came twice, and was sent ${teller.sent.get(text)} times`);
+    return wrongs;
+  }
+
+  /** Of QoS 2, those that came more than once. */
+  get twice(): string[] {
+    const seen = new Set<string>();
+    return this.hearer.texts[2].filter((text) => seen.has(text) || !seen.add(text));
+  }
+}
+
+/** One run of so many troubles; with none the clients wander for a while. */
+export async function playMqtt(seed: number, rounds: number): Promise<MqttModel> {
+  const random = new SimRandom(seed);
+  const cluster = new MqttCluster(seed);
+  for (const name of ['a', 'b', 'c']) await cluster.add(name);
+  await cluster.soon(10_000);
+  const model = new MqttModel(cluster, random);
+  while (!model.hearer.isSubscribed) await model.run(500, false);
+  for (let round = 0; round < rounds; round++) {
+    await model.run(random.integer(2000));
+    const node = pick(random, model.nodes);
+    const lengthMs = random.unit() < 0.5 ? random.integer(2000) : 8000 + random.integer(6000);
+    const isDeath = random.unit() < 0.5;
+    if (isDeath) model.kill(node);
+    else cluster.isolate(node, true);
+    await model.run(lengthMs);
+    if (isDeath) await model.restart(node);
+    else cluster.isolate(node, false);
+    await model.run(random.integer(4000));
+  }
+  if (rounds === 0) await model.run(20_000);
+  await cluster.soon(30_000);
+  await model.run(20_000, false);
+  return model;
+}
+
+function pick<T>(random: SimRandom, from: readonly T[]): T {
+  return from[random.integer(from.length)]!;
+}

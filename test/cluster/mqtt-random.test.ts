@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { playMqtt } from './mqtt-model.js';
+
+describe('sessions that go from node to node', () => {
+  it.each([19, 21, 32])(
+    'lose nothing, and have QoS 2 once, while nodes die and are cut off: seed %i',
+    async (seed) => {
+      const model = await playMqtt(seed, 5);
+      expect(model.wrongs()).toEqual([]);
+      expect(model.takeovers).toBeGreaterThan(10);
+      expect(model.teller.told[1].length + model.teller.told[2].length).toBeGreaterThan(100);
+    },
+    120_000,
+  );
+
+  it.each([1, 2])(
+    'have their messages in order while all nodes are well: seed %i',
+    async (seed) => {
+      const model = await playMqtt(seed, 0);
+      expect([...model.wrongs(), ...model.late]).toEqual([]);
+      expect(model.takeovers).toBeGreaterThan(10);
+    },
+    120_000,
+  );
+});
