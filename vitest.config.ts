@@ -14,19 +14,30 @@ const alias = packages.map((name) => ({
 /** Two at least: left to itself a machine with two cores would have one. */
 const maxWorkers = Math.max(availableParallelism() - 1, 2);
 
+/** Long tests that only compute: `npm run test:all` runs them beside the others. */
+const simulated = [
+  'test/sim/**/*.all.test.ts',
+  'test/replication/*.all.test.ts',
+  'test/cluster/keyed-random.all.test.ts',
+  'test/cluster/mqtt-random.all.test.ts',
+];
+
 const common = { reporters: ['default', here('./tools/closing-reporter.mjs')] };
 
 // `vitest run` (npm test) takes what needs only the checkout; `--mode all` (npm run test:all) the files that need other programs or
 // much time; `--mode fuzz` (npm run fuzz) the fuzzers, which then run for CHAPAR_FUZZ_SECONDS each; `--mode sim` (npm run sim) the
 // simulator with any number of seeds.
 export default defineConfig(({ mode }) => {
-  if (mode === 'all') {
-    const include = ['packages/*/src/**/*.all.test.ts', 'test/**/*.all.test.ts', 'bench/**/*.all.test.ts'];
+  if (mode.startsWith('all')) {
+    const long = ['packages/*/src/**/*.all.test.ts', 'test/**/*.all.test.ts', 'bench/**/*.all.test.ts'];
+    const include = mode === 'all-simulated' ? simulated : long;
+    const exclude = ['**/node_modules/**', ...(mode === 'all-real' ? simulated : [])];
     return {
       resolve: { alias },
       test: {
         ...common,
         include,
+        exclude,
         fileParallelism: false,
         testTimeout: 600_000,
         hookTimeout: 600_000,

@@ -1,6 +1,6 @@
 // Closes a test run: which tests were skipped and why, then the counts alone on a line. With CHAPAR_TEST_REQUIRE=all a skip is a
 // failure, so that a CI machine that lost a program cannot stay green by testing less.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -70,7 +70,25 @@ export default class ClosingReporter {
       lines.push('CHAPAR_TEST_REQUIRE=all: a skip is a failure.');
       process.exitCode = 1;
     }
-    lines.push(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+    // Of several runs at once whoever began them adds up.
+    const file = process.env['CHAPAR_COUNTS_FILE'];
+    if (file === undefined) lines.push(closingLine([counts]));
+    else writeFileSync(file, JSON.stringify(counts));
     process.stdout.write(`${lines.join('\n')}\n`);
+  }
+}
+
+/** The counts of all these runs. */
+export function closingLine(all) {
+  const sum = (key) => all.reduce((total, counts) => total + counts[key], 0);
+  return `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`;
+}
+
+/** What a run has left in the file of its `CHAPAR_COUNTS_FILE`. One that ended before has failed. */
+export function countsOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
   }
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { closingLine, countsOf } from './closing-reporter.mjs';
 
 const at = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -81,4 +82,13 @@ test('tests left out by -t are no skips, not even with CHAPAR_TEST_REQUIRE=all',
   );
   expect(lines.at(-1)).toBe('1 passed, 0 failed, 0 skipped');
   expect(status).toBe(0);
+});
+
+test('of several runs the closing line has the sum; one that left no counts has failed', () => {
+  const file = at('../.chapar-build/counts');
+  const { lines } = run({ 'a.test.ts': skips }, { environment: { CHAPAR_COUNTS_FILE: file } });
+  expect(lines).not.toContain('1 passed, 0 failed, 2 skipped');
+  expect(closingLine([countsOf(file), countsOf(file)])).toBe('2 passed, 0 failed, 4 skipped');
+  expect(closingLine([countsOf(file), countsOf(`${file}-of-none`)])).toBe('1 passed, 1 failed, 2 skipped');
+  rmSync(file);
 });

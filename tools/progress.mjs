@@ -24,11 +24,12 @@ export function progress(title) {
   };
 }
 
-/** Runs a program quietly. Resolves with { code, output }; nothing is thrown for a code other than 0. */
-export function runQuietly(program, args, options = {}) {
+/** Runs a program quietly. Resolves with { code, output }; nothing is thrown for a code other than 0. `started` gets the process. */
+export function runQuietly(program, args, { started, ...options } = {}) {
   return new Promise((resolve) => {
     const chunks = [];
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    if (child.pid !== undefined) started?.(child);
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
     const done = (code) => resolve({ code, output: Buffer.concat(chunks).toString('utf8') });
