@@ -338,6 +338,23 @@ describe('the node of a session is dead', () => {
     expect(await hearer.heard()).toEqual(isDelayed ? ['gone!'] : []);
   });
 
+  it('those of many clients are sent soon after its lease is over, however many they are', async () => {
+    const { cluster, a, b } = await stage();
+    const hearer = await cluster.join(b, 'hearer', lasting);
+    await hearer.subscribe('w', 1);
+    const count = 1200;
+    const peers = Array.from({ length: count }, (_, i) => cluster.peer(a, `client${i}`, { will }));
+    await cluster.soon(2000);
+    for (const peer of peers) expect((await peer.next())?.cmd).toBe('connack');
+    a.at.kill();
+    const heard: string[] = [];
+    for (let waited = 0; waited < 16; waited++) {
+      await cluster.soon(1000);
+      heard.push(...(await hearer.heard()));
+    }
+    expect(heard).toHaveLength(count);
+  });
+
   it('its will is not sent when it is delayed and the client comes back in time', async () => {
     const { cluster, a, b } = await stage();
     const hearer = await cluster.join(b, 'hearer', lasting);

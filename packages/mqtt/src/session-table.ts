@@ -37,10 +37,8 @@ class Row {
 /** The sessions of all nodes, as this one's fold of their log has them. */
 export class SessionTable implements KeyedReader {
   private readonly rows = new Map<string, Row>();
-  /** Sessions that have no owner. */
-  unownedCount = 0;
-  /** How many sessions each process has. */
-  private readonly processes = new Map<string, number>();
+  /** Which sessions each process has; of null, those that have no owner. */
+  private readonly processes = new Map<string | null, Set<string>>();
   /** A session has another owner, or none any more. */
   onOwner: ((name: string, owner: Standing<Owner> | null) => void) | null = null;
 
@@ -75,13 +73,14 @@ export class SessionTable implements KeyedReader {
     return this.rows.size;
   }
 
-  get names(): IterableIterator<string> {
-    return this.rows.keys();
+  /** Processes that have sessions. */
+  *owners(): IterableIterator<string> {
+    for (const process of this.processes.keys()) if (process !== null) yield process;
   }
 
-  /** Those that have sessions. */
-  get owners(): IterableIterator<string> {
-    return this.processes.keys();
+  /** The sessions of a process; of null, those that have no owner. */
+  namesOf(process: string | null): Iterable<string> {
+    return this.processes.get(process) ?? [];
   }
 
   // ---- what the log says -------------------------------------------------------------------------------------------
@@ -97,7 +96,7 @@ export class SessionTable implements KeyedReader {
     let row = this.rows.get(name);
     if (row === undefined) this.rows.set(name, (row = new Row()));
     const before = this.standingAt(row, key, parts)?.position ?? 0;
-    if (row.isUnowned) this.unownedCount--;
+    const wasUnowned = row.isUnowned;
     if (parts.kind === 'w') this.setOwner(name, row, value, position);
     else if (parts.kind === 's') row.record = value === null ? null : { position, value };
     else if (value === null) row.ids?.delete(key);
@@ -105,23 +104,25 @@ export class SessionTable implements KeyedReader {
       row.ids ??= new Map();
       row.ids.set(key, { position, value });
     }
-    if (row.isUnowned) this.unownedCount++;
+    if (row.isUnowned !== wasUnowned) this.tally(null, name, row.isUnowned);
     if (row.isEmpty) this.rows.delete(name);
     if (parts.kind === 'i') this.onId?.(key, before, value === null ? 0 : position);
     return before;
   }
 
   private setOwner(name: string, row: Row, value: Buffer | null, position: Position): void {
-    if (row.owner !== null) this.tally(row.owner.value.process, -1);
+    if (row.owner !== null) this.tally(row.owner.value.process, name, false);
     row.owner = value === null ? null : { position, value: JSON.parse(value.toString()) as Owner };
-    if (row.owner !== null) this.tally(row.owner.value.process, 1);
+    if (row.owner !== null) this.tally(row.owner.value.process, name, true);
     this.onOwner?.(name, row.owner);
   }
 
-  private tally(process: string, by: number): void {
-    const count = (this.processes.get(process) ?? 0) + by;
-    if (count === 0) this.processes.delete(process);
-    else this.processes.set(process, count);
+  private tally(process: string | null, name: string, isThere: boolean): void {
+    let names = this.processes.get(process);
+    if (names === undefined) this.processes.set(process, (names = new Set()));
+    if (isThere) names.add(name);
+    else names.delete(name);
+    if (names.size === 0) this.processes.delete(process);
   }
 
   positionOf(key: string): Position {

@@ -2,6 +2,7 @@ import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
+import { Orphans } from './orphans.js';
 import { Outstanding } from './outstanding.js';
 import type { Session, SessionLog } from './session.js';
 import { idKey, sessionKey, sessionName } from './session-keys.js';
@@ -56,11 +57,13 @@ export class SharedDirectory implements SessionDirectory {
   /** Being taken, so that nobody takes it for one that nobody sees to. */
   private readonly taking = new Map<string, number>();
   private readonly outstanding = new Outstanding();
+  private readonly orphans: Orphans;
   private log!: SharedKeyedLog;
 
   private constructor(broker: Broker, residence: Residence) {
     this.broker = broker;
     this.residence = residence;
+    this.orphans = new Orphans(this.table, (process) => residence.isProcessThere(process));
     this.table.onOwner = (name, owner) => this.owned(name, owner);
   }
 
@@ -209,27 +212,14 @@ export class SharedDirectory implements SessionDirectory {
     return this.log.isOurs(sessionKey('w', name));
   }
 
-  /** Of processes that are gone, as far as they are this node's to see to: at most so many. */
-  orphans(max: number): string[] {
-    const { residence, table } = this;
-    const found: string[] = [];
-    const gone = new Set([...table.owners].filter((process) => !residence.isProcessThere(process)));
-    if (gone.size === 0 && table.unownedCount === 0) return found;
-    for (const name of table.names) {
-      const owner = table.ownerOf(name);
-      if ((owner !== null && !gone.has(owner.value.process)) || this.taking.has(name)) continue;
-      if (this.seesTo(name)) found.push(name);
-      if (found.length === max) break;
-    }
-    return found;
+  /** Of processes that are gone, as far as they are this node's to see to: the next ones, so many at most. */
+  nextOrphans(max: number): string[] {
+    return this.orphans.next(max, (name) => !this.taking.has(name) && this.seesTo(name));
   }
 
   /** Whether a session that nobody sees to now has this shared subscription. */
   hasOrphanWith(vhost: string, isIt: (filter: string) => boolean): boolean {
-    const there = new Set([...this.table.owners].filter((process) => this.residence.isProcessThere(process)));
-    for (const name of this.table.names) {
-      const owner = this.table.ownerOf(name);
-      if (owner !== null && there.has(owner.value.process)) continue;
+    for (const name of this.orphans.all()) {
       const record = this.parsed(name);
       if (record?.vhost !== vhost) continue;
       if (record.subscriptions.some(({ group, filter }) => group !== null && isIt(filter))) return true;

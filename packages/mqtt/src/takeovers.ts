@@ -8,8 +8,8 @@ import { partsOfName, sessionName } from './session-keys.js';
 import type { SessionWish } from './sessions.js';
 import type { Hold, SharedDirectory, Taken } from './shared-directory.js';
 
-/** Sessions of nodes that are gone are taken in portions of so many a second. */
-const adoptedPerTick = 100;
+/** Of sessions of nodes that are gone so many are being taken at a time. */
+const adoptedAtOnce = 256;
 /** A client waits so long for its session, whatever has to be done for it. Milliseconds. */
 const openMsMax = 10_000;
 /** Before another try to say whose a session is. Milliseconds. */
@@ -19,6 +19,7 @@ const againMs = 1000;
 export class Takeovers {
   readonly directory: SharedDirectory;
   private readonly door: MqttDoor;
+  private adoptingCount = 0;
 
   constructor(door: MqttDoor, directory: SharedDirectory) {
     this.door = door;
@@ -132,18 +133,29 @@ export class Takeovers {
 
   // ---- of nodes that are gone --------------------------------------------------------------------------------------
 
-  /** Once a second. */
+  /** Once a second, and when there is room for more. */
   tick(): void {
-    for (const name of this.directory.orphans(adoptedPerTick)) this.adopt(name);
+    for (const name of this.directory.nextOrphans(adoptedAtOnce - this.adoptingCount)) this.adopt(name);
   }
 
   /** Nobody sees to that session: this node does, until the client comes somewhere. */
   private adopt(name: string): void {
     const { sessions, log } = this.door;
+    this.adoptingCount++;
     const adopted = sessions.inTurn(name, async () => {
       if (!sessions.has(name)) await this.adoptNow(name);
     });
-    adopted.catch((error: unknown) => log.debug({ error, name }, 'a session of a node that is gone was not taken yet'));
+    adopted.then(
+      () => {
+        this.adoptingCount--;
+        if (this.adoptingCount === adoptedAtOnce / 2) this.tick();
+      },
+      (error: unknown) => {
+        // Not at once again: the log may have no leader.
+        this.adoptingCount--;
+        log.debug({ error, name }, 'a session of a node that is gone was not taken yet');
+      },
+    );
   }
 
   private async adoptNow(name: string): Promise<void> {
