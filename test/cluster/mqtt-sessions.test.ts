@@ -32,6 +32,15 @@ async function sent(client: Client): Promise<string[]> {
   });
 }
 
+/** Comes as often as it has to: the log takes nothing before whoever was cut off is not waited for any more. */
+async function letIn(cluster: MqttCluster, node: MqttNode): Promise<Client> {
+  for (let tries = 0; tries < 5; tries++) {
+    const client = await cluster.join(node, 'client', lasting);
+    if (client.connack.reasonCode === 0) return client;
+  }
+  throw new Error('the client was not let in');
+}
+
 describe('a session that is kept', () => {
   it('goes on at another node: subscriptions, messages, identifiers; the connection that it had is told', async () => {
     const { cluster, a, b, publisher } = await stage();
@@ -209,6 +218,79 @@ describe('a session that is kept', () => {
     }
     await cluster.soon(20_000);
     expect([...heard, ...(await second.heard())]).toEqual(texts);
+  });
+
+  const kinds: [string, number][] = [
+    ['has copies, and is led elsewhere', 3],
+    ['lives elsewhere', 1],
+  ];
+
+  it.each(kinds)(
+    'has all in order when its node is cut off with 50 that its client has not acknowledged, and its queue %s',
+    async (_, sessionCopies) => {
+      const cluster = new MqttCluster();
+      for (const name of ['a', 'b', 'c']) await cluster.add(name, { sessionCopies });
+      const [a, b, c] = cluster.nodes as [MqttNode, MqttNode, MqttNode];
+      await cluster.soon(10_000);
+      const some = { clean: false, properties: { ...lasting.properties, receiveMaximum: 50 } };
+      await (await cluster.join(c, 'client', some)).subscribe('x', 1);
+      const first = await cluster.join(b, 'client', some);
+      const publisher = await cluster.join(c, 'publisher');
+      const texts = Array.from({ length: 120 }, (_, i) => `${i}`);
+      for (const text of texts) publisher.publish('x', text, 1);
+      await cluster.soon();
+      expect(await sent(first)).toHaveLength(50);
+      cluster.isolate(b, true);
+      const second = await letIn(cluster, a);
+      await cluster.soon();
+      const heard = await sent(second);
+      expect(heard.map((text) => text.split(' ')[0])).toEqual(texts);
+      expect(heard.filter((text) => text.endsWith('again'))).toHaveLength(50);
+      cluster.isolate(b, false);
+      await cluster.soon(20_000);
+      expect((await first.peer.all()).at(-1)).toMatchObject({ cmd: 'disconnect', reasonCode: takenOver });
+      publisher.publish('x', 'last', 1);
+      await cluster.soon();
+      expect(await sent(second)).toEqual([`last ${sessionCopies > 1 ? 122 : 121}`]);
+    },
+  );
+
+  it('is not changed by what its client said to the node before and comes to the queue too late', async () => {
+    const { cluster, a, b, c, publisher } = await stage();
+    await (await cluster.join(c, 'client', lasting)).subscribe('x', 1);
+    const first = await cluster.join(b, 'client', lasting);
+    for (const text of ['1', '2', '3']) publisher.publish('x', text, 1);
+    await cluster.soon();
+    expect(await sent(first)).toEqual(['1 2', '2 3', '3 4']);
+    cluster.peers.lag(b.at.name, c.at.name, 5000);
+    first.peer.send({ cmd: 'puback', messageId: 3 });
+    await cluster.soon(10);
+    const second = await cluster.join(a, 'client', lasting);
+    await cluster.soon();
+    expect(await sent(second)).toEqual(['1 2 again', '2 3 again', '3 4 again']);
+    await cluster.soon(10_000);
+    const third = await cluster.join(c, 'client', lasting);
+    await cluster.soon(1000);
+    expect(await sent(third)).toEqual(['1 2 again', '2 3 again', '3 4 again']);
+  });
+
+  it('is lost to a node that hears of it from the queue alone: its client is told', async () => {
+    const cluster = await MqttCluster.of('a', 'b', 'c', 'd');
+    const [a, b, c, d] = cluster.nodes as [MqttNode, MqttNode, MqttNode, MqttNode];
+    await cluster.soon(10_000);
+    await (await cluster.join(d, 'client', lasting)).subscribe('x', 1);
+    const first = await cluster.join(b, 'client', lasting);
+    // The log is led where the cluster began.
+    for (const { at } of [a, c]) {
+      cluster.peers.cut(b.at.name, at.name);
+      cluster.peers.cut(at.name, b.at.name);
+    }
+    const second = await letIn(cluster, c);
+    await cluster.soon();
+    await first.peer.expectEnd(takenOver);
+    const publisher = await cluster.join(d, 'publisher');
+    publisher.publish('x', 'm', 1);
+    expect(await second.heard()).toEqual(['m!']);
   });
 
   it('is its user’s on every node', async () => {

@@ -100,6 +100,13 @@ export const errorRegistry = {
     'The queue is exclusive to another connection, or exists and is not exclusive.',
     'Use a server-named queue (empty name) per connection, or wait until the other connection is gone.',
   ),
+  consumerFenced: channel(
+    405,
+    'RESOURCE_LOCKED',
+    "queue '{queue}' in vhost '{vhost}' has a later owner",
+    "The queue is an MQTT session's, and the session has gone on at another node since this consumer's had it.",
+    'None is needed: the client is connected there. If it is not, let it connect again.',
+  ),
   // ---- 406 -----------------------------------------------------------------------------------------------------
   inequivalent: channel(
     406,

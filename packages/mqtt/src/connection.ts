@@ -319,6 +319,11 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   }
 
   queueGone(why: DetachReason): void {
+    const { takeovers } = this.door;
+    if (why === 'fenced' && takeovers !== null) {
+      takeovers.fenced(this.session);
+      return;
+    }
     this.fail(new MqttError(REASON.administrativeAction, `the session's queue is gone (${why})`));
   }
 

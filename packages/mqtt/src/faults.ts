@@ -15,6 +15,7 @@ const reasons: { readonly [key: string]: number } = {
   userConnectionLimit: REASON.quotaExceeded,
   queueLimit: REASON.quotaExceeded,
   metadataUnavailable: REASON.serverUnavailable,
+  consumerFenced: REASON.sessionTakenOver,
 };
 
 /** Whatever was thrown while working for a peer, as what the peer is told. A fault of ours is logged under a reference. */

@@ -1,5 +1,6 @@
 import {
   andThen,
+  BrokerError,
   type ConfirmSlot,
   type Consumer,
   Deadline,
@@ -86,8 +87,8 @@ export class Outbound implements DeliverySink, Flushable {
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
-  /** A consumer of an owner before, on a node that has not heard yet that it is none any more, gets nothing while this one takes it. */
-  rank = 0;
+  /** Of the session's owner: consumers of those before, on nodes that have not heard yet that they have it no more, give way. 0: it has none. */
+  ownerOrdinal = 0;
   /** Of these, how many are on their way into a log of its own, by consumer. */
   private readonly underWay = new Map<Consumer, number>();
   private underWayCount = 0;
@@ -143,8 +144,9 @@ export class Outbound implements DeliverySink, Flushable {
       then(taken);
       return;
     }
-    taken.then(then, () => {
-      if (this.peer === peer) peer?.queueGone('node-down');
+    taken.then(then, (error: unknown) => {
+      const isFenced = error instanceof BrokerError && error.key === 'consumerFenced';
+      if (this.peer === peer) peer?.queueGone(isFenced ? 'fenced' : 'node-down');
     });
   }
 
@@ -156,8 +158,9 @@ export class Outbound implements DeliverySink, Flushable {
     if (!source.isShared) this.ownQueue = queue;
     // What a group has for this client is counted here: it must not take what cannot be sent at once.
     const window = source.isShared ? null : this.window;
-    const priority = source.isShared ? 0 : this.rank;
-    const spec = { tag: this.clientId, acknowledges: true, exclusive: false, priority, arguments: {}, window };
+    const ownerOrdinal = source.isShared ? 0 : this.ownerOrdinal;
+    const told = { tag: this.clientId, acknowledges: true, exclusive: false, priority: 0, arguments: {} };
+    const spec = { ...told, window, ownerOrdinal };
     return andThen(queue.attach(spec, this), (consumer) => {
       // Attaching may have taken a while, and the client is gone, or is here anew.
       if (this.peer !== peer) {

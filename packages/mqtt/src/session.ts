@@ -62,8 +62,8 @@ export class Session {
   expiry: Deadline | null = null;
   will: Will | null = null;
   isEnded = false;
-  /** In a cluster: how many owners it has had. */
-  rank = 0;
+  /** In a cluster, of a session that is kept: of its owner, higher than of those before. */
+  ownerOrdinal = 0;
 
   private readonly turn: Turn;
   private readonly log: SessionLog | null;
@@ -96,7 +96,7 @@ export class Session {
     const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
     const outbound = new Outbound(this.clientId, this.turn, this.log ?? forgetful, matchOf);
     outbound.moveToOwn = (message, source, slot) => moveToOwn(this, message, source, slot);
-    outbound.rank = this.rank;
+    outbound.ownerOrdinal = this.ownerOrdinal;
     this.outboundMade = outbound;
     if (this.peer !== null) outbound.attach(this.peer, null);
     return outbound;
@@ -120,7 +120,7 @@ export class Session {
   /** CONNACK is on its way: messages may follow. */
   attach(connection: Connection): void {
     this.peer = connection;
-    if (this.outboundMade !== null) this.outboundMade.rank = this.rank;
+    if (this.outboundMade !== null) this.outboundMade.ownerOrdinal = this.ownerOrdinal;
     if (this.directEnd !== null) this.directEnd.peer = connection;
     const { queue } = this;
     if (queue !== null || this.outboundMade !== null) this.attachOutbound(connection, queue);

@@ -119,7 +119,7 @@ export class Sessions {
         this.letGo(keyOf(vhost, clientId));
         throw takenOver();
       }
-      session.rank = hold.count;
+      session.ownerOrdinal = hold.position;
     }
     // In a cluster it is not known yet that no other node has a session of that name.
     if (isTransient && takeovers !== null) void takeovers.claim(session);

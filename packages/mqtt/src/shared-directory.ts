@@ -22,7 +22,10 @@ const releaseQuestion = 'mqtt.release';
 /** A session that this process has. */
 export interface Hold {
   readonly name: string;
-  /** Where the log says so; what is written for the session is on the condition that it still does. */
+  /**
+   * Where the log says so; what is written for the session is on the condition that it still does. Higher than of all who had it before, also where the log has forgotten
+   * them meanwhile.
+   */
   readonly position: Position;
   readonly count: number;
   readonly writes: SessionWrites;
@@ -182,6 +185,15 @@ export class SharedDirectory implements SessionDirectory {
     // The log may have said so before.
     await this.leaving.get(name);
     return null;
+  }
+
+  /** Another process has taken the session from the owner at this position. False: this one does not have it as that one, or not any more. */
+  fenced(name: string, position: Position): boolean {
+    const hold = this.holds.get(name);
+    if (hold === undefined || hold.position !== position) return false;
+    this.letGo(hold);
+    this.lose(name);
+    return true;
   }
 
   /** Whoever had it lets go: a client hears of it, and what it has not acknowledged is in its queue again. False: nobody says so. */

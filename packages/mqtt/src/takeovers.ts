@@ -115,7 +115,7 @@ export class Takeovers {
     const { door } = this;
     const session = record === null ? null : door.sessionOf(record);
     if (session === null) return null;
-    session.rank = hold.count;
+    session.ownerOrdinal = hold.position;
     door.sessions.place(session);
     door.join(session);
     const wasConnected = record!.disconnectedAtMs === 0;
@@ -186,6 +186,12 @@ export class Takeovers {
     // What it gave back is before whoever comes next; a question could overtake it.
     const said = queue?.settledForGood?.() ?? queue?.counts();
     if (said instanceof Promise) await said.catch(() => undefined);
+  }
+
+  /** The session's queue has a consumer of a later owner: this node will read of it in the log as well. */
+  fenced(session: Session): void {
+    const name = sessionName(session.vhost.name, session.clientId);
+    if (!this.directory.fenced(name, session.ownerOrdinal)) session.connection?.takenOver();
   }
 
   /** The session is over, here and everywhere. */

@@ -4,7 +4,7 @@ import { FRAME_LEADS, FRAME_LEFT, FRAME_LINE_SETTLED, FRAME_LOST } from '../peer
 import type { MessageReader } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import type { QueueReference } from '../peer/queue-reference.js';
-import { outcomes } from '../peer/refusals.js';
+import { detachReasonOf, outcomes } from '../peer/refusals.js';
 import { PUBLISH_LETTER, PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
@@ -266,9 +266,9 @@ export class GuestLines {
       const consumer = this.newConsumer(line, body);
       if (claims.length > 0) this.claim(line, consumer, claims, credit);
       else consumer.grant(credit);
-    } catch {
+    } catch (error) {
       // Somebody else has the queue for himself by now.
-      this.guest.writeDetached(body.consumer, 'node-down');
+      this.guest.writeDetached(body.consumer, detachReasonOf(error, 'node-down'));
     }
   }
 

@@ -39,7 +39,7 @@ import {
 import { AddressBook, MessageReader, writeMessage } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import { type QueueReference, queueOf } from '../peer/queue-reference.js';
-import { detachReasons, formOfError, outcomes, refusals } from '../peer/refusals.js';
+import { detachReasonOf, detachReasons, formOfError, outcomes, refusals } from '../peer/refusals.js';
 import { PUBLISH_MESSAGE, PUBLISH_QUEUE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
@@ -313,7 +313,7 @@ export class Guest implements LineSink {
       this.forgetIfOver(consumer);
     } catch (error) {
       if (body.request > 0) this.attachFailed(body.request, error);
-      else this.writeDetached(body.consumer, 'queue-deleted');
+      else this.writeDetached(body.consumer, detachReasonOf(error, 'queue-deleted'));
     }
   }
 

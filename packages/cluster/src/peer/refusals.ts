@@ -3,7 +3,7 @@ import { BrokerError, type DetachReason, type ErrorKey, errorRegistry, type Outc
 /** Outcomes, refusals and reasons as they stand in frames, by number. */
 export const outcomes: readonly Outcome[] = ['accept', 'release', 'reject'];
 export const refusals: readonly Refusal[] = ['store-failed', 'queue-full', 'node-down', 'not-enough-copies'];
-export const detachReasons: readonly DetachReason[] = ['queue-deleted', 'consumer-timeout', 'node-down'];
+export const detachReasons: readonly DetachReason[] = ['queue-deleted', 'consumer-timeout', 'node-down', 'fenced'];
 
 /** An error of the registry on its way between nodes. */
 export interface ErrorForm {
@@ -17,6 +17,11 @@ export function formOfError(error: unknown): ErrorForm {
     return { key: error.key, text: error.message.slice(error.codeName.length + 3) };
   }
   return { key: 'internal', text: error instanceof Error ? error.message : String(error) };
+}
+
+/** Why a consumer that comes back is none any more. */
+export function detachReasonOf(error: unknown, otherwise: DetachReason): DetachReason {
+  return error instanceof BrokerError && error.key === 'consumerFenced' ? 'fenced' : otherwise;
 }
 
 export function errorOfForm({ key, text }: ErrorForm): Error {

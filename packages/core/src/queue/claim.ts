@@ -4,13 +4,14 @@ import type { QueueDelivery } from './delivery.js';
 import type { Handout } from './handout.js';
 import type { Paging } from './paging.js';
 import type { ReadyMessages } from './ready-messages.js';
+import type { Roster } from './roster.js';
 import type { Timing } from './timing.js';
 
 /** Read at once. Bytes. */
 const readBytes = 1024 * 1024;
 
 export interface ClaimParts {
-  readonly owner: { readonly deleted: boolean };
+  readonly owner: { readonly deleted: boolean; readonly roster: Roster };
   readonly ready: ReadyMessages;
   readonly paging: Paging;
   readonly handout: Handout;
@@ -64,7 +65,7 @@ export class Claim {
     const { owner, ready, paging, handout, timing } = this.parts;
     if (owner.deleted) return;
     const taken: LoggedMessage[] = [];
-    if (!this.consumer.isDetached) {
+    if (!this.consumer.isDetached && !owner.roster.owners.isFenced(this.consumer.spec)) {
       const onDisk: LoggedMessage[] = [];
       for (const position of this.positions) {
         const message = ready.takeAt(position);

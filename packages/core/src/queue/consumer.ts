@@ -20,6 +20,11 @@ export interface ConsumerSpec {
   readonly arguments: Arguments;
   /** Credit shared with other consumers, null for none. */
   readonly window: Window | null;
+  /**
+   * It consumes for one of the owners that the queue has one after the other: higher than for those before, see `Owners`. Absent or 0: for
+   * nobody, and beside all of them.
+   */
+  readonly ownerOrdinal?: number;
 }
 
 /** `single_active` and `waiting`: of a queue that serves one at a time. */

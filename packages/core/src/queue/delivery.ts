@@ -39,7 +39,7 @@ export class QueueDelivery implements Delivery {
 export type Outcome = 'accept' | 'release' | 'reject';
 
 /** Why a consumer was detached by the queue's side. */
-export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down' | 'moved';
+export type DetachReason = 'queue-deleted' | 'consumer-timeout' | 'node-down' | 'fenced' | 'moved';
 
 /** The door's side of a consumer. */
 export interface DeliverySink {
@@ -50,7 +50,7 @@ export interface DeliverySink {
   deliver(consumer: Consumer, message: Message, redelivered: boolean, delivery: Delivery | null): boolean;
   /**
    * The queue let the consumer go. After `queue-deleted` and `node-down` what it held is void; after `consumer-timeout` what it held too long is ready
-   * again, and it keeps the rest. After `moved`, which no door gets to see, another node leads the queue and knows what it holds. In all cases settling what it
+   * again, and it keeps the rest; after `fenced`, when the queue has a later owner than the consumer's, all that it held is ready again. After `moved`, which no door gets to see, another node leads the queue and knows what it holds. In all cases settling what it
    * holds no more does nothing.
    */
   detached(consumer: Consumer, why: DetachReason): void;

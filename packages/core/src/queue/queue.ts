@@ -300,7 +300,7 @@ export class Queue implements SharedQueue {
 
   // ---- consumers -----------------------------------------------------------------------------------------------
 
-  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws 403 when exclusiveness forbids it, 406 for a priority that is no integer. */
+  /** Attaches a consumer without credit: nothing is delivered before its first `grant`. Throws what `Roster.assertMayAttach` does. */
   attach(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
     this.roster.assertMayAttach(spec, this.properties);
     const consumer = new QueueConsumer(this, spec, sink);
@@ -333,10 +333,10 @@ export class Queue implements SharedQueue {
     new Claim({ owner: this, ready, paging, handout, timing }, consumer, positions, done).begin();
   }
 
-  /** Never in the turn order. */
+  /** Never in the turn order. Throws 405 when its owner is none any more. */
   holder(spec: ConsumerSpec, sink: DeliverySink): QueueConsumer {
     const holder = new QueueConsumer(this, spec, sink);
-    void holder.stop();
+    this.roster.addHolder(holder, this.properties);
     return holder;
   }
 

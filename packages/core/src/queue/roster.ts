@@ -1,6 +1,7 @@
 import { shownValue } from '../arguments.js';
 import { brokerError } from '../errors.js';
 import type { ConsumerSpec, QueueConsumer } from './consumer.js';
+import { Owners } from './owners.js';
 import type { QueueProperties } from './queue-properties.js';
 import { SingleActive } from './single-active.js';
 import { TurnOrder } from './turn-order.js';
@@ -13,6 +14,7 @@ export class Roster {
   readonly outside = new Set<QueueConsumer>();
   /** Null: all consumers are served. */
   readonly single: SingleActive | null;
+  readonly owners = new Owners();
   private sole: QueueConsumer | null = null;
 
   constructor({ arguments: args }: QueueProperties) {
@@ -24,8 +26,9 @@ export class Roster {
     return this.sole;
   }
 
-  /** Throws 403 when exclusiveness forbids another consumer, 406 for a priority that is no integer. */
-  assertMayAttach(spec: ConsumerSpec, { name, vhost }: QueueProperties): void {
+  /** Throws 403 when exclusiveness forbids another consumer, 405 when its owner is none any more, 406 for a priority that is no integer. */
+  assertMayAttach(spec: ConsumerSpec, properties: QueueProperties): void {
+    const { name, vhost } = properties;
     const wish = spec.arguments['x-priority'];
     if (!Number.isSafeInteger(spec.priority) || !(wish === undefined || Number.isSafeInteger(wish))) {
       const reason = `expected an integer, got ${shownValue(wish)}`;
@@ -36,17 +39,29 @@ export class Roster {
       const reason = `expected an integer of at least 0, got ${shownValue(timeout)}`;
       throw brokerError('invalidArgument', { argument: 'x-consumer-timeout', kind: 'queue', name, vhost, reason });
     }
+    this.owners.assertServed(spec, properties);
     const isTaken = this.consumers.size > 0 || this.single !== null;
     if (this.sole !== null || (spec.exclusive && isTaken)) {
       throw brokerError('exclusiveConsumer', { queue: name, vhost });
     }
   }
 
+  /** It has no credit yet. */
   add(consumer: QueueConsumer): void {
-    const { single } = this;
     this.consumers.add(consumer);
     if (consumer.spec.exclusive) this.sole = consumer;
-    if (single === null) return;
+    if (this.single !== null) this.queueUp(consumer, this.single);
+    this.owners.heed(consumer, this);
+  }
+
+  /** It will only hold. Throws 405 when its owner is none any more. */
+  addHolder(holder: QueueConsumer, properties: QueueProperties): void {
+    this.owners.assertServed(holder.spec, properties);
+    holder.end();
+    this.owners.heed(holder, this);
+  }
+
+  private queueUp(consumer: QueueConsumer, single: SingleActive): void {
     const { current } = single;
     single.join(consumer);
     if (current === null || !single.isOutranked) return;

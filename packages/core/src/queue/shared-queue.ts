@@ -35,7 +35,7 @@ export interface SharedQueue extends QueueHandle {
   counts(): Later<QueueCounts>;
   /**
    * Attaches a consumer: nothing is delivered before its first `grant`, which will be of `credit`; a queue elsewhere counts on it, so that
-   * the consumer has its turn from now on. 403 when exclusiveness forbids it, 406 for arguments that are wrong.
+   * the consumer has its turn from now on. 403 when exclusiveness forbids it, 405 when its owner is none any more, 406 for arguments that are wrong.
    */
   attach(spec: ConsumerSpec, sink: DeliverySink, credit?: number): Later<Consumer>;
   /** Somebody who takes messages with `get` and holds them; not among the consumers. */
