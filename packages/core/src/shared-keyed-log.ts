@@ -3,7 +3,7 @@ import type { KeyedCondition } from './keyed-entry.js';
 import type { KeyedLog } from './keyed-log.js';
 import type { Later } from './later.js';
 import type { Position } from './ports.js';
-import type { Origin } from './replica-log.js';
+import type { Origin, Provenance } from './replica-log.js';
 
 /** What a keyed log comes to, held by who reads it: the last value of each key, and the position at which it stands. */
 export interface KeyedReader {
@@ -27,10 +27,13 @@ export function lookedAt(reader: KeyedReader, key: string, { of }: KeyedConditio
  * is alone the reader is told within the call, and in a cluster when enough nodes have it.
  */
 export interface SharedKeyedLog {
-  /** The value is not empty. `slot`: told when it is durable. `onlyIf`: else it has no effect. */
-  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf?: KeyedCondition | null): void;
-  /** `onlyIf`: else it has no effect. `slot`: told when the key is sure not to come back. */
-  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null): void;
+  /**
+   * The value is not empty. `slot`: told when it is durable. `onlyIf`: else it has no effect. `from`: whoever says it again does so under that,
+   * and it has effect once, the first time; a node that is alone has no need of it.
+   */
+  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf?: KeyedCondition | null, from?: Provenance): void;
+  /** `onlyIf`: else it has no effect. `slot`: told when the key is sure not to come back. `from`: see `put`. */
+  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null, from?: Provenance): void;
   /**
    * Puts, or with null removes. Resolves when it is durable and the reader of this node has been told of it and of all that was before it,
    * so that it shows whether it had effect; with false when it was refused, which has effect, or will, or not.

@@ -337,7 +337,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       throw protocolError('a Session Expiry Interval of a session that was to end with its connection');
     if (sessionExpirySeconds >= 0) session.expirySeconds = this.door.boundedExpiry(sessionExpirySeconds);
     // [MQTT-3.14.4-3]
-    if (reason !== REASON.disconnectWithWill) session.will = null;
+    if (reason !== REASON.disconnectWithWill) this.door.sessions.takeBackWill(session);
     this.hangUp();
   }
 

@@ -14,6 +14,8 @@ export interface SessionRecord {
   readonly disconnectedAtMs: number;
   readonly subscriptions: readonly Subscription[];
   readonly will: JsonValue;
+  /** Others that are due, and of which it is not known that the log has them as such. Not there in records of older versions. */
+  readonly left?: readonly JsonValue[];
   /** Packet identifiers of QoS 2: those that came, and those that the client has received, with the position of each. */
   readonly received: readonly number[];
   /** Of those that came, the ones whose messages were published perhaps. */
@@ -135,5 +137,6 @@ export function recordOf(session: Session) {
     disconnectedAtMs,
     subscriptions: [...session.subscriptions, ...session.shares.values()],
     will: session.will?.record ?? null,
+    ...(session.leavingWills === null ? {} : { left: session.leavingWills.map(({ record }) => record) }),
   };
 }

@@ -188,7 +188,7 @@ export class Inbound implements ConfirmSink {
 
   /** Its identifier is in the log. */
   private publishArrived({ target, message, packetId, retain, from }: Arrived): void {
-    if (retain) this.keepRetained(target, message, 2);
+    if (retain) this.keepRetained(target, message, 2, from);
     this.acknowledgements.push(packetId, true, REASON.success);
     this.acknowledgements.sayOfLast(this.hand(target, message, from));
   }
@@ -245,7 +245,7 @@ export class Inbound implements ConfirmSink {
     );
   }
 
-  private keepRetained(target: Target, message: Message, qos: number): void {
+  private keepRetained(target: Target, message: Message, qos: number, from?: Provenance): void {
     const { retained } = this.connection.door;
     if (qos === 0) {
       retained.set(this.session.vhost.name, target.address, message, null);
@@ -256,7 +256,7 @@ export class Inbound implements ConfirmSink {
     const tag = confirms.begin();
     confirms.await(tag);
     this.acknowledgements.push(0, false, REASON.success);
-    retained.set(this.session.vhost.name, target.address, message, new PublishSlot(confirms, tag, 1));
+    retained.set(this.session.vhost.name, target.address, message, new PublishSlot(confirms, tag, 1), from);
   }
 
   /**

@@ -50,12 +50,12 @@ export async function openSession(connection: Connection, connect: Connect): Pro
     clientId,
     cleanStart: connect.cleanStart,
     expirySeconds,
+    will,
   });
   if (connection.isOver) {
     door.sessions.abandoned(session, connection);
     return null;
   }
-  session.will = will;
   const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
   return { session, actor, answer, keepAliveSeconds, begin: () => door.sessions.connected(session) };

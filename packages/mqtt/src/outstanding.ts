@@ -10,8 +10,8 @@ interface Shard {
 }
 
 /**
- * Where identifiers of QoS 2 stand in the shards of their log that came and were not released yet. Messages of those before all of them are
- * with their queues for good, so that nobody need know them one by one any more.
+ * Where identifiers of QoS 2 stand in the shards of their log that came and were not released yet, and wills that are due. Messages of those
+ * before all of them are with their queues for good, so that nobody need know them one by one any more.
  */
 export class Outstanding {
   private readonly shards = new Map<Origin, Shard>();
@@ -20,7 +20,7 @@ export class Outstanding {
   /** With what the table has by now. */
   begin(table: SessionTable, originOf: (key: string) => Origin): void {
     this.originOf = originOf;
-    const found = [...table.entries(() => true)].filter(({ key }) => key.startsWith('i'));
+    const found = [...table.entries(() => true)].filter(({ key }) => key[0] === 'i' || key[0] === 'd');
     found.sort((one, other) => one.position - other.position);
     for (const { key, position } of found) this.changed(key, 0, position);
   }

@@ -1,7 +1,10 @@
 // The keys of sessions in their log: a kind, the session's name, and of packet identifiers the identifier, with NUL between.
 
-/** `s`: its record; `i`: identifiers of QoS 2 that came; `o`: those that the client has received; `w`: in a cluster, who has it. */
-export type KeyKind = 's' | 'i' | 'o' | 'w';
+/**
+ * `s`: its record; `i`: identifiers of QoS 2 that came; `o`: those that the client has received. In a cluster `w`: who has it; `d`: a will that
+ * is due, until it was published; `m`: of no session, but of a process that brings those that its node kept while it was alone.
+ */
+export type KeyKind = 's' | 'i' | 'o' | 'w' | 'd' | 'm';
 
 export interface SessionKey {
   readonly kind: KeyKind;
@@ -9,6 +12,8 @@ export interface SessionKey {
   readonly name: string;
   /** The packet identifier; 0: none. */
   readonly id: number;
+  /** The will's; empty: it is none. */
+  readonly will: string;
 }
 
 /** `vhost NUL client`; neither has a NUL. */
@@ -29,9 +34,20 @@ export function idKey(kind: 'i' | 'o', name: string, id: number): string {
   return `${kind}\0${name}\0${id}`;
 }
 
+/** `will`: which of the session's it is. */
+export function willKey(name: string, will: string): string {
+  return `d\0${name}\0${will}`;
+}
+
+export function markKey(process: string): string {
+  return `m\0${process}`;
+}
+
 export function sessionKeyOf(key: string): SessionKey {
   const kind = key[0] as KeyKind;
-  if (kind === 's' || kind === 'w') return { kind, name: key.slice(2), id: 0 };
+  if (kind === 's' || kind === 'w' || kind === 'm') return { kind, name: key.slice(2), id: 0, will: '' };
   const at = key.lastIndexOf('\0');
-  return { kind, name: key.slice(2, at), id: Number(key.slice(at + 1)) };
+  const name = key.slice(2, at);
+  const last = key.slice(at + 1);
+  return kind === 'd' ? { kind, name, id: 0, will: last } : { kind, name, id: Number(last), will: '' };
 }

@@ -1,5 +1,5 @@
 import type { KeyedReader, Position } from '@chapar/core';
-import { type SessionKey, sessionKey, sessionKeyOf } from './session-keys.js';
+import { markKey, type SessionKey, sessionKey, sessionKeyOf } from './session-keys.js';
 
 /** Which process has a session, and which of its owners that is. A type, so that it is JSON. */
 export type Owner = {
@@ -15,6 +15,14 @@ export type Owner = {
 export interface Standing<T> {
   readonly position: Position;
   readonly value: T;
+}
+
+/** A will that is due and was perhaps published. */
+export interface DueWill {
+  readonly position: Position;
+  readonly value: Buffer;
+  /** Whose it is to publish it. */
+  readonly process: string;
 }
 
 /** What is known of one client's session. */
@@ -37,12 +45,18 @@ class Row {
 /** The sessions of all nodes, as this one's fold of their log has them. */
 export class SessionTable implements KeyedReader {
   private readonly rows = new Map<string, Row>();
+  /** By their keys. Of sessions that are over, too. */
+  readonly dueWills = new Map<string, DueWill>();
+  /** Which wills those are, by session. */
+  readonly dueOf = new Map<string, Set<string>>();
+  /** Processes that bring the sessions of a node that was alone, and where they say so. */
+  readonly bringing = new Map<string, Position>();
   /** Which sessions each process has; of null, those that have no owner. */
   private readonly processes = new Map<string | null, Set<string>>();
   /** A session has another owner, or none any more. */
   onOwner: ((name: string, owner: Standing<Owner> | null) => void) | null = null;
 
-  /** An identifier that came stands elsewhere, or nowhere (0). */
+  /** An identifier that came, or a will that is due, stands elsewhere, or nowhere (0). */
   onId: ((key: string, before: Position, position: Position) => void) | null = null;
 
   ownerOf(name: string): Standing<Owner> | null {
@@ -92,7 +106,9 @@ export class SessionTable implements KeyedReader {
 
   changed(key: string, value: Buffer | null, position: Position): Position {
     const parts = sessionKeyOf(key);
+    if (parts.kind === 'd') return this.changedDue(key, value, position);
     const { name } = parts;
+    if (parts.kind === 'm') return this.changedMark(name, value === null ? 0 : position);
     let row = this.rows.get(name);
     if (row === undefined) this.rows.set(name, (row = new Row()));
     const before = this.standingAt(row, key, parts)?.position ?? 0;
@@ -107,6 +123,30 @@ export class SessionTable implements KeyedReader {
     if (row.isUnowned !== wasUnowned) this.tally(null, name, row.isUnowned);
     if (row.isEmpty) this.rows.delete(name);
     if (parts.kind === 'i') this.onId?.(key, before, value === null ? 0 : position);
+    return before;
+  }
+
+  private changedDue(key: string, value: Buffer | null, position: Position): Position {
+    const before = this.dueWills.get(key)?.position ?? 0;
+    const { name, will } = sessionKeyOf(key);
+    const ofName = this.dueOf.get(name) ?? new Set();
+    if (value === null) {
+      this.dueWills.delete(key);
+      ofName.delete(will);
+      if (ofName.size === 0) this.dueOf.delete(name);
+    } else {
+      this.dueOf.set(name, ofName.add(will));
+      const { process } = JSON.parse(value.toString()) as { readonly process: string };
+      this.dueWills.set(key, { position, value, process });
+    }
+    this.onId?.(key, before, value === null ? 0 : position);
+    return before;
+  }
+
+  private changedMark(process: string, position: Position): Position {
+    const before = this.bringing.get(process) ?? 0;
+    if (position === 0) this.bringing.delete(process);
+    else this.bringing.set(process, position);
     return before;
   }
 
@@ -127,13 +167,16 @@ export class SessionTable implements KeyedReader {
 
   positionOf(key: string): Position {
     const parts = sessionKeyOf(key);
+    if (parts.kind === 'd') return this.dueWills.get(key)?.position ?? 0;
+    if (parts.kind === 'm') return this.bringing.get(parts.name) ?? 0;
     const row = this.rows.get(parts.name);
     return row === undefined ? 0 : (this.standingAt(row, key, parts)?.position ?? 0);
   }
 
-  /** What stands there; null: nothing. Not of the owner's key. */
+  /** What stands there; null: nothing. Not of the owner's key, nor of a mark. */
   valueAt(key: string): Buffer | null {
     const parts = sessionKeyOf(key);
+    if (parts.kind === 'd') return this.dueWills.get(key)?.value ?? null;
     const row = this.rows.get(parts.name);
     if (row === undefined) return null;
     return (parts.kind === 's' ? row.record : row.ids?.get(key))?.value ?? null;
@@ -150,5 +193,7 @@ export class SessionTable implements KeyedReader {
       if (record !== null && isWanted(record.position)) yield { key: sessionKey('s', name), position: record.position };
       for (const [key, { position }] of ids ?? []) if (isWanted(position)) yield { key, position };
     }
+    for (const [key, { position }] of this.dueWills) if (isWanted(position)) yield { key, position };
+    for (const [process, position] of this.bringing) if (isWanted(position)) yield { key: markKey(process), position };
   }
 }

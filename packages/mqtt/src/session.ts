@@ -61,6 +61,8 @@ export class Session {
   /** When it ends. */
   expiry: Deadline | null = null;
   will: Will | null = null;
+  /** Due, and on their way into the log of a cluster. */
+  leavingWills: Will[] | null = null;
   isEnded = false;
   /** In a cluster, of a session that is kept: of its owner, higher than of those before. */
   ownerOrdinal = 0;
@@ -83,6 +85,12 @@ export class Session {
   /** Its will waits for some time after the connection went. [MQTT-3.1.3-9] */
   get isWillDelayed(): boolean {
     return this.will !== null && this.will.wish.delaySeconds > 0 && this.expirySeconds > 0;
+  }
+
+  /** Without a connection: when its will is to be sent, or was; Infinity: it has none. Milliseconds since 1970. */
+  get willDueAtMs(): number {
+    if (this.will === null) return Number.POSITIVE_INFINITY;
+    return this.disconnectedAtMs + (this.isWillDelayed ? this.will.wish.delaySeconds * 1000 : 0);
   }
 
   get direct(): DirectEnd {
@@ -115,6 +123,11 @@ export class Session {
   /** False when there was no such. */
   unshare(filter: string): boolean {
     return this.sharesMade?.delete(filter) ?? false;
+  }
+
+  /** Its client was let in. */
+  get isOpen(): boolean {
+    return this.peer !== null;
   }
 
   /** CONNACK is on its way: messages may follow. */

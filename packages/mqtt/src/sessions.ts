@@ -7,6 +7,7 @@ import type { MqttDoor } from './door.js';
 import { queueNameOf, Session } from './session.js';
 import { bindDirect, unbindDirect } from './subscription-bindings.js';
 import { takenOver } from './takeovers.js';
+import type { Will } from './will.js';
 
 /** What a client asks of its session. */
 export interface SessionWish {
@@ -14,6 +15,7 @@ export interface SessionWish {
   readonly cleanStart: boolean;
   /** Infinity: for ever. */
   readonly expirySeconds: number;
+  readonly will: Will | null;
 }
 
 /** The sessions of this node by virtual host and client identifier: who has one, who takes it over, when it ends (§4.1). */
@@ -74,7 +76,7 @@ export class Sessions {
     wish: SessionWish,
   ): Promise<{ session: Session; isPresent: boolean }> {
     const { vhost, principal } = actor;
-    const { clientId, cleanStart, expirySeconds } = wish;
+    const { clientId, cleanStart } = wish;
     if (connection.isOver) throw new MqttError(REASON.unspecified, 'the client has gone');
     const found = this.find(vhost, clientId);
     if (found !== undefined && found.user !== principal.user)
@@ -82,30 +84,34 @@ export class Sessions {
     found?.connection?.takenOver();
     // A session that goes with its connection went just now.
     const kept = this.find(vhost, clientId);
-    if (kept !== undefined && !cleanStart) return this.goOn(kept, connection, expirySeconds);
+    if (kept !== undefined && !cleanStart) return this.goOn(kept, connection, wish);
     if (kept !== undefined) await this.end(kept);
     await this.ending.get(keyOf(vhost, clientId));
     const { takeovers } = this.door;
     const taken = takeovers === null ? null : await takeovers.takeUp(actor, wish);
-    if (taken !== null) return this.goOn(taken, connection, expirySeconds);
+    if (taken !== null) return this.goOn(taken, connection, wish);
     const session = await this.make(connection, actor, wish);
     return { session, isPresent: false };
   }
 
-  private goOn(session: Session, connection: Connection, expirySeconds: number) {
+  private async goOn(session: Session, connection: Connection, { expirySeconds, will }: SessionWish) {
     // In this moment it went on to yet another node.
     if (session.isEnded) throw takenOver();
     session.connection = connection;
     session.expirySeconds = expirySeconds;
     session.expiry?.set(Number.POSITIVE_INFINITY);
     // [MQTT-3.1.3-9]
-    session.will = null;
+    this.takeBackWill(session);
+    session.will = will;
     session.disconnectedAtMs = 0;
     bindDirect(this.door, session);
+    // What other nodes know of is sent whatever becomes of this one.
+    if (will !== null && this.door.takeovers !== null) await this.door.directory.keep(session);
     return { session, isPresent: true };
   }
 
-  private async make(connection: Connection, actor: Actor, { clientId, expirySeconds }: SessionWish): Promise<Session> {
+  private async make(connection: Connection, actor: Actor, wish: SessionWish): Promise<Session> {
+    const { clientId, expirySeconds, will } = wish;
     const { vhost, principal } = actor;
     const isTransient = expirySeconds === 0;
     const session = this.create({ vhost, clientId, user: principal.user, isTransient });
@@ -121,6 +127,7 @@ export class Sessions {
       }
       session.ownerOrdinal = hold.position;
     }
+    session.will = will;
     // In a cluster it is not known yet that no other node has a session of that name.
     if (isTransient && takeovers !== null) void takeovers.claim(session);
     else await this.removeLeftQueue(vhost, clientId);
@@ -160,6 +167,8 @@ export class Sessions {
 
   /** The connection went between the decision and CONNACK. */
   abandoned(session: Session, connection: Connection): void {
+    // Who was not let in has left no will.
+    if (session.connection === connection) this.takeBackWill(session);
     this.disconnected(session, connection);
   }
 
@@ -180,21 +189,34 @@ export class Sessions {
     this.expectEnd(session);
   }
 
+  /** The client wants it to be sent no more. */
+  takeBackWill(session: Session): void {
+    const { will } = session;
+    session.will = null;
+    if (will !== null) this.door.takeovers?.wills.takenBack(session, will);
+  }
+
   /** [MQTT-3.1.3-9]: at once, or when its delay or the session is over, whichever is earlier. */
   leaveWill(session: Session): void {
+    if (!session.isWillDelayed) this.sendWill(session);
+  }
+
+  /** It is due. */
+  sendWill(session: Session): void {
     const { will } = session;
-    if (will === null || session.isWillDelayed) return;
+    if (will === null) return;
     session.will = null;
-    will.publish(this.door.retained);
+    const { takeovers } = this.door;
+    if (takeovers === null) will.publish(this.door.retained);
+    else takeovers.wills.leave(session, will);
   }
 
   /** When the will is due, then when the session ends. */
   expectEnd(session: Session): void {
     const { turn } = this.door.broker;
     const endsAtMs = session.disconnectedAtMs + session.expirySeconds * 1000;
-    const delayMs = session.will === null ? Number.POSITIVE_INFINITY : session.will.wish.delaySeconds * 1000;
     session.expiry ??= new Deadline(turn.deadlines, () => this.due(session));
-    session.expiry.set(Math.min(endsAtMs, session.disconnectedAtMs + delayMs));
+    session.expiry.set(Math.min(endsAtMs, session.willDueAtMs));
   }
 
   private due(session: Session): void {
@@ -205,8 +227,7 @@ export class Sessions {
       void this.end(session);
       return;
     }
-    session.will?.publish(this.door.retained);
-    session.will = null;
+    this.sendWill(session);
     this.door.directory.put(session);
     this.expectEnd(session);
   }
@@ -217,8 +238,7 @@ export class Sessions {
     session.isEnded = true;
     this.byKey.delete(keyOf(session.vhost, session.clientId));
     session.expiry?.set(Number.POSITIVE_INFINITY);
-    session.will?.publish(this.door.retained);
-    session.will = null;
+    this.sendWill(session);
     this.door.shared.leaveAll(session);
     const ending = this.forget(session);
     if (ending === null) return;
@@ -242,16 +262,17 @@ export class Sessions {
     return queue === null ? null : this.removeQueue(queue);
   }
 
-  /** The session goes on at another node; null: there was none. */
-  letGo(name: string): Session | null {
+  /** The session goes on at another node, which knows of these wills; null: there was none. */
+  letGo(name: string, wills: ReadonlySet<string> = noWills): Session | null {
     const session = this.byKey.get(name);
     if (session === undefined) return null;
     session.isEnded = true;
     this.byKey.delete(name);
     session.expiry?.set(Number.POSITIVE_INFINITY);
-    const { connection } = session;
-    if (connection !== null) this.leaveWill(session);
+    const { connection, will } = session;
     session.will = null;
+    if (will !== null && session.isOpen && will.wish.delaySeconds === 0 && !wills.has(will.id))
+      will.publish(this.door.retained);
     if (session.isTransient) this.door.shared.leaveAll(session);
     else this.door.shared.handOver(session);
     connection?.takenOver();
@@ -279,4 +300,5 @@ function keyOf(vhost: VirtualHost, clientId: string): string {
   return `${vhost.name}\0${clientId}`;
 }
 
+const noWills: ReadonlySet<string> = new Set();
 const ignore = (): void => undefined;

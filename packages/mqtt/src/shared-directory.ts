@@ -5,9 +5,10 @@ import { recordOf, type SessionDirectory, type SessionRecord } from './directory
 import { Orphans } from './orphans.js';
 import { Outstanding } from './outstanding.js';
 import type { Session, SessionLog } from './session.js';
-import { idKey, sessionKey, sessionName } from './session-keys.js';
+import { idKey, sessionKey, sessionKeyOf, sessionName, willKey } from './session-keys.js';
 import { type Owner, SessionTable, type Standing } from './session-table.js';
 import { SessionWrites } from './session-writes.js';
+import { idOfWill, type Will } from './will.js';
 
 const logName = 'mqtt-sessions';
 /** A client waits so long for its session. Milliseconds. */
@@ -31,6 +32,8 @@ export interface Hold {
   readonly writes: SessionWrites;
   /** Somebody else has it, or nobody. */
   isOver: boolean;
+  /** When it is over: the wills that whoever has the session now knows of. */
+  wills: ReadonlySet<string>;
 }
 
 /** A session that this process has from now on. */
@@ -40,6 +43,8 @@ export interface Taken {
   readonly before: Owner | null;
   /** Null: there was nothing but an owner. */
   readonly record: SessionRecord | null;
+  /** Those of its wills that the log had. */
+  readonly wills: readonly string[];
 }
 
 /**
@@ -48,9 +53,11 @@ export interface Taken {
  */
 export class SharedDirectory implements SessionDirectory {
   /** This process has the session no more, and somebody else does. Resolves when all that it has said of it is with the queues. */
-  onLost: ((name: string) => Promise<void>) | null = null;
+  onLost: ((name: string, hold: Hold) => Promise<void>) | null = null;
   /** This process has the session, and whoever wanted it does not wait for it any more. */
   onStray: ((name: string) => void) | null = null;
+  /** The client took that will back, which the log may not have yet. */
+  isWillTakenBack: ((key: string) => boolean) | null = null;
   private readonly broker: Broker;
   private readonly residence: Residence;
   private readonly table = new SessionTable();
@@ -61,6 +68,7 @@ export class SharedDirectory implements SessionDirectory {
   private readonly taking = new Map<string, number>();
   private readonly outstanding = new Outstanding();
   private readonly orphans: Orphans;
+  private willCount = 0;
   private log!: SharedKeyedLog;
 
   private constructor(broker: Broker, residence: Residence) {
@@ -131,7 +139,7 @@ export class SharedDirectory implements SessionDirectory {
       const now = this.table.ownerOf(name);
       if (now?.value.process === process && now.value.count === owner.count) {
         const hold = this.hold(name, now);
-        return { hold, before: found?.value ?? null, record: this.parsed(name) };
+        return { hold, before: found?.value ?? null, record: this.parsed(name), wills: this.willsOf(name) };
       }
       if (clock.monotonicMs() >= untilMs)
         throw new MqttError(REASON.serverUnavailable, 'the log of sessions takes nothing');
@@ -142,14 +150,16 @@ export class SharedDirectory implements SessionDirectory {
   private hold(name: string, { position, value: { count } }: Standing<Owner>): Hold {
     const onlyIf: KeyedCondition = { of: 'guard', at: position };
     const writes = new SessionWrites(this.log, this.table, onlyIf, this.broker.platform.clock);
-    const hold: Hold = { name, position, count, writes, isOver: false };
+    const hold: Hold = { name, position, count, writes, isOver: false, wills: noWills };
     const before = this.holds.get(name);
-    if (before !== undefined) this.letGo(before);
+    if (before !== undefined) this.letGo(before, this.willsOf(name));
     this.holds.set(name, hold);
     return hold;
   }
 
-  private letGo(hold: Hold): void {
+  /** `wills`: whoever has the session now knows of these. */
+  private letGo(hold: Hold, wills: readonly string[]): void {
+    hold.wills = new Set(wills);
     hold.isOver = true;
     hold.writes.isOver = true;
     if (this.holds.get(hold.name) === hold) this.holds.delete(hold.name);
@@ -160,53 +170,57 @@ export class SharedDirectory implements SessionDirectory {
     const hold = this.holds.get(name);
     // What is not there may only be out of this node's sight.
     if (hold === undefined || owner === null || owner.position <= hold.position) return;
-    this.letGo(hold);
+    this.letGo(hold, this.willsOf(name));
     if (owner.value.process === this.residence.process) return;
-    this.lose(name);
+    this.lose(name, hold);
   }
 
-  private lose(name: string): void {
+  private lose(name: string, hold: Hold): void {
     // Not within the work of the log.
     const leaving = Promise.resolve()
-      .then(() => this.onLost?.(name))
+      .then(() => this.onLost?.(name, hold))
       .finally(() => {
         if (this.leaving.get(name) === leaving) this.leaving.delete(name);
       });
     this.leaving.set(name, leaving);
   }
 
-  /** Another process has taken the session, and wants it to be let go. */
-  private async asked({ name, count }: ReleaseQuestion): Promise<JsonValue> {
+  /** Another process has taken the session, and wants it to be let go. Says which of its wills the client has taken back. */
+  private async asked({ name, count, wills }: ReleaseQuestion): Promise<JsonValue> {
     const hold = this.holds.get(name);
+    const takenBack = wills.filter((id) => this.isWillTakenBack?.(willKey(name, id)) === true);
     if (hold !== undefined && hold.count < count) {
-      this.letGo(hold);
-      this.lose(name);
+      this.letGo(hold, wills);
+      this.lose(name, hold);
     }
     // The log may have said so before.
     await this.leaving.get(name);
-    return null;
+    return takenBack;
   }
 
   /** Another process has taken the session from the owner at this position. False: this one does not have it as that one, or not any more. */
   fenced(name: string, position: Position): boolean {
     const hold = this.holds.get(name);
     if (hold === undefined || hold.position !== position) return false;
-    this.letGo(hold);
-    this.lose(name);
+    this.letGo(hold, this.willsOf(name));
+    this.lose(name, hold);
     return true;
   }
 
-  /** Whoever had it lets go: a client hears of it, and what it has not acknowledged is in its queue again. False: nobody says so. */
-  release({ hold, before }: Taken): Promise<boolean> {
-    if (before === null || !this.isElsewhere(before)) return Promise.resolve(false);
+  /**
+   * Whoever had it lets go: a client hears of it, and what it has not acknowledged is in its queue again. Resolves with wills that the client has
+   * taken back; with none, too, when nobody says so.
+   */
+  release({ hold, before, wills }: Taken): Promise<readonly string[]> {
+    if (before === null || !this.isElsewhere(before)) return Promise.resolve([]);
     const { name, count } = hold;
     return new Promise((resolve) => {
-      const timer = this.broker.platform.clock.after(releaseMsMax, () => resolve(false));
+      const timer = this.broker.platform.clock.after(releaseMsMax, () => resolve([]));
       this.residence
-        .ask(before.node, releaseQuestion, { name, count })
+        .ask(before.node, releaseQuestion, { name, count, wills })
         .then(
-          () => resolve(true),
-          () => resolve(false),
+          (takenBack) => resolve(takenBack as unknown as readonly string[]),
+          () => resolve([]),
         )
         .finally(() => timer.cancel());
     });
@@ -255,7 +269,7 @@ export class SharedDirectory implements SessionDirectory {
   put(session: Session): void {
     if (!this.mustWrite(session)) return;
     const hold = this.holdOf(sessionName(session.vhost.name, session.clientId));
-    hold?.writes.write(sessionKey('s', hold.name), encoded(session), null);
+    if (hold !== null) hold.writes.write(sessionKey('s', hold.name), this.encoded(hold, session), null);
   }
 
   /** A session that goes with its connection has a record for its will alone. */
@@ -268,8 +282,13 @@ export class SharedDirectory implements SessionDirectory {
     const hold = this.holdOf(sessionName(session.vhost.name, session.clientId));
     if (hold === null) return Promise.resolve();
     return this.mustWrite(session)
-      ? hold.writes.written(sessionKey('s', hold.name), encoded(session))
+      ? hold.writes.written(sessionKey('s', hold.name), this.encoded(hold, session))
       : Promise.resolve();
+  }
+
+  private encoded(hold: Hold, session: Session): Buffer {
+    if (session.will !== null) this.willKeyOf(hold, session.will);
+    return Buffer.from(JSON.stringify(recordOf(session)));
   }
 
   /** Null: this process does not have it. */
@@ -296,7 +315,7 @@ export class SharedDirectory implements SessionDirectory {
       if (await this.log.change(sessionKey('w', name), null, { of: 'key', at: position })) break;
       await new Promise<void>((done) => this.broker.platform.clock.after(againMs, done));
     }
-    this.letGo(hold);
+    this.letGo(hold, this.willsOf(name));
   }
 
   /** Resolves also when somebody else has the session. */
@@ -305,15 +324,65 @@ export class SharedDirectory implements SessionDirectory {
     return hold.writes.written(key, null);
   }
 
+  // ---- wills that are due --------------------------------------------------------------------------------------------
+
+  /** Gives it a name that is no other's of that session, whoever has it. */
+  willKeyOf({ name, position }: Hold, will: Will): string {
+    if (will.id === '') will.id = `${position}.${++this.willCount}`;
+    return willKey(name, will.id);
+  }
+
+  /** Those that the log has of a session, due or not. */
+  private willsOf(name: string): string[] {
+    return [...willsIn(this.table.recordOf(name)), ...(this.table.dueOf.get(name) ?? [])];
+  }
+
+  isDue(key: string): boolean {
+    return this.table.dueWills.has(key);
+  }
+
+  dueWills(): string[] {
+    return [...this.table.dueWills.keys()];
+  }
+
+  /** Null: it is not due any more. */
+  dueWill(key: string): JsonValue {
+    const due = this.table.dueWills.get(key);
+    return due === undefined ? null : (JSON.parse(due.value.toString()) as { readonly will: JsonValue }).will;
+  }
+
+  /** Resolves also when somebody else has the session. */
+  putDue({ writes }: Hold, key: string, { record: will }: Will): Promise<void> {
+    return writes.written(key, Buffer.from(JSON.stringify({ process: this.residence.process, will })));
+  }
+
+  /** It is this node's to publish. */
+  seesToWill(key: string): boolean {
+    const { process } = this.table.dueWills.get(key)!;
+    return process === this.residence.process || (!this.residence.isProcessThere(process) && this.log.isOurs(key));
+  }
+
+  /** It was published. Not while a record has it: whoever has that session does not know yet that it was due. */
+  endDue(key: string): void {
+    const { name, will } = sessionKeyOf(key);
+    const at = this.table.positionOf(key);
+    if (at === 0 || willsIn(this.table.recordOf(name)).includes(will)) return;
+    this.log.remove(key, null, { of: 'key', at });
+  }
+
+  /** As what the message is published that an entry is about, whoever does. */
+  provenanceOf(key: string): Provenance {
+    const origin = this.log.originOf(key)!;
+    return { origin, sequence: this.table.positionOf(key), low: this.outstanding.lowOf(origin) };
+  }
+
+  // ---- identifiers ---------------------------------------------------------------------------------------------------
+
   logOf(vhost: string, clientId: string): SessionLog {
     const name = sessionName(vhost, clientId);
     const write = (kind: 'i' | 'o', id: number, value: Buffer | null, done: (() => void) | null): void =>
       this.holds.get(name)?.writes.write(idKey(kind, name, id), value, done);
-    const provenanceOf = (id: number): Provenance => {
-      const key = idKey('i', name, id);
-      const origin = this.log.originOf(key)!;
-      return { origin, sequence: this.table.positionOf(key), low: this.outstanding.lowOf(origin) };
-    };
+    const provenanceOf = (id: number): Provenance => this.provenanceOf(idKey('i', name, id));
     return {
       isApart: true,
       received: (id, done) => write('i', id, beforeMessage, () => done(provenanceOf(id))),
@@ -325,11 +394,15 @@ export class SharedDirectory implements SessionDirectory {
   }
 }
 
-/** `count`: of the new owner. */
-type ReleaseQuestion = { readonly name: string; readonly count: number };
+/** `count`: of the new owner. `wills`: those that it knows of. */
+type ReleaseQuestion = { readonly name: string; readonly count: number; readonly wills: readonly string[] };
 
-function encoded(session: Session): Buffer {
-  return Buffer.from(JSON.stringify(recordOf(session)));
+const noWills: ReadonlySet<string> = new Set();
+
+function willsIn(value: Buffer | null): string[] {
+  if (value === null) return [];
+  const { will, left = [] } = JSON.parse(value.toString()) as SessionRecord;
+  return [will, ...left].flatMap((each) => idOfWill(each) ?? []);
 }
 
 /** Of an identifier that is written before its message is published. On a node that was alone they were written together. */

@@ -2,11 +2,14 @@ import type { Actor } from '@chapar/core';
 import type { Timer } from '@chapar/platform';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
+import type { SessionRecord } from './directory.js';
 import type { MqttDoor } from './door.js';
+import { DueWills } from './due-wills.js';
 import type { Session } from './session.js';
 import { partsOfName, sessionName } from './session-keys.js';
 import type { SessionWish } from './sessions.js';
 import type { Hold, SharedDirectory, Taken } from './shared-directory.js';
+import { restoredWill } from './will.js';
 
 /** Of sessions of nodes that are gone so many are being taken at a time. */
 const adoptedAtOnce = 256;
@@ -18,13 +21,15 @@ const againMs = 1000;
 /** How sessions come to this node from others, and leave it. */
 export class Takeovers {
   readonly directory: SharedDirectory;
+  readonly wills: DueWills;
   private readonly door: MqttDoor;
   private adoptingCount = 0;
 
   constructor(door: MqttDoor, directory: SharedDirectory) {
     this.door = door;
     this.directory = directory;
-    directory.onLost = (name) => this.lost(name);
+    this.wills = new DueWills(door, directory);
+    directory.onLost = (name, hold) => this.lost(name, hold);
     directory.onStray = (name) => this.adopt(name);
   }
 
@@ -57,13 +62,12 @@ export class Takeovers {
     }
     for (;;) {
       const taken = await directory.take(name, principal.user);
-      const wasReleased = await directory.release(taken);
+      const takenBack = await directory.release(taken);
       // Meanwhile it may have gone on, and nobody here was there to be told.
       if (taken.hold.isOver) throw takenOver();
-      const session = this.revive(taken, wasReleased);
+      const session = this.revive(taken, takenBack);
       if (session === null) return null;
-      const isOver = session.expirySeconds === 0;
-      if (!cleanStart && !isOver) return session;
+      if (!cleanStart && !isOver(session, door.broker.turn.nowMs)) return session;
       await door.sessions.end(session);
       if (expirySeconds === 0) return null;
     }
@@ -91,19 +95,21 @@ export class Takeovers {
 
   private async replace(session: Session, taken: Taken): Promise<void> {
     const { directory } = this;
-    const wasReleased = await directory.release(taken);
-    if (taken.record !== null) await this.endBehind(taken, wasReleased);
+    const takenBack = await directory.release(taken);
+    if (taken.record !== null) await this.endBehind(taken, takenBack);
     if (session.isEnded) await directory.forgetOwner(taken.hold);
     else if (session.will !== null) directory.put(session);
   }
 
   /** A session that nobody here takes up is over. */
-  private async endBehind({ hold, record }: Taken, wasReleased: boolean): Promise<void> {
+  private async endBehind({ hold, record }: Taken, takenBack: readonly string[]): Promise<void> {
     const { directory, door } = this;
     const session = door.sessionOf(record!);
     if (session !== null) {
-      this.leaveWill(session, record!.disconnectedAtMs === 0, wasReleased);
-      session.will?.publish(door.retained);
+      session.isEnded = true;
+      this.leaveWills(session, record!, takenBack);
+      door.sessions.sendWill(session);
+      await this.wills.left(session);
     }
     if (!(await directory.forgetRecord(hold))) return;
     await this.removeQueue(hold);
@@ -111,30 +117,34 @@ export class Takeovers {
   }
 
   /** Puts the session into its place here; null: there is none. */
-  private revive({ record, hold }: Taken, wasReleased: boolean): Session | null {
+  private revive({ record, hold }: Taken, takenBack: readonly string[]): Session | null {
     const { door } = this;
     const session = record === null ? null : door.sessionOf(record);
     if (session === null) return null;
     session.ownerOrdinal = hold.position;
     door.sessions.place(session);
     door.join(session);
-    const wasConnected = record!.disconnectedAtMs === 0;
-    if (wasConnected) session.disconnectedAtMs = door.broker.turn.nowMs;
-    this.leaveWill(session, wasConnected, wasReleased);
+    if (record!.disconnectedAtMs === 0) session.disconnectedAtMs = door.broker.turn.nowMs;
+    this.leaveWills(session, record!, takenBack);
     return session;
   }
 
-  /** Whoever let go of it has published what was due. */
-  private leaveWill(session: Session, wasConnected: boolean, wasReleased: boolean): void {
-    if (!wasConnected || session.will === null) return;
-    if (!wasReleased) this.door.sessions.leaveWill(session);
-    else if (!session.isWillDelayed) session.will = null;
+  /** Those that are due, unless they were due before or were taken back. Whoever had the session before publishes none that the log has. */
+  private leaveWills(session: Session, { left }: SessionRecord, takenBack: readonly string[]): void {
+    const { door, wills } = this;
+    const { vhost } = session;
+    for (const each of left ?? []) wills.leave(session, restoredWill(door, vhost, each)!);
+    if (session.will === null) return;
+    const isGone = takenBack.includes(session.will.id) || wills.isDue(session, session.will);
+    if (isGone) session.will = null;
+    else if (session.willDueAtMs <= door.broker.turn.nowMs) door.sessions.sendWill(session);
   }
 
   // ---- of nodes that are gone --------------------------------------------------------------------------------------
 
   /** Once a second, and when there is room for more. */
   tick(): void {
+    this.wills.tick();
     for (const name of this.directory.nextOrphans(adoptedAtOnce - this.adoptingCount)) this.adopt(name);
   }
 
@@ -163,7 +173,7 @@ export class Takeovers {
     const { sessions } = door;
     const taken = await directory.take(name, null);
     if (taken.hold.isOver) return;
-    const session = this.revive(taken, false);
+    const session = this.revive(taken, []);
     if (session === null) {
       if (taken.record === null || (await directory.forgetRecord(taken.hold))) await this.removeQueue(taken.hold);
       await directory.forgetOwner(taken.hold);
@@ -179,8 +189,8 @@ export class Takeovers {
   // ---- from this node ----------------------------------------------------------------------------------------------
 
   /** Another node has the session. Resolves when all that was said of it here has come to its queue. */
-  private async lost(name: string): Promise<void> {
-    const session = this.door.sessions.letGo(name);
+  private async lost(name: string, { wills }: Hold): Promise<void> {
+    const session = this.door.sessions.letGo(name, wills);
     if (session === null || session.isTransient) return;
     const { queue } = session;
     // What it gave back is before whoever comes next; a question could overtake it.
@@ -199,6 +209,8 @@ export class Takeovers {
     const { directory } = this;
     const hold = directory.holdOf(sessionName(session.vhost.name, session.clientId));
     if (hold === null) return;
+    // Nobody would know of them any more.
+    await this.wills.left(session);
     // From then on whoever comes finds no session, whatever becomes of the rest; before, it may be somebody else's.
     if (!(await directory.forgetRecord(hold))) return;
     if (!session.isTransient) await this.removeQueue(hold);
@@ -210,6 +222,11 @@ export class Takeovers {
     const [vhost, clientId] = partsOfName(name);
     await sessions.removeLeftQueue(broker.topology.vhosts.get(vhost), clientId);
   }
+}
+
+/** It ended with its connection, or its time is over and nobody has seen to that yet. [MQTT-3.1.2-23] */
+function isOver({ expirySeconds, disconnectedAtMs }: Session, nowMs: number): boolean {
+  return nowMs >= disconnectedAtMs + expirySeconds * 1000;
 }
 
 /** The client, or whoever says so, has come to another node. */

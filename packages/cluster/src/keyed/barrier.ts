@@ -14,6 +14,8 @@ export type Standing = {
   readonly origin: Origin;
   /** The number of the last one that has no verdict; 0: all have. Empty: it has not opened the log. */
   readonly put: readonly number[];
+  /** What else is under way there, with numbers of others. */
+  readonly letters: readonly (readonly [shard: number, origin: Origin, sequence: number])[];
   readonly committed: readonly (readonly [shard: number, upTo: Position])[];
 };
 
@@ -94,8 +96,9 @@ export class Barrier {
     }
   }
 
-  private take({ origin, put, committed }: Standing, goals: Goal[], led: Set<number>): void {
+  private take({ origin, put, letters, committed }: Standing, goals: Goal[], led: Set<number>): void {
     for (const [shard, upTo] of put.entries()) if (upTo > 0) goals.push({ shard, origin, upTo });
+    for (const [shard, origin, upTo] of letters) goals.push({ shard, origin, upTo });
     for (const [shard, upTo] of committed) {
       led.add(shard);
       goals.push({ shard, origin: null, upTo });

@@ -6,6 +6,7 @@ import {
   type Later,
   letterOrigin,
   type Origin,
+  type Provenance,
   type SharedKeyedLog,
 } from '@chapar/core';
 import type { MirroredQueue } from '../remote/mirrored-queue.js';
@@ -41,12 +42,18 @@ export class ClusterKeyedLog implements SharedKeyedLog {
     this.answers = new Answers(has);
   }
 
-  put(key: string, value: Buffer, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null = null): void {
-    this.faces[this.shardOf(key)]!.enqueue(keyedMessage(key, value, onlyIf), slot);
+  put(
+    key: string,
+    value: Buffer,
+    slot: ConfirmSlot | null,
+    onlyIf: KeyedCondition | null = null,
+    from?: Provenance,
+  ): void {
+    this.faces[this.shardOf(key)]!.enqueue(keyedMessage(key, value, onlyIf), slot, from);
   }
 
-  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null): void {
-    this.put(key, nothing, slot, onlyIf);
+  remove(key: string, slot: ConfirmSlot | null, onlyIf: KeyedCondition | null, from?: Provenance): void {
+    this.put(key, nothing, slot, onlyIf, from);
   }
 
   change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean> {
@@ -80,6 +87,13 @@ export class ClusterKeyedLog implements SharedKeyedLog {
   /** Of each shard the number of the last that was put here and has no verdict; 0: all have. */
   underWay(): number[] {
     return this.faces.map(({ publishes }) => publishes.lastKept);
+  }
+
+  /** What else was put here and has no verdict: under somebody else's numbers. */
+  lettersUnderWay(): [shard: number, origin: Origin, sequence: number][] {
+    return this.faces.flatMap(({ publishes }, shard) =>
+      [...publishes.lettersKept].map(({ origin, sequence }): [number, Origin, number] => [shard, origin, sequence]),
+    );
   }
 
   private shardOf(key: string): number {

@@ -11,6 +11,7 @@ import {
   type Range,
   Ranges,
   type StoredReplica,
+  sourceOfLetters,
 } from '@chapar/core';
 import { FoldReading } from './fold-reading.js';
 import { Tombstones } from './tombstones.js';
@@ -114,11 +115,13 @@ export class ShardFold {
     return this.reader !== null && this.reading === null && this.orphans.isEmpty;
   }
 
-  /** The reader has that publish, if the log does, and all before it: an origin's are taken in their order. */
+  /** The reader has that publish, if the log does, and all before it of a process, whose publishes are taken in their order. */
   has(origin: Origin, sequence: number): boolean {
     if (this.folded < this.log.committed) return false;
     const row = this.log.originRows().find((each) => each.origin === origin);
-    return row !== undefined && (row.low >= sequence || (row.held.at(-1)?.last ?? 0) >= sequence);
+    if (row === undefined || row.low >= sequence) return row !== undefined;
+    if (sourceOfLetters(origin) === null) return (row.held.at(-1)?.last ?? 0) >= sequence;
+    return row.held.some(({ first, last }) => first <= sequence && sequence <= last);
   }
 
   // ---- what happens to the log -------------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ export class Shards {
       const knows = leader.committed >= leader.firstPosition && led.mayHandOut();
       if (knows) committed.push([name.index, leader.committed]);
     }
-    return { origin: this.parts.membership.boot, put: this.logs.get(log)?.log.underWay() ?? [], committed };
+    const own = this.logs.get(log)?.log;
+    const put = own?.underWay() ?? [];
+    return { origin: this.parts.membership.boot, put, letters: own?.lettersUnderWay() ?? [], committed };
   }
 }

@@ -23,11 +23,18 @@ export class KeptPublishes extends Unanswered<Message> {
     this.weigh = weigh;
   }
 
-  /** The number of the last one without a verdict; 0: all have one. */
+  /** The number of the last one without a verdict that is not known by somebody else's; 0: all have one. */
   get lastKept(): number {
-    for (let at = this.kept.length - 1; at >= this.first; at--)
-      if (this.kept[at] !== null) return this.known + 1 + at - this.first;
+    for (let at = this.kept.length - 1; at >= this.first; at--) {
+      const sequence = this.known + 1 + at - this.first;
+      if (this.kept[at] !== null && !this.letters.has(sequence)) return sequence;
+    }
     return 0;
+  }
+
+  /** Of those without a verdict that others may send, too. */
+  get lettersKept(): IterableIterator<Provenance> {
+    return this.letters.values();
   }
 
   /** Returns its number. `from`: of a dead letter. */

@@ -1,4 +1,4 @@
-import type { Address, ConfirmSlot, Message } from '@chapar/core';
+import type { Address, ConfirmSlot, Message, Provenance } from '@chapar/core';
 
 /** A retained message and the topic it stands at. */
 export interface RetainedMessage {
@@ -15,6 +15,9 @@ export interface RetainedMessages {
 
 /** Of all virtual hosts. */
 export interface Retained {
-  /** Keeps the message in the place of the last one; one without payload deletes it [MQTT-3.3.1-6]. `slot`: told when it is durable. */
-  set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null): void;
+  /**
+   * Keeps the message in the place of the last one; one without payload deletes it [MQTT-3.3.1-6]. `slot`: told when it is durable. `from`: in
+   * a cluster whoever publishes it again does so under that; when it was kept before, it does not take the place of what came behind it.
+   */
+  set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null, from?: Provenance): void;
 }

@@ -7,6 +7,7 @@ import {
   type Later,
   Message,
   type Position,
+  type Provenance,
   type SharedKeyedLog,
   type VirtualHost,
 } from '@chapar/core';
@@ -56,15 +57,15 @@ export class RetainedStore implements Retained, KeyedReader {
     return count;
   }
 
-  set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null): void {
+  set(vhost: string, address: Address, message: Message, slot: ConfirmSlot | null, from?: Provenance): void {
     const key = keyOf(vhost, address.routingKey);
     // [MQTT-3.3.1-6], [MQTT-3.3.1-7]
     if (message.bodyBytes === 0) {
-      this.log.remove(key, slot, null);
+      this.log.remove(key, slot, null, from);
       return;
     }
     if (message.receivedAtMs === 0) message.receivedAtMs = this.broker.turn.nowMs;
-    this.log.put(key, encode(message), slot);
+    this.log.put(key, encode(message), slot, null, from);
   }
 
   /** Everything that was published on any node by now is here; at once on a node that is alone. */
