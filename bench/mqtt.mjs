@@ -1,18 +1,12 @@
 #!/usr/bin/env node
-// node bench/mqtt.mjs: MQTT beside Mosquitto, in turn, with a generator in C of its own. See README.md.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// node bench/mqtt.mjs: MQTT beside Mosquitto and RabbitMQ, in turn, with a generator in C of its own. See README.md.
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { freePorts, start, untilListening } from './brokers/child.mjs';
+import { Chapar, Mosquitto, RabbitMQWithMqtt } from './brokers/mqtt.mjs';
+import { RabbitMQ } from './brokers/rabbitmq.mjs';
+import { buildGenerator, generate } from './mqtt/generator.mjs';
 import { rows } from './mqtt/rows.mjs';
 import { median } from './table.mjs';
-
-const here = fileURLToPath(new URL('.', import.meta.url));
-const generator = join(here, 'build', 'mqtt-load');
-const mosquitto = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(existsSync);
 
 const { values } = parseArgs({
   options: {
@@ -20,105 +14,117 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
     warmup: { type: 'string', default: '2' },
+    topics: { type: 'string', default: '1000000' },
     alone: { type: 'boolean', default: false },
+    rabbitmq: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
+const others = [...(values.alone ? [] : [Mosquitto]), ...(values.rabbitmq ? [RabbitMQWithMqtt] : [])];
+const names = ['Chapar', ...(values.alone ? [] : ['Mosquitto']), ...(values.rabbitmq ? ['RabbitMQ'] : [])];
 
-function build() {
-  mkdirSync(join(here, 'build'), { recursive: true });
-  const sources = ['mqtt/load.c', 'mqtt/client.c', 'load/histogram.c'].map((name) => join(here, name));
-  const flags = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra'];
-  execFileSync(process.env.CC ?? 'cc', [...flags, '-o', generator, ...sources, '-lm'], { stdio: 'inherit' });
+function refuse(what) {
+  console.error(what);
+  process.exit(2);
 }
 
-/** Brokers of one row, on fresh directories. */
-async function startBrokers(directory) {
-  const [ours, theirs] = await freePorts(2);
-  const environment = { ...process.env, CHAPAR_MQTT__CONNECTIONS_PER_SECOND: '0', CHAPAR_LOG__LEVEL: 'warn' };
-  const program = join(here, '..', 'packages', 'server', 'bin', 'chapar.mjs');
-  const args = [program, 'start', '--data-dir', join(directory, 'data'), '--listen', `mqtt=127.0.0.1:${ours}`];
-  const chapar = start(process.execPath, args, {
-    cwd: directory,
-    env: environment,
-    logFile: join(directory, 'chapar.log'),
-  });
-  const brokers = [{ name: 'Chapar', port: ours, running: chapar }];
-  if (!values.alone) {
-    const config = join(directory, 'mosquitto.conf');
-    writeFileSync(config, `listener ${theirs} 127.0.0.1\nallow_anonymous true\n`);
-    const other = start(mosquitto, ['-c', config], {
-      cwd: directory,
-      env: process.env,
-      logFile: join(directory, 'mosquitto.log'),
-    });
-    brokers.push({ name: 'Mosquitto', port: theirs, running: other });
-  }
-  for (const { running, port } of brokers) await untilListening(running, port, 60);
-  return brokers;
+async function measure(row, broker) {
+  if (row.measure) return row.measure(broker, values);
+  const { warmup, seconds } = values;
+  return generate(row.kind ?? 'traffic', { port: broker.mqttPort, pid: broker.pid, warmup, seconds, ...row.load });
 }
 
-function measure({ load: [publishers, subscribers, qos, size, rate] }, { port, running }) {
-  const args = [port, publishers, subscribers, qos, size, values.warmup, values.seconds, rate, running.child.pid];
-  return new Promise((resolve, reject) => {
-    const child = spawn('sh', ['-c', 'ulimit -n 20000 2>/dev/null; exec "$@"', 'sh', generator, ...args.map(String)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.once('close', (code) =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`the generator ended with ${code}`)),
-    );
-  });
+const shownFigure = (result, { label = '', unit, read }) => {
+  const value = read(result);
+  return Number.isFinite(value) ? `${rounded(value)} ${unit}${label}` : null;
+};
+
+async function measureOnce(row, broker, round, results) {
+  const result = await measure(row, broker);
+  results.push({ row: row.name, broker: broker.name, ...result });
+  const figures = row.figures.map((figure) => shownFigure(result, figure)).filter((text) => text !== null);
+  console.error(`${row.name} ${round + 1} ${broker.name}: ${figures.join('; ')}`);
 }
 
+/** In turn; brokers that are wanted fresh run one at a time. */
 async function measureRow(row, results) {
-  const directory = mkdtempSync(join(tmpdir(), 'chapar-bench-mqtt-'));
-  const brokers = await startBrokers(directory);
+  const brokers = [new Chapar(row.chapar), ...others.map((Broker) => new Broker())].filter(
+    ({ name }) => row.without?.[name] === undefined,
+  );
+  const rounds = Math.min(Number(values.rounds), row.roundsMax ?? Number.POSITIVE_INFINITY);
   try {
-    for (let round = 0; round < Number(values.rounds); round++)
+    if (!row.isFresh) await Promise.all(brokers.map((broker) => broker.start()));
+    for (let round = 0; round < rounds; round++) {
       for (const broker of brokers) {
-        const result = await measure(row, broker);
-        results.push({ row: row.name, broker: broker.name, ...result });
-        console.error(
-          `${row.name} ${round + 1} ${broker.name}: ${row.figures.map(({ read, unit }) => `${Math.round(read(result))} ${unit}`).join(', ')}`,
-        );
+        if (row.isFresh) await broker.start();
+        await measureOnce(row, broker, round, results);
+        if (row.isFresh) await broker.stop();
       }
-  } finally {
-    for (const { running } of brokers) {
-      running.child.kill('SIGTERM');
-      await running.ended;
     }
-    rmSync(directory, { recursive: true, force: true });
+  } finally {
+    for (const broker of brokers) await broker.stop();
   }
+}
+
+function rounded(value) {
+  return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
+}
+
+function wantedText({ unit, wanted, wantedAtMost, better }) {
+  if (wantedAtMost) return `≤ ${wantedAtMost} ${unit}`;
+  return wanted ? `${better === 'more' ? '≥' : '≤'} ${wanted}x` : '';
+}
+
+function figureLine(row, figure, results) {
+  const of = (name) =>
+    results
+      .filter((each) => each.row === row.name && each.broker === name)
+      .map(figure.read)
+      .filter(Number.isFinite);
+  const ours = of('Chapar');
+  const cells = [`${row.title}${figure.label?.startsWith(',') ? '' : ' '}${figure.label ?? ''}`];
+  for (const name of names) {
+    const list = of(name);
+    const shown = list.length === 0 ? (row.without?.[name] ?? '–') : `${rounded(median(list))} ${figure.unit}`;
+    cells.push(shown);
+    if (name !== 'Chapar') cells.push(list.length === 0 ? '' : `${(median(ours) / median(list)).toFixed(2)}x`);
+  }
+  return `| ${[...cells, wantedText(figure)].join(' | ')} |`;
 }
 
 function print(results) {
-  console.log('| row | Chapar | Mosquitto | ratio | wanted |\n|---|---|---|---|---|');
+  const head = [
+    'row',
+    ...names.flatMap((name) => (name === 'Chapar' ? [name] : [name, 'ratio'])),
+    'wanted of Mosquitto',
+  ];
+  console.log(`| ${head.join(' | ')} |\n|${'---|'.repeat(head.length)}`);
   for (const row of rows) {
-    for (const { label = '', unit, read, wanted, wantedAtMost, better } of row.figures) {
-      const of = (name) => results.filter((each) => each.row === row.name && each.broker === name).map(read);
-      const [ours, theirs] = [of('Chapar'), of('Mosquitto')];
-      if (ours.length === 0) continue;
-      const shown = (list) => (list.length === 0 ? '–' : `${Math.round(median(list)).toLocaleString('en')} ${unit}`);
-      const ratio = theirs.length === 0 ? '–' : `${(median(ours) / median(theirs)).toFixed(2)}x`;
-      const want = wantedAtMost
-        ? `≤ ${wantedAtMost} ${unit}`
-        : wanted
-          ? `${better === 'more' ? '≥' : '≤'} ${wanted}x`
-          : '';
-      console.log(`| ${row.title} ${label} | ${shown(ours)} | ${shown(theirs)} | ${ratio} | ${want} |`);
-    }
+    if (!results.some((each) => each.row === row.name)) continue;
+    for (const figure of row.figures) console.log(figureLine(row, figure, results));
   }
 }
 
-if (!values.alone && mosquitto === undefined) {
-  console.error('mosquitto is not installed (apt-get install mosquitto); with --alone it is not needed');
-  process.exit(2);
-}
-build();
+if (!values.alone && !Mosquitto.installed())
+  refuse('mosquitto is not installed (apt-get install mosquitto); with --alone it is not needed');
+if (values.rabbitmq && !RabbitMQ.installed())
+  refuse('rabbitmq-server is not installed (apt-get install rabbitmq-server); without --rabbitmq it is not needed');
 const wanted = values.rows?.split(',') ?? rows.map(({ name }) => name);
+const unknown = wanted.find((name) => !rows.some((row) => row.name === name));
+if (unknown !== undefined)
+  refuse(`there is no row '${unknown}'; there are: ${rows.map(({ name }) => name).join(', ')}`);
+buildGenerator();
 const results = [];
-for (const row of rows) if (wanted.includes(row.name)) await measureRow(row, results);
+const failures = [];
+for (const row of rows) {
+  if (!wanted.includes(row.name)) continue;
+  try {
+    await measureRow(row, results);
+  } catch (error) {
+    failures.push(`${row.name}: ${error.message}`);
+  }
+}
 print(results);
+for (const failure of failures) console.error(failure);
+if (failures.length > 0) process.exitCode = 1;
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -4,6 +4,8 @@ export class RabbitMQ {
   readonly port: number;
   /** Of the management API, on 127.0.0.1; with the plug-in `rabbitmq_management`, while it runs. */
   readonly managementPort?: number;
+  /** Of MQTT, on 127.0.0.1; with the plug-in `rabbitmq_mqtt`, while it runs. */
+  readonly mqttPort?: number;
   readonly name: string;
   static installed(): boolean;
   describe(): string;

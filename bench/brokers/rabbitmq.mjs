@@ -9,6 +9,7 @@ import { listenerPid } from './listener.mjs';
 // Not the one in /usr/sbin, which changes the user and logs to /var.
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 const MANAGEMENT = 'rabbitmq_management';
+const MQTT = 'rabbitmq_mqtt';
 const START_SECONDS_MAX = 120;
 // On millions of messages that were not written for a quick start.
 const RESTART_SECONDS_MAX = 900;
@@ -50,6 +51,9 @@ function writeConfiguration(directory, ports, plugins, nodes = []) {
   if (plugins.includes(MANAGEMENT)) {
     settings.push(`management.tcp.port = ${ports.management}`, 'management.tcp.ip = 127.0.0.1');
   }
+  if (plugins.includes(MQTT)) {
+    settings.push(`mqtt.listeners.tcp.default = 127.0.0.1:${ports.mqtt}`, 'mqtt.allow_anonymous = true');
+  }
   if (nodes.length > 0) settings.push('cluster_formation.peer_discovery_backend = classic_config');
   for (const [i, node] of nodes.entries()) settings.push(`cluster_formation.classic_config.nodes.${i + 1} = ${node}`);
   writeFileSync(join(directory, 'rabbitmq.conf'), `${settings.join('\n')}\n`);
@@ -75,8 +79,8 @@ export class RabbitMQ {
 
   async start() {
     this.directory = mkdtempSync(join(tmpdir(), 'rabbitmq-bench-'));
-    const [amqp, dist, epmd, management] = await freePorts(4);
-    const ports = { amqp, dist, epmd, management };
+    const [amqp, dist, epmd, management, mqtt] = await freePorts(5);
+    const ports = { amqp, dist, epmd, management, mqtt };
     writeConfiguration(this.directory, ports, this.plugins);
     const env = environment(this.directory, ports);
     const logged = (logFile) => ({ cwd: this.directory, env, logFile: join(this.directory, logFile) });
@@ -89,6 +93,10 @@ export class RabbitMQ {
     if (this.plugins.includes(MANAGEMENT)) {
       await untilListening(this.running, management, START_SECONDS_MAX);
       this.managementPort = management;
+    }
+    if (this.plugins.includes(MQTT)) {
+      await untilListening(this.running, mqtt, START_SECONDS_MAX);
+      this.mqttPort = mqtt;
     }
     this.port = amqp;
     this.pid = listenerPid(amqp);

@@ -33,7 +33,7 @@ class Node {
   }
 
   texts(vhost = '/'): Record<string, string> {
-    const found = [...(this.store.of(vhost)?.matching('#') ?? [])];
+    const found = [...(this.store.of(vhost)?.matching('#') ?? [])].filter((each) => each !== null);
     return Object.fromEntries(found.map(({ topic, message }) => [topic, message.body().toString()] as const).sort());
   }
 }

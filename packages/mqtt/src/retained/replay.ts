@@ -2,6 +2,7 @@ import { DIALECT_MQTT, type Flushable, Message, Queue, type SharedQueue } from '
 import type { Connection } from '../connection.js';
 import { editedProperties, OWN, storedForm, storedQos, u32Property } from '../stored-publish.js';
 import type { Subscription } from '../subscriptions.js';
+import { addressSays } from '../topic-bridge.js';
 import type { RetainedMessage } from './retained.js';
 
 /** Sent in one go before others have their turn. */
@@ -11,7 +12,7 @@ const waitingMax = 1000;
 
 interface Part {
   readonly subscription: Subscription;
-  readonly messages: Iterator<RetainedMessage>;
+  readonly messages: Iterator<RetainedMessage | null>;
 }
 
 /** Retained messages on their way to a client that has subscribed (§3.8.4): as fast as it reads, piece by piece. */
@@ -24,7 +25,7 @@ export class Replay implements Flushable {
     this.connection = connection;
   }
 
-  add(subscription: Subscription, messages: Iterator<RetainedMessage>): void {
+  add(subscription: Subscription, messages: Iterator<RetainedMessage | null>): void {
     this.parts.push({ subscription, messages });
     this.goOn();
   }
@@ -43,7 +44,7 @@ export class Replay implements Flushable {
       if (connection.isOver || !this.hasRoom()) return;
       const { value, done } = parts[0]!.messages.next();
       if (done) parts.shift();
-      else this.send(parts[0]!.subscription, value as RetainedMessage);
+      else if (value !== null) this.send(parts[0]!.subscription, value as RetainedMessage);
     }
     this.goOn();
   }
@@ -53,10 +54,11 @@ export class Replay implements Flushable {
     return this.connection.mayDeliverMore() && readyCountOf(session.queue) < waitingMax;
   }
 
-  private send({ qos, subscriptionId }: Subscription, { message }: RetainedMessage): void {
+  private send({ qos, subscriptionId }: Subscription, { topic, message }: RetainedMessage): void {
     const { session, sender } = this.connection;
     const { queue } = session;
     if (Math.min(qos, storedQos(message)) === 0 || queue === null) {
+      addressSays(message.address, topic);
       sender.sendPlain(message, true, subscriptionId === 0 ? null : [subscriptionId]);
       return;
     }

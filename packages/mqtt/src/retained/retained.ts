@@ -9,8 +9,8 @@ export interface RetainedMessage {
 /** The last message of each topic that was published with the retain flag (§3.3.1.3). One per virtual host. */
 export interface RetainedMessages {
   readonly count: number;
-  /** The messages whose topics match, from the first on; stops when `visit` says false, and goes on behind where it stopped when called again. */
-  matching(filter: string): Iterator<RetainedMessage>;
+  /** The messages whose topics match, one after the other; null: many were looked at and none was found, ask again. */
+  matching(filter: string): Iterator<RetainedMessage | null>;
 }
 
 /** Of all virtual hosts. */

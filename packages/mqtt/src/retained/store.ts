@@ -2,10 +2,9 @@ import {
   Address,
   type Broker,
   type ConfirmSlot,
-  DIALECT_MQTT,
   type KeyedReader,
   type Later,
-  Message,
+  type Message,
   type Position,
   type Provenance,
   type SharedKeyedLog,
@@ -13,13 +12,12 @@ import {
 } from '@chapar/core';
 import { routingKeyOf, topicOf } from '../topic-bridge.js';
 import type { Retained } from './retained.js';
-import { RetainedTree, type StandingMessage } from './tree.js';
+import { RetainedTree, type StandingTopic } from './tree.js';
+import { encodeValue, keptValue } from './value.js';
 
 const logName = 'mqtt-retained';
-/** Of a value: expiration and arrival (8 each), bytes of properties (4), properties, payload. */
-const headBytes = 20;
-/** Topics that are looked at a second for what has expired: a million within a quarter of an hour, and no timer for any. */
-const sweptPerTick = 1200;
+/** Levels of topics that are looked at a second for what has expired: a million within half an hour at most, and no timer for any. */
+const sweptPerTick = 2400;
 
 /**
  * The retained messages of all nodes, in a keyed log: `vhost NUL routing key`. What is set goes to the log, and into the tree when the log
@@ -30,7 +28,7 @@ export class RetainedStore implements Retained, KeyedReader {
   private readonly exchange: string;
   private log!: SharedKeyedLog;
   private readonly trees = new Map<string, RetainedTree>();
-  private sweep: { readonly vhost: string; readonly walk: Iterator<StandingMessage | null> } | null = null;
+  private sweep: { readonly vhost: string; readonly walk: Iterator<StandingTopic | null> } | null = null;
   private unswept: string[] = [];
   /** Virtual hosts that were deleted and of which something is left. */
   private readonly gone = new Set<string>();
@@ -65,7 +63,7 @@ export class RetainedStore implements Retained, KeyedReader {
       return;
     }
     if (message.receivedAtMs === 0) message.receivedAtMs = this.broker.turn.nowMs;
-    this.log.put(key, encode(message), slot, null, from);
+    this.log.put(key, encodeValue(message), slot, null, from);
   }
 
   /** Everything that was published on any node by now is here; at once on a node that is alone. */
@@ -79,12 +77,7 @@ export class RetainedStore implements Retained, KeyedReader {
     const [vhost, routingKey] = partsOf(key);
     const topic = topicOf(routingKey);
     if (value === null) return this.trees.get(vhost)?.delete(topic) ?? 0;
-    const known = this.broker.topology.vhosts.get(vhost);
-    const address = known?.address(this.exchange, routingKey) ?? new Address(this.exchange, routingKey);
-    const message = decode(address, value);
-    // Beside others that stay, and not in a piece of memory whose rest is garbage by now.
-    message.keep();
-    return this.tree(vhost).set(topic, message, position);
+    return this.tree(vhost).set(topic, keptValue(value), position);
   }
 
   positionOf(key: string): Position {
@@ -94,8 +87,8 @@ export class RetainedStore implements Retained, KeyedReader {
 
   *entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }> {
     for (const [vhost, tree] of this.trees) {
-      for (const { topic, position } of tree.everything())
-        if (isWanted(position)) yield { key: keyOf(vhost, routingKeyOf(topic)), position };
+      for (const { topic, position } of tree.standing(isWanted))
+        yield { key: keyOf(vhost, routingKeyOf(topic)), position };
     }
   }
 
@@ -123,7 +116,7 @@ export class RetainedStore implements Retained, KeyedReader {
   }
 
   /** One node does so for all, unless something newer came there meanwhile. */
-  private forget(vhost: string, { topic, position }: StandingMessage): void {
+  private forget(vhost: string, { topic, position }: StandingTopic): void {
     const key = keyOf(vhost, routingKeyOf(topic));
     if (this.log.isOurs(key)) this.log.remove(key, null, { of: 'key', at: position });
   }
@@ -139,7 +132,7 @@ export class RetainedStore implements Retained, KeyedReader {
     for (const name of this.gone) {
       const tree = this.trees.get(name);
       const isBack = this.broker.topology.vhosts.has(name);
-      if (tree !== undefined && !isBack) for (const each of [...tree.everything()]) this.forget(name, each);
+      if (tree !== undefined && !isBack) for (const each of [...tree.standing(() => true)]) this.forget(name, each);
       if (tree?.count === 0) this.trees.delete(name);
       if (isBack || !this.trees.has(name)) this.gone.delete(name);
     }
@@ -147,7 +140,10 @@ export class RetainedStore implements Retained, KeyedReader {
 
   private tree(vhost: string): RetainedTree {
     let tree = this.trees.get(vhost);
-    if (tree === undefined) this.trees.set(vhost, (tree = new RetainedTree(() => this.broker.turn.nowMs)));
+    if (tree !== undefined) return tree;
+    // Not one of the virtual host's: a million of them that are looked at once would drive out those that are in use.
+    const addressOf = (topic: string): Address => new Address(this.exchange, routingKeyOf(topic));
+    this.trees.set(vhost, (tree = new RetainedTree(() => this.broker.turn.nowMs, addressOf)));
     return tree;
   }
 }
@@ -159,33 +155,4 @@ function keyOf(vhost: string, routingKey: string): string {
 function partsOf(key: string): [vhost: string, routingKey: string] {
   const at = key.indexOf('\0');
   return [key.slice(0, at), key.slice(at + 1)];
-}
-
-function encode(message: Message): Buffer {
-  const properties = message.properties();
-  const head = Buffer.alloc(headBytes);
-  head.writeDoubleBE(message.expirationMs, 0);
-  head.writeDoubleBE(message.receivedAtMs, 8);
-  head.writeUInt32BE(properties.length, 16);
-  return Buffer.concat([head, properties, message.body()]);
-}
-
-function decode(address: Address, own: Buffer): Message {
-  const propertiesEnd = headBytes + own.readUInt32BE(16);
-  const message = new Message(
-    address,
-    DIALECT_MQTT,
-    true,
-    -1,
-    own.readDoubleBE(0),
-    own,
-    headBytes,
-    propertiesEnd,
-    propertiesEnd,
-    own.length,
-    null,
-    own.length - propertiesEnd,
-  );
-  message.receivedAtMs = own.readDoubleBE(8);
-  return message;
 }

@@ -1,45 +1,39 @@
-import type { Message, Position } from '@chapar/core';
+import type { Address, Message, Position } from '@chapar/core';
+import { Level } from './level.js';
 import type { RetainedMessage, RetainedMessages } from './retained.js';
+import { endsAtMs, messageOf, type RetainedValue } from './value.js';
+import { Walk } from './walk.js';
 
-/** A level of topics. A topic that has a message and none below it costs this object and its message, nothing else. */
-class Level {
-  below: Map<string, Level> | null = null;
-  message: Message | null = null;
-  /** In the log; 0: not there. */
-  position: Position = 0;
-}
+/** Levels that are looked at in one go without a find. */
+const stepsMax = 64;
+const all: readonly string[] = ['#'];
 
-/** A message and where the log has it. */
-export interface StandingMessage extends RetainedMessage {
+/** A topic and where the log has its message. */
+export interface StandingTopic {
+  readonly topic: string;
   readonly position: Position;
 }
 
 /** The retained messages of one virtual host, by level, so that a subscription with wildcards looks only where they can be. */
 export class RetainedTree implements RetainedMessages {
-  private readonly root = new Level();
+  private readonly root = new Level('');
   private readonly nowMs: () => number;
+  private readonly addressOf: (topic: string) => Address;
   count = 0;
-  bytes = 0;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, addressOf: (topic: string) => Address) {
     this.nowMs = nowMs;
+    this.addressOf = addressOf;
   }
 
   /** Returns the position of what stood there; 0: nothing did. */
-  set(topic: string, message: Message, position: Position): Position {
+  set(topic: string, value: RetainedValue, position: Position): Position {
     let level = this.root;
-    for (const name of topic.split('/')) {
-      level.below ??= new Map();
-      let next = level.below.get(name);
-      if (next === undefined) level.below.set(name, (next = new Level()));
-      level = next;
-    }
-    if (level.message === null) this.count++;
-    else this.bytes -= level.message.bodyBytes;
-    this.bytes += message.bodyBytes;
+    for (const name of topic.split('/')) level = level.child(name);
+    if (level.value === null) this.count++;
     const before = level.position;
     level.position = position;
-    level.message = message;
+    level.value = value;
     return before;
   }
 
@@ -47,7 +41,7 @@ export class RetainedTree implements RetainedMessages {
   positionOf(topic: string): Position {
     let level: Level | undefined = this.root;
     for (const name of topic.split('/')) {
-      level = level.below?.get(name);
+      level = level.get(name);
       if (level === undefined) return 0;
     }
     return level.position;
@@ -58,85 +52,54 @@ export class RetainedTree implements RetainedMessages {
     const names = topic.split('/');
     const path: Level[] = [this.root];
     for (const name of names) {
-      const next = path.at(-1)!.below?.get(name);
+      const next = path.at(-1)!.get(name);
       if (next === undefined) return 0;
       path.push(next);
     }
     const last = path.at(-1)!;
-    if (last.message === null) return 0;
+    if (last.value === null) return 0;
     const { position } = last;
     this.count--;
-    this.bytes -= last.message.bodyBytes;
-    last.message = null;
+    last.value = null;
     last.position = 0;
-    for (let depth = names.length; depth > 0 && path[depth]!.message === null && path[depth]!.below === null; depth--) {
-      const above = path[depth - 1]!;
-      above.below!.delete(names[depth - 1]!);
-      if (above.below!.size === 0) above.below = null;
-    }
+    for (let depth = names.length; depth > 0 && path[depth]!.isEmpty; depth--)
+      path[depth - 1]!.remove(names[depth - 1]!);
     return position;
   }
 
-  /** Lazily, so that a million of them can be sent piece by piece. What has expired is passed over. */
-  *matching(filter: string): Generator<RetainedMessage> {
-    const names = filter.split('/');
-    yield* this.walk(this.root, names, 0, '');
-  }
-
-  /** All of them, also what has expired. */
-  everything(): Generator<StandingMessage> {
-    return this.all(this.root, '', true);
-  }
-
-  /** Those whose time is over, in a walk over all of them that goes on where it stopped. */
-  *expired(): Generator<StandingMessage | null> {
-    for (const each of this.everything()) yield this.isOver(each.message) ? each : null;
-  }
-
-  private *walk(level: Level, names: readonly string[], at: number, path: string): Generator<RetainedMessage> {
-    const name = names[at];
-    if (name === undefined) {
-      if (level.message !== null && !this.isOver(level.message)) yield { topic: path, message: level.message };
-      return;
-    }
-    if (name === '#') {
-      // `a/#` means `a`, too.
-      yield* this.all(level, path, at > 0, false);
-      return;
-    }
-    if (level.below === null) return;
-    if (name !== '+') {
-      const next = level.below.get(name);
-      if (next !== undefined) yield* this.walk(next, names, at + 1, joined(path, name, at === 0));
-      return;
-    }
-    for (const [own, next] of level.below) {
-      if (at === 0 && own.startsWith('$')) continue;
-      yield* this.walk(next, names, at + 1, joined(path, own, at === 0));
+  /** What has expired is passed over. */
+  *matching(filter: string): Generator<RetainedMessage | null> {
+    const walk = new Walk(this.root, filter.split('/'), false, ({ value }) => !this.isOver(value!));
+    for (;;) {
+      const level = walk.next(stepsMax);
+      if (level !== null) {
+        const topic = walk.topic();
+        const message: Message = messageOf(this.addressOf(topic), level.value!);
+        yield { topic, message };
+      } else if (walk.isDone) return;
+      else yield null;
     }
   }
 
-  private *all(
-    level: Level,
-    path: string,
-    withPrivate: boolean,
-    evenOver = true,
-    depth = path === '' ? 0 : 1,
-  ): Generator<StandingMessage> {
-    if (level.message !== null && (evenOver || !this.isOver(level.message)))
-      yield { topic: path, message: level.message, position: level.position };
-    if (level.below === null) return;
-    for (const [name, next] of level.below) {
-      if (!withPrivate && depth === 0 && level === this.root && name.startsWith('$')) continue;
-      yield* this.all(next, joined(path, name, level === this.root), withPrivate, evenOver, depth + 1);
+  /** Those at such positions, also what has expired. */
+  *standing(isWanted: (position: Position) => boolean): Generator<StandingTopic> {
+    const walk = new Walk(this.root, all, true, ({ position }) => isWanted(position));
+    while (!walk.isDone) {
+      const level = walk.next(stepsMax);
+      if (level !== null) yield { topic: walk.topic(), position: level.position };
     }
   }
 
-  private isOver({ expirationMs, receivedAtMs }: Message): boolean {
-    return expirationMs >= 0 && receivedAtMs + expirationMs <= this.nowMs();
+  /** Those whose time is over, in a walk over all of them that goes on where it stopped; a level at a time. */
+  *expired(): Generator<StandingTopic | null> {
+    const walk = new Walk(this.root, all, true, ({ value }) => this.isOver(value!));
+    while (!walk.isDone) {
+      const level = walk.next(1);
+      yield level === null ? null : { topic: walk.topic(), position: level.position };
+    }
   }
-}
 
-function joined(path: string, name: string, isFirst: boolean): string {
-  return isFirst ? name : `${path}/${name}`;
+  private isOver(value: RetainedValue): boolean {
+    return endsAtMs(value) <= this.nowMs();
+  }
 }
