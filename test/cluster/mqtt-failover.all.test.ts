@@ -11,6 +11,10 @@ const players: readonly { readonly library: MqttLibrary; readonly version: 4 | 5
   { library: 'mqtt.js', version: 5 },
   { library: 'paho-python', version: 4 },
   { library: 'paho-python', version: 5 },
+  { library: 'paho-java', version: 4 },
+  { library: 'paho-java', version: 5 },
+  { library: 'autopaho', version: 5 },
+  { library: 'rumqttc', version: 4 },
 ];
 
 const noEtcd = skipUnless(hasEtcd, 'etcd is not installed (Debian: etcd-server, etcd-client)');
@@ -29,7 +33,7 @@ afterAll(() => cluster?.close());
 
 describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 180_000 }, () => {
   test('go on when their node is killed: QoS 2 once, QoS 1 never lost, in order, with their sessions', async () => {
-    const programs = await MqttPrograms.start(cluster.nodes, present);
+    const programs = await MqttPrograms.start(cluster.nodes, present, ['rumqttc-4']);
     try {
       for (const [round, victim] of cluster.nodes.entries()) {
         await sleep(1500);
@@ -42,6 +46,8 @@ describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 180_000 
       await sleep(1000);
       const { faults, counts, ledgers } = await programs.finish();
       console.log(JSON.stringify(counts));
+      (await import('node:fs')).writeFileSync('/tmp/mcl/ledgers.json', JSON.stringify([...ledgers]));
+      (await import('node:fs')).writeFileSync('/tmp/mcl/nodes.json', cluster.nodes.flatMap(n=>n.lines.map(l=>n.name+JSON.stringify(l))).join('\n'));
       expect(faults).toEqual([]);
       for (const [name, ledger] of ledgers) {
         const connections = ledger.filter(({ e }) => e === 'connected');

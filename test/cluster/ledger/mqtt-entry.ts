@@ -37,8 +37,8 @@ export interface MqttHeard extends Stamped {
 export interface MqttConnected extends Stamped {
   readonly e: 'connected';
   readonly role: Role;
-  /** Session present, as CONNACK says. */
-  readonly present: boolean;
+  /** Session present, as CONNACK says; null: the library does not tell. */
+  readonly present: boolean | null;
   /** Which node, where the library says so. */
   readonly text: string;
 }

@@ -83,7 +83,7 @@ class MqttJudge {
     for (const entry of ledger) {
       if (entry.e === 'connected') {
         this.counts.connections++;
-        if (sessions.has(entry.role) && !entry.present)
+        if (sessions.has(entry.role) && entry.present === false)
           this.faultText('session', `session: ${name}'s ${entry.role} came to ${entry.text} and had none (${clock(entry.t)})`);
         sessions.add(entry.role);
       } else if (entry.e === 'heard') this.heard(name, entry, { heard, highest, isAtLeastOnce });
