@@ -14,7 +14,9 @@ import type { MqttEntry } from './ledger/mqtt-entry.js';
 import { judgeMqtt, type MqttVerdict, missing } from './ledger/mqtt-verdict.js';
 
 export type MqttLibrary = 'mqtt.js' | 'paho-python' | 'paho-java' | 'autopaho' | 'rumqttc';
-type Command = { readonly command: readonly string[]; readonly missing: null } | { readonly command: null; readonly missing: string };
+type Command =
+  | { readonly command: readonly string[]; readonly missing: null }
+  | { readonly command: null; readonly missing: string };
 
 const folder = (path: string) => fileURLToPath(new URL(`../interop/mqtt/${path}`, import.meta.url));
 const cache = fileURLToPath(new URL('../../node_modules/.cache/chapar-mqtt', import.meta.url));
@@ -25,7 +27,9 @@ export async function mqttCommand(library: MqttLibrary): Promise<Command> {
   if (library === 'mqtt.js') return { command: [process.execPath, folder('failover.mjs')], missing: null };
   if (library === 'paho-python') {
     const { python, missing } = await mqttPython();
-    return python === null ? { command: null, missing } : { command: [python, folder('python/paho_failover.py')], missing: null };
+    return python === null
+      ? { command: null, missing }
+      : { command: [python, folder('python/paho_failover.py')], missing: null };
   }
   if (library === 'paho-java') {
     const { command, missing } = await javaProgram('mqtt/java', 'chapar-java-mqtt');
@@ -61,7 +65,7 @@ export interface MqttWork {
   readonly window?: number;
 }
 
-const defaults = { rate: 20, window: 20 };
+const defaults = { rate: 10, window: 10 };
 
 /** A running program and its ledger, which may be read at any time. */
 export class MqttProgram {
@@ -103,7 +107,8 @@ export class MqttProgram {
 
   /** Whole lines, as far as there are any. Throws when it has ended, as programs do not until they are told. */
   entries(): MqttEntry[] {
-    if (this.child.exitCode !== null) throw new Error(`${this.work.name} ended with ${this.child.exitCode}: ${this.said()}`);
+    if (this.child.exitCode !== null)
+      throw new Error(`${this.work.name} ended with ${this.child.exitCode}: ${this.said()}`);
     const lines = readFileSync(this.ledger, 'utf8').split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as MqttEntry);
   }
@@ -155,7 +160,9 @@ export class MqttPrograms {
     const late: string[] = [];
     for (const deadline = Date.now() + seconds * 1000; ; await sleep(200)) {
       const ledgers = this.ledgers();
-      const unconfirmed = [...ledgers].filter(([, ledger]) => !ledger.some(({ e }) => e === 'done')).map(([name]) => name);
+      const unconfirmed = [...ledgers]
+        .filter(([, ledger]) => !ledger.some(({ e }) => e === 'done'))
+        .map(([name]) => name);
       const lacks = missing(ledgers);
       if (unconfirmed.length === 0 && Object.keys(lacks).length === 0) break;
       if (Date.now() < deadline) continue;

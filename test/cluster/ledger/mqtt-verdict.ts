@@ -42,7 +42,8 @@ export function judgeMqtt(
 /** How many confirmed messages each program lacks still, those that lack none left out. */
 export function missing(ledgers: ReadonlyMap<string, readonly MqttEntry[]>): Record<string, number> {
   const owed = new Set<string>();
-  for (const ledger of ledgers.values()) for (const entry of ledger) if (entry.e === 'confirmed') owed.add(keyOf(entry));
+  for (const ledger of ledgers.values())
+    for (const entry of ledger) if (entry.e === 'confirmed') owed.add(keyOf(entry));
   const lacks: Record<string, number> = {};
   for (const [name, ledger] of ledgers) {
     const left = new Set(owed);
@@ -84,7 +85,10 @@ class MqttJudge {
       if (entry.e === 'connected') {
         this.counts.connections++;
         if (sessions.has(entry.role) && entry.present === false)
-          this.faultText('session', `session: ${name}'s ${entry.role} came to ${entry.text} and had none (${clock(entry.t)})`);
+          this.faultText(
+            'session',
+            `session: ${name}'s ${entry.role} came to ${entry.text} and had none (${clock(entry.t)})`,
+          );
         sessions.add(entry.role);
       } else if (entry.e === 'heard') this.heard(name, entry, { heard, highest, isAtLeastOnce });
     }

@@ -3,7 +3,8 @@ import java.io.FileWriter;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.eclipse.paho.client.mqttv3.IMqttActionListener;
@@ -24,7 +25,8 @@ public class Failover {
   static int version;
   static int rate;
   static int window;
-  static final AtomicInteger unconfirmed = new AtomicInteger();
+  /** Numbers that were given to the library, and of which it has said nothing yet. */
+  static final Set<Integer> unconfirmed = ConcurrentHashMap.newKeySet();
   static volatile boolean isGoing;
   static volatile boolean isStopping;
 
@@ -52,9 +54,15 @@ public class Failover {
     write("heard", ",\"c\":" + quoted(name) + ",\"p\":" + quoted(parts[0]) + ",\"id\":" + parts[1] + ",\"sent\":" + parts[2] + ",\"qos\":" + qos + ",\"dup\":" + dup);
   }
 
-  static void confirmed(Object id) {
-    unconfirmed.decrementAndGet();
+  static void confirmed(Integer id) {
+    unconfirmed.remove(id);
     write("confirmed", ",\"p\":" + quoted(name) + ",\"id\":" + id);
+  }
+
+  /** Nobody knows what becomes of it: the library may send it again. */
+  static void failed(Integer id, Throwable cause) {
+    unconfirmed.remove(id);
+    trouble("pub", id + ": " + cause);
   }
 
   /** A client with a session that is kept. */
@@ -76,8 +84,8 @@ public class Failover {
       options.setCleanSession(false);
       options.setAutomaticReconnect(true);
       options.setMaxReconnectDelay(1000);
-      options.setConnectionTimeout(3);
-      options.setKeepAliveInterval(5);
+      options.setConnectionTimeout(10);
+      options.setKeepAliveInterval(30);
       options.setMaxInflight(window + 10);
       options.setUserName("guest");
       options.setPassword("guest".toCharArray());
@@ -117,11 +125,11 @@ public class Failover {
             id,
             new IMqttActionListener() {
               public void onSuccess(IMqttToken token) {
-                confirmed(token.getUserContext());
+                confirmed(id);
               }
 
               public void onFailure(IMqttToken token, Throwable cause) {
-                trouble("pub", id + ": " + cause);
+                failed(id, cause);
               }
             });
       } catch (MqttException error) {
@@ -162,15 +170,15 @@ public class Failover {
 
   static void publish(Lasting publisher) throws Exception {
     for (int id = 1; !isStopping; id++) {
-      while (unconfirmed.get() >= window && !isStopping) Thread.sleep(5);
+      while (unconfirmed.size() >= window && !isStopping) Thread.sleep(5);
       int sent = 1 + id % 2;
       write("published", ",\"p\":" + quoted(name) + ",\"id\":" + id + ",\"sent\":" + sent);
-      unconfirmed.incrementAndGet();
+      unconfirmed.add(id);
       byte[] payload = (name + " " + id + " " + sent).getBytes();
       while (!publisher.publish("failover/" + sent + "/" + name, payload, sent, id)) Thread.sleep(20);
       Thread.sleep(1000 / rate);
     }
-    while (unconfirmed.get() > 0) Thread.sleep(5);
+    while (!unconfirmed.isEmpty()) Thread.sleep(5);
     write("done", "");
   }
 

@@ -23,8 +23,8 @@ class Failover5 implements Failover.Lasting {
     options.setAutomaticReconnect(true);
     options.setAutomaticReconnectDelay(1, 1);
     options.setMaxReconnectDelay(1000);
-    options.setConnectionTimeout(3);
-    options.setKeepAliveInterval(5);
+    options.setConnectionTimeout(10);
+    options.setKeepAliveInterval(30);
     options.setUserName("guest");
     options.setPassword("guest".getBytes());
     client.setCallback(callback(role));
@@ -74,11 +74,11 @@ class Failover5 implements Failover.Lasting {
           id,
           new MqttActionListener() {
             public void onSuccess(IMqttToken token) {
-              Failover.confirmed(token.getUserContext());
+              Failover.confirmed(id);
             }
 
             public void onFailure(IMqttToken token, Throwable cause) {
-              Failover.trouble("pub", id + ": " + cause);
+              Failover.failed(id, cause);
             }
           });
     } catch (MqttException error) {

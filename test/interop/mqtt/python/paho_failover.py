@@ -30,7 +30,7 @@ class Lasting:
         protocol = mqtt.MQTTv5 if WORK["version"] == 5 else mqtt.MQTTv311
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"{NAME}-{role}", protocol=protocol, **more)
         self.client.username_pw_set("guest", "guest")
-        self.client.connect_timeout = 3
+        self.client.connect_timeout = 10
         self.client.on_connect = self.on_connect
         self.client.on_disconnect = self.on_disconnect
         threading.Thread(target=self.run, daemon=True).start()
@@ -71,7 +71,7 @@ class Lasting:
             properties = Properties(PacketTypes.CONNECT)
             properties.SessionExpiryInterval = 600
             more = {"clean_start": False, "properties": properties}
-        self.client.connect(host, int(port), keepalive=5, **more)
+        self.client.connect(host, int(port), keepalive=30, **more)
 
 
 class Publisher(Lasting):

@@ -54,9 +54,9 @@ func open(ctx context.Context, role string, up chan bool) *autopaho.ConnectionMa
 	}
 	manager, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls:            servers,
-		KeepAlive:             5,
+		KeepAlive:             30,
 		SessionExpiryInterval: 600,
-		ConnectTimeout:        3 * time.Second,
+		ConnectTimeout:        10 * time.Second,
 		ReconnectBackoff:      func(int) time.Duration { return 200 * time.Millisecond },
 		ConnectUsername:       "guest",
 		ConnectPassword:       []byte("guest"),

@@ -42,7 +42,7 @@ impl Work {
     fn options(&self, role: &str, host: usize) -> MqttOptions {
         let (host, port) = &self.hosts[host % self.hosts.len()];
         let mut options = MqttOptions::new(format!("{}-{role}", self.name), host, *port);
-        options.set_clean_session(false).set_keep_alive(Duration::from_secs(5)).set_credentials("guest", "guest");
+        options.set_clean_session(false).set_keep_alive(Duration::from_secs(30)).set_credentials("guest", "guest");
         options
     }
 }
