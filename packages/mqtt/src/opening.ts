@@ -56,6 +56,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
     door.sessions.abandoned(session, connection);
     return null;
   }
+  session.wasFound = isPresent;
   const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
   return { session, actor, answer, keepAliveSeconds, begin: () => door.sessions.connected(session) };
