@@ -28,9 +28,12 @@ export class MqttSubscriber extends Wanderer {
     this.qos = qos;
   }
 
-  protected opened(isPresent: boolean): void {
-    // It comes again.
+  /** What is not acknowledged on the connection that brought it comes again. */
+  protected override closed(): void {
     this.due = [];
+  }
+
+  protected opened(isPresent: boolean): void {
     if (!isPresent) {
       this.known.clear();
       this.isSubscribed = false;

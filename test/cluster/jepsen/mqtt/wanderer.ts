@@ -82,6 +82,8 @@ export abstract class Wanderer {
   /** CONNACK has come. Without a session what was under way is nobody's any more. */
   protected abstract opened(isPresent: boolean): void;
   protected abstract heard(packet: Packet): void;
+  /** Nothing more is heard on the connection that was there. */
+  protected closed(): void {}
 
   // ---- going about -----------------------------------------------------------------------------------------------
 
@@ -93,10 +95,15 @@ export abstract class Wanderer {
       return;
     }
     this.connection = null;
-    this.isOpen = false;
+    this.close();
     if (way === 0) this.left(connection!);
     else connection!.drop();
     this.connectSoon(awayMaxMs);
+  }
+
+  private close(): void {
+    this.isOpen = false;
+    this.closed();
   }
 
   private left(connection: MqttConnection): void {
@@ -116,7 +123,7 @@ export abstract class Wanderer {
   private connect(): void {
     const { journal, nodes } = this.scene;
     this.later(null);
-    this.isOpen = false;
+    this.close();
     const node = nodes[this.random.integer(nodes.length)]!;
     const k = ++this.connections;
     this.alive.add(k);
@@ -132,7 +139,7 @@ export abstract class Wanderer {
         journal.write({ e: 'over', c: this.name, k, text });
         if (this.connection !== connection) return;
         this.connection = null;
-        this.isOpen = false;
+        this.close();
         this.connectSoon(retryMaxMs);
       },
     };
