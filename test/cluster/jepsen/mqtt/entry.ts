@@ -93,9 +93,14 @@ export type Fact = MqttEntry extends infer E ? (E extends MqttEntry ? Omit<E, 't
 /** What all clients of MQTT did and saw, in one order: they live in one process. */
 export class Journal {
   readonly entries: MqttEntry[] = [];
+  private readonly nowMs: () => number;
+
+  constructor(nowMs: () => number = Date.now) {
+    this.nowMs = nowMs;
+  }
 
   write(fact: Fact): void {
-    this.entries.push({ t: Date.now(), ...fact } as MqttEntry);
+    this.entries.push({ t: this.nowMs(), ...fact } as MqttEntry);
   }
 }
 

@@ -27,13 +27,13 @@ export function checkRetained(
   for (const entry of entries) {
     if (entry.e === 'acked') {
       const topic = messages.get(`${entry.p} ${entry.n}`)?.topic;
-      if (topic !== undefined) acked.set(topic, [...(acked.get(topic) ?? []), { n: entry.n, t: entry.t }]);
+      if (topic !== undefined && isRetained(topic)) add(acked, topic, { n: entry.n, t: entry.t });
     }
     if (entry.e !== 'read') continue;
     counts.reads++;
     const { p, n, topic, askedMs, t, isLast } = entry;
     if (messages.get(`${p} ${n}`)?.topic !== topic) faults.add('from nowhere', entry, `is retained in ${topic}`);
-    if (isLast) last.set(topic, [...(last.get(topic) ?? []), entry]);
+    if (isLast) add(last, topic, entry);
     const before = acked.get(topic)?.findLast((each) => each.t < askedMs);
     if (before === undefined || n >= before.n || isLast) continue;
     if (calm.during(askedMs, t))
@@ -42,9 +42,15 @@ export function checkRetained(
   }
   for (const [topic, answered] of acked) {
     const published = [...messages.values()].filter((message) => message.topic === topic);
-    if (isRetained(topic)) checkLast(topic, answered.at(-1)!, last.get(topic) ?? [], published, nodes, faults);
+    checkLast(topic, answered.at(-1)!, last.get(topic) ?? [], published, nodes, faults);
   }
   return counts;
+}
+
+function add<T>(lists: Map<string, T[]>, topic: string, one: T): void {
+  const list = lists.get(topic);
+  if (list === undefined) lists.set(topic, [one]);
+  else list.push(one);
 }
 
 function isRetained(topic: string): boolean {

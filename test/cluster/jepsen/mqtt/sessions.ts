@@ -17,8 +17,9 @@ interface Connection {
   isOpen: boolean;
   leftMs: number | null;
   over: { readonly t: number; readonly text: string } | null;
-  /** How often its will came, without DUP. */
+  /** How often its will came, and how often without DUP. */
   wills: number;
+  freshWills: number;
 }
 
 /** A session that a client once had is there whenever it connects: none of them expires in a round. */
@@ -47,10 +48,13 @@ export function checkWills(entries: readonly MqttEntry[], calm: Calm, faults: Fa
     const connection = connections.get(`${of} ${n}`);
     if (connection === undefined)
       faults.add('from nowhere', { p: of, n, t }, 'is a will, and no such connection was made');
-    else if (!dup) connection.wills++;
+    else {
+      connection.wills++;
+      if (!dup) connection.freshWills++;
+    }
   }
-  for (const { c, k, fromMs, isOpen, leftMs, over, wills } of connections.values()) {
-    if (wills > 1) counts.willsTwice++;
+  for (const { c, k, fromMs, isOpen, leftMs, over, wills, freshWills } of connections.values()) {
+    if (freshWills > 1) counts.willsTwice++;
     if (fromMs < sinceMs || !isOpen || over === null) continue;
     if (leftMs === null) {
       counts.wills++;
@@ -66,7 +70,7 @@ function connectionsOf(entries: readonly MqttEntry[]): Map<string, Connection> {
   for (const { e, c, k, t, ...rest } of entries) {
     const key = `${c} ${k}`;
     if (e === 'connecting') {
-      connections.set(key, { c, k, fromMs: t, isOpen: false, leftMs: null, over: null, wills: 0 });
+      connections.set(key, { c, k, fromMs: t, isOpen: false, leftMs: null, over: null, wills: 0, freshWills: 0 });
       continue;
     }
     const connection = connections.get(key);
