@@ -25,10 +25,11 @@ test.skipIf(cannot).each(seeds)(
     console.log(
       `jepsen: seed ${seed}, ${settings.seconds} s, ${settings.queueType} queues, ${settings.nemesis.join(',')}`,
     );
-    const { faults, summary, report, confirmed } = await playRound(settings, seed);
+    const { faults, summary, report, confirmed, mqttAcked } = await playRound(settings, seed);
     console.log(faults.length === 0 && settings.keep === null ? summary : report);
     expect(faults).toEqual([]);
     // That it was worth the while.
     expect(confirmed).toBeGreaterThan(settings.seconds * 20);
+    if (mqttAcked !== null) expect(mqttAcked).toBeGreaterThan(settings.seconds * 4);
   },
 );

@@ -397,6 +397,29 @@ it('a message of QoS 2 whose PUBREC is known to its node alone is not settled: i
   expect(await sent(second)).toEqual(['m 2 again']);
 });
 
+it('a message of QoS 2 whose connection ended before the log had its PUBREC does not come again behind its release', async () => {
+  const { cluster, a, b, c, publisher } = await stage();
+  // The log of sessions is led where the cluster began.
+  await (await cluster.join(c, 'client', lasting)).subscribe('x', 2);
+  const first = await cluster.join(b, 'client', lasting);
+  await cluster.soon(2000);
+  publisher.publish('x', 'm', 2);
+  await cluster.soon();
+  expect(await sent(first)).toEqual(['m 2']);
+  cluster.peers.lag(b.at.name, a.at.name, 300);
+  first.peer.send({ cmd: 'pubrec', messageId: 2 });
+  await cluster.soon(50);
+  await first.peer.drop();
+  await cluster.soon(500);
+  // Its queue takes longer to hear of it than its client to complete what was released.
+  for (const to of [a, c]) cluster.peers.lag(b.at.name, to.at.name, 1000);
+  const second = await cluster.join(b, 'client', lasting);
+  expect(second.peer.taken()).toMatchObject([{ cmd: 'pubrel', messageId: 2 }]);
+  second.peer.send({ cmd: 'pubcomp', messageId: 2 });
+  await cluster.soon(5000);
+  expect(await sent(second)).toEqual([]);
+});
+
 describe('the node of a session is dead', () => {
   const will = { topic: 'w', payload: Buffer.from('gone'), qos: 1 as const, retain: false };
   const wills: [string, object, number][] = [

@@ -107,7 +107,11 @@ export class Outbound implements DeliverySink, Flushable {
   /** Of an owner before. */
   inherit(packetId: number, position: Position): void {
     this.released.set(packetId, position);
-    if (!this.log.isApart) return;
+    if (this.log.isApart) this.passOnReturn(packetId, position);
+  }
+
+  /** The client has it, and perhaps its queue does not know that. */
+  private passOnReturn(packetId: number, position: Position): void {
     if (this.inherited === null) {
       this.inherited = new Map();
       new Deadline(this.turn.deadlines, () => this.disinherit()).set(this.turn.nowMs + inheritedMs);
@@ -186,6 +190,8 @@ export class Outbound implements DeliverySink, Flushable {
     for (const consumer of consumers) void consumer.stop();
     this.endOfTurn();
     this.peer = null;
+    // They go back to the queue unsettled, and their identifiers may be completed before they come again.
+    for (const packetId of this.releasing) this.passOnReturn(packetId, this.released.get(packetId)!);
     this.sources.clear();
     this.waiting.clear();
     this.inFlight.clear();

@@ -2,9 +2,14 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrokerNode } from '../broker-node.js';
-import type { Named } from './history.js';
 
 const asked = ['cluster', 'queues', 'consumers', 'connections'];
+
+interface Ledger {
+  /** Of the client. */
+  readonly name: string;
+  readonly entries: readonly unknown[];
+}
 
 /** Writes the logs of nodes, the ledgers of clients and the report where somebody can read them afterwards. */
 export class Keepsake {
@@ -27,7 +32,7 @@ export class Keepsake {
     await Promise.all(answers);
   }
 
-  keepAll(nodes: readonly BrokerNode[], ledgers: readonly Named[], report: string): void {
+  keepAll(nodes: readonly BrokerNode[], ledgers: readonly Ledger[], report: string): void {
     const write = (name: string, lines: readonly unknown[]) => {
       writeFileSync(join(this.directory, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     };

@@ -7,6 +7,10 @@ import { Cast } from './cast.js';
 import { historyOf, type Named, withoutVerdict } from './history.js';
 import { Keepsake } from './keep.js';
 import { Leaders } from './leaders.js';
+import { mqttHistory } from './mqtt/entry.js';
+import { mqttSummary } from './mqtt/summary.js';
+import { Troupe } from './mqtt/troupe.js';
+import { judgeMqtt } from './mqtt/verdict.js';
 import { Nemesis } from './nemesis.js';
 import { longestPauses } from './pauses.js';
 import { declareQueues, priorities, queueNames } from './queues.js';
@@ -23,6 +27,8 @@ export interface Outcome {
   /** One line. */
   readonly summary: string;
   readonly confirmed: number;
+  /** Messages of MQTT; null: there were no such clients. */
+  readonly mqttAcked: number | null;
   /** Faults, histories, what was done: for people. */
   readonly report: string;
 }
@@ -49,6 +55,7 @@ class Round {
   private readonly stage: Stage;
   private readonly timeline: Timeline;
   private cast: Cast | null = null;
+  private troupe: Troupe | null = null;
   private kept: Keepsake | null = null;
 
   constructor(settings: Settings, seed: number, stage: Stage, timeline: Timeline) {
@@ -68,6 +75,7 @@ class Round {
     const cast = await Cast.enter(nodes, settings.rate);
     this.cast = cast;
     try {
+      if (settings.mqttRate > 0) this.troupe = await Troupe.enter(nodes, this.seed, settings.mqttRate);
       const nemesis = new Nemesis(stage, timeline, new SimRandom(this.seed), settings.nemesis);
       const stalls = await this.complaintsOf('not recovered', () => nemesis.rage(settings.seconds));
       const ended = await this.end(cast);
@@ -75,6 +83,7 @@ class Round {
       return this.outcome(cast.ledgersSoFar, stalls, ended.drainMs, leaders);
     } finally {
       cast.leave();
+      await this.troupe?.leave();
       await leaders.end();
     }
   }
@@ -83,7 +92,7 @@ class Round {
   async giveUp(): Promise<string> {
     const kept = this.keepsake();
     await kept.keepAnswers(this.stage.cluster.nodes);
-    kept.keepAll(this.stage.cluster.nodes, this.cast?.ledgersSoFar ?? [], String(this.timeline));
+    kept.keepAll(this.stage.cluster.nodes, this.ledgers(this.cast?.ledgersSoFar ?? []), String(this.timeline));
     return kept.directory;
   }
 
@@ -91,6 +100,7 @@ class Round {
   private async end(cast: Cast): Promise<{ stalls: string[]; drainMs: number }> {
     this.timeline.note('all is healed');
     const healedMs = Date.now();
+    const mqtt = this.troupe?.stop() ?? Promise.resolve([]);
     const stalls = await this.stop(cast, 'publisher');
     const drain = async () => {
       const late = sleep((drainSeconds + 15) * 1000, 'late', { ref: false });
@@ -102,6 +112,8 @@ class Round {
     stalls.push(...(await this.complaintsOf('not drained', drain)));
     const drainMs = Date.now() - healedMs;
     stalls.push(...(await this.stop(cast, 'consumer')));
+    stalls.push(...(await mqtt));
+    this.timeline.note('clients of MQTT have ended');
     this.stage.look();
     return { stalls, drainMs };
   }
@@ -124,10 +136,14 @@ class Round {
     const told = [...verdict.faults, ...back.slice(0, 5).map(({ text }) => text)];
     if (back.length > 5) told.push(`and ${back.length - 5} more: settled`);
     const isDrained = !stalls.some((text) => text.startsWith('not drained'));
-    const faults = [...stalls, ...this.stage.faults, ...(isWhole ? told.map(isDrained ? asItIs : perhapsLeft) : [])];
-    const summary = this.summary(entries, verdict, drainMs, leaders);
+    const mqtt = this.judgeMqtt();
+    const faults = [
+      ...[...stalls, ...this.stage.faults, ...(isWhole ? told.map(isDrained ? asItIs : perhapsLeft) : [])],
+      ...mqtt.faults,
+    ];
+    const summary = this.summary(entries, verdict, drainMs, leaders) + mqtt.summary;
     const suspects = [...(isWhole ? [...verdict.suspects, ...back.slice(0, 1)] : []), ...withoutVerdict(ledgers)];
-    const histories = suspects.map((each) => history(each, ledgers));
+    const histories = [...suspects.map((each) => history(each, ledgers)), ...mqtt.histories];
     const report = [
       `seed ${this.seed}: ${faults.length === 0 ? 'the cluster kept its word' : 'the cluster broke its word'}`,
       ...['', ...faults, '', ...histories, 'what was done, and seen:', String(this.timeline), '', summary],
@@ -135,10 +151,28 @@ class Round {
     const { confirmed } = verdict.counts;
     if (faults.length > 0) this.keepsake();
     const { kept } = this;
-    if (kept === null) return { faults, summary, report, confirmed };
+    const mqttAcked = mqtt.acked;
+    if (kept === null) return { faults, summary, report, confirmed, mqttAcked };
     const whole = `${report}\nlogs of nodes and ledgers of clients are in ${kept.directory}`;
-    kept.keepAll(this.stage.cluster.nodes, ledgers, whole);
-    return { faults, summary, report: whole, confirmed };
+    kept.keepAll(this.stage.cluster.nodes, this.ledgers(ledgers), whole);
+    return { faults, summary, report: whole, confirmed, mqttAcked };
+  }
+
+  /** With what clients of MQTT wrote down. */
+  private ledgers(ofCast: readonly Named[]) {
+    const { troupe } = this;
+    return troupe === null ? ofCast : [...ofCast, { name: 'mqtt', entries: troupe.journal.entries }];
+  }
+
+  private judgeMqtt() {
+    const { troupe, timeline, settings, stage } = this;
+    if (troupe === null) return { faults: [], histories: [], summary: '', acked: null };
+    const { entries } = troupe.journal;
+    const nodes = stage.cluster.nodes.map(({ name }) => name);
+    const terms = { spans: timeline.spans, quiet: timeline.quiet, nodes, order: settings.mqttOrder };
+    const { faults, suspects, counts } = judgeMqtt(entries, terms);
+    const histories = suspects.map(({ p, n }) => shown(p, n, mqttHistory(p, n, entries)));
+    return { faults, histories, summary: mqttSummary(counts), acked: counts.acked };
   }
 
   /** Made when there is something to keep. */
@@ -188,5 +222,9 @@ function perhapsLeft(fault: string): string {
 }
 
 function history({ p, id }: { readonly p: string; readonly id: number }, ledgers: readonly Named[]): string {
-  return [`${p} ${id}:`, ...historyOf(p, id, ledgers).map((line) => `  ${line}`), ''].join('\n');
+  return shown(p, id, historyOf(p, id, ledgers));
+}
+
+function shown(p: string, id: number, lines: readonly string[]): string {
+  return [`${p} ${id}:`, ...lines.map((line) => `  ${line}`), ''].join('\n');
 }

@@ -11,6 +11,10 @@ export interface Settings {
   readonly leaseSeconds: number;
   /** Messages a second of each publisher. */
   readonly rate: number;
+  /** Of each publisher of MQTT; 0: there are no clients of MQTT. */
+  readonly mqttRate: number;
+  /** Whether MQTT's messages must be in order while all is well, or whatever happens. */
+  readonly mqttOrder: 'well' | 'always';
   /** Where what is worth reading is kept, also when all went well; null: in a temporary directory when it did not. */
   readonly keep: string | null;
 }
@@ -25,18 +29,22 @@ export function settingsFrom(environment: Environment): Settings {
     if (!/^[0-9]+$/.test(text)) throw new Error(`CHAPAR_JEPSEN_${name}: expected a number, got '${text}'`);
     return Number(text);
   };
-  const queueType = environment['CHAPAR_JEPSEN_QUEUE_TYPE'] ?? 'quorum';
-  if (queueType !== 'quorum' && queueType !== 'classic') {
-    throw new Error(`CHAPAR_JEPSEN_QUEUE_TYPE: expected quorum or classic, got '${queueType}'`);
-  }
+  const one = <T extends string>(name: string, choice: readonly [T, ...T[]]): T => {
+    const text = environment[`CHAPAR_JEPSEN_${name}`] ?? choice[0];
+    const found = choice.find((each) => each === text);
+    if (found === undefined) throw new Error(`CHAPAR_JEPSEN_${name}: expected ${choice.join(' or ')}, got '${text}'`);
+    return found;
+  };
   return {
     seconds: number('SECONDS', 60),
     rounds: number('ROUNDS', 1),
     seed: number('SEED', Date.now() % 1_000_000),
     nemesis: nemesisFrom(environment['CHAPAR_JEPSEN_NEMESIS']),
-    queueType,
+    queueType: one('QUEUE_TYPE', ['quorum', 'classic']),
     leaseSeconds: number('LEASE', 3),
     rate: number('RATE', 80),
+    mqttRate: one('MQTT', ['on', 'off']) === 'on' ? number('MQTT_RATE', 10) : 0,
+    mqttOrder: one('MQTT_ORDER', ['well', 'always']),
     keep: environment['CHAPAR_JEPSEN_KEEP'] ?? null,
   };
 }

@@ -1,0 +1,83 @@
+import type { Calm } from './calm.js';
+import { answeredGoodbye } from './connection.js';
+import type { MqttEntry } from './entry.js';
+import type { Faults } from './faults.js';
+
+export interface WillCounts {
+  /** Of connections that ended without a goodbye. */
+  wills: number;
+  willsTwice: number;
+  willsLost: number;
+}
+
+interface Connection {
+  readonly c: string;
+  readonly k: number;
+  readonly fromMs: number;
+  isOpen: boolean;
+  leftMs: number | null;
+  over: { readonly t: number; readonly text: string } | null;
+  /** How often its will came, and how often without DUP. */
+  wills: number;
+  freshWills: number;
+}
+
+/** A session that a client once had is there whenever it connects: none of them expires in a round. */
+export function checkSessions(entries: readonly MqttEntry[], faults: Faults): void {
+  const had = new Set<string>();
+  for (const entry of entries) {
+    if (entry.e !== 'connected') continue;
+    const { c, k, t, present } = entry;
+    if (had.has(c) && !present)
+      faults.add('session lost', { p: c, n: k, t }, 'is its connection, and finds no session');
+    had.add(c);
+  }
+}
+
+/**
+ * The will of each connection that was let in and ended without a goodbye comes, and of no other. Those that come twice, or not at all,
+ * are counted: a cluster does not promise more yet (docs/adr/0017).
+ */
+export function checkWills(entries: readonly MqttEntry[], calm: Calm, faults: Faults): WillCounts {
+  const counts = { wills: 0, willsTwice: 0, willsLost: 0 };
+  const connections = connectionsOf(entries);
+  const sinceMs = entries.find((entry) => entry.e === 'subscribed' && entry.filter.startsWith('will/'))?.t ?? Infinity;
+  for (const entry of entries) {
+    if (entry.e !== 'will') continue;
+    const { of, n, t, dup } = entry;
+    const connection = connections.get(`${of} ${n}`);
+    if (connection === undefined)
+      faults.add('from nowhere', { p: of, n, t }, 'is a will, and no such connection was made');
+    else {
+      connection.wills++;
+      if (!dup) connection.freshWills++;
+    }
+  }
+  for (const { c, k, fromMs, isOpen, leftMs, over, wills, freshWills } of connections.values()) {
+    if (freshWills > 1) counts.willsTwice++;
+    if (fromMs < sinceMs || !isOpen || over === null) continue;
+    if (leftMs === null) {
+      counts.wills++;
+      if (wills === 0) counts.willsLost++;
+    } else if (wills > 0 && over.text === answeredGoodbye && calm.during(leftMs, over.t))
+      faults.add('will', { p: c, n: k, t: leftMs }, 'said goodbye, and its will was sent');
+  }
+  return counts;
+}
+
+function connectionsOf(entries: readonly MqttEntry[]): Map<string, Connection> {
+  const connections = new Map<string, Connection>();
+  for (const { e, c, k, t, ...rest } of entries) {
+    const key = `${c} ${k}`;
+    if (e === 'connecting') {
+      connections.set(key, { c, k, fromMs: t, isOpen: false, leftMs: null, over: null, wills: 0, freshWills: 0 });
+      continue;
+    }
+    const connection = connections.get(key);
+    if (connection === undefined) continue;
+    if (e === 'connected') connection.isOpen = true;
+    else if (e === 'left') connection.leftMs = t;
+    else if (e === 'over') connection.over = { t, text: 'text' in rest ? rest.text : '' };
+  }
+  return connections;
+}
