@@ -417,6 +417,28 @@ describe('limits', () => {
     }
   });
 
+  test('unauthorised, and again by the alias that it gave', async () => {
+    const named = { topicAlias: 3 };
+    alice.publish('$SYS/mine', 'm', { qos: 1, properties: named });
+    expect(await alice.expect('puback')).toMatchObject({ reasonCode: 0x87 });
+    alice.publish('', 'm', { qos: 2, properties: named });
+    expect(await alice.expect('pubrec')).toMatchObject({ reasonCode: 0x87 });
+    await bob.subscribe('other');
+    alice.publish('other', 'm', { qos: 1, properties: named });
+    expect(await alice.expect('puback')).toMatchObject({ reasonCode: 0 });
+    expect(await bob.payloads()).toEqual(['m']);
+  });
+
+  test.each([4, 5] as const)('a payload above the largest message, level %i', async (level) => {
+    const small = await SimNode.start({ limits: { messageBytesMax: 10 } });
+    const peer = await join(small, 'c', level);
+    peer.publish('t', 'x'.repeat(10), { qos: 1 });
+    await peer.expect('puback');
+    peer.publish('t', 'x'.repeat(11), { qos: 1 });
+    await peer.expectEnd(0x95);
+    await small.stop();
+  });
+
   test('topic permissions are asked with the routing key', async () => {
     await node.settle(
       node.broker.permissions.setTopic('/', 'guest', 'amq.topic', { write: '^own\\.', read: '^own\\.' }),
