@@ -75,8 +75,10 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   private topicAliasMaximum = 0;
   private actorNow: Actor | null = null;
   private sessionNow: Session | null = null;
-  private inboundMade: Inbound | null = null;
-  private senderMade: Sender | null = null;
+  /** Null: it has published nothing yet. */
+  inboundMade: Inbound | null = null;
+  /** Null: it was sent nothing yet. */
+  senderMade: Sender | null = null;
   /** A decision is awaited: packets wait, but for acknowledgements. */
   private isBusy = false;
   private isPaused = false;
@@ -402,7 +404,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       return;
     }
     if (this.stateNow === 'open')
-      this.door.log.info({ peer: this.name, client: sessionNow.clientId }, 'connection closed');
+      this.door.log.info({ peer: this.name, client: sessionNow.clientId, ...this.lost }, 'connection closed');
     this.door.sessions.disconnected(sessionNow, this);
     this.actorNow?.leave();
   }
@@ -485,8 +487,10 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     return this.heartbeat;
   }
 
-  get sentCount(): number {
-    return this.senderMade?.sentCount ?? 0;
+  /** For the log. */
+  private get lost(): { readonly dropped?: number } {
+    const dropped = this.senderMade?.droppedCount ?? 0;
+    return dropped === 0 ? {} : { dropped };
   }
 
   get publisher(): Publisher | null {

@@ -47,6 +47,8 @@ export class Inbound implements ConfirmSink {
   private readonly bytesMax: number;
   private readonly targets: Targets;
   private readonly acknowledgements = new Acknowledgements();
+  /** Of what was published. Bytes. */
+  payloadBytes = 0;
   private aliases: Alias[] | null = null;
   /** Of QoS 2, whose identifiers are on their way into another log; null: there were none yet. */
   private arrivals: Arrivals | null = null;
@@ -232,6 +234,7 @@ export class Inbound implements ConfirmSink {
     markStored(chunk, at, propertiesEnd - propertiesStart);
     const expirationMs = view.expirySeconds < 0 ? -1 : Math.min(view.expirySeconds * 1000, expirationMsMax);
     const bodyBytes = payloadEnd - payloadStart;
+    this.payloadBytes += bodyBytes;
     const message = new Message(
       target.address,
       DIALECT_MQTT,
