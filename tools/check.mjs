@@ -26,6 +26,7 @@ const steps = [
   ['promises (eslint)', program('node_modules/eslint/bin/eslint.js', 'packages')],
   ['floors', async () => checkFloors(at('packages'))],
   [`files of at most ${linesMax} lines`, async () => checkLengths()],
+  ['each requirement of MQTT is named by a test', program('tools/mqtt-requirements.mjs', '--check')],
   ['docs/errors.md is up to date', program('tools/errors-doc.mjs', '--check')],
   ['docs/CONFIGURATION.md is up to date', program('tools/configuration-doc.mjs', '--check')],
 ];

@@ -158,7 +158,7 @@ describe('WebSocket', () => {
       socket.on('error', (error) => resolve(error.message));
     });
 
-  test('paths, subprotocols and origins [MQTT-6.0.0-3] [MQTT-6.0.0-4]', async () => {
+  test('paths, subprotocols and origins [MQTT-6.0.0-3] [MQTT-6.0.0-4] [MQTT-6.0.0-3 of 3.1.1] [MQTT-6.0.0-4 of 3.1.1]', async () => {
     const at = (path: string) => broker.mqttWebSocketUrl!.replace('/mqtt', path);
     expect(await outcome(at('/mqtt'), ['mqtt'])).toBe('open mqtt');
     expect(await outcome(at('/ws'), ['mqttv3.1'])).toBe('open mqttv3.1');
@@ -169,7 +169,7 @@ describe('WebSocket', () => {
     expect(await outcome(at('/mqtt'), ['mqtt'], { origin: 'https://other.example' })).toContain('403');
   });
 
-  test('text ends the connection, and packets may be cut anywhere [MQTT-6.0.0-1] [MQTT-6.0.0-2]', async () => {
+  test('text ends the connection, and packets may be cut anywhere [MQTT-6.0.0-1] [MQTT-6.0.0-2] [MQTT-6.0.0-1 of 3.1.1] [MQTT-6.0.0-2 of 3.1.1]', async () => {
     const talk = (say: (socket: WebSocket) => void) =>
       new Promise<string>((resolve) => {
         const socket = new WebSocket(broker.mqttWebSocketUrl!, ['mqtt']);

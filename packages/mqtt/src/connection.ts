@@ -14,7 +14,7 @@ import type { Wire, WireSink } from '@chapar/platform';
 import { Client } from './client.js';
 import { ackReason, readAck, writeAck } from './codec/ack.js';
 import { connack, disconnect, PINGRESP_PACKET } from './codec/answers.js';
-import { type Connect, readConnect, UnsupportedVersionError } from './codec/connect.js';
+import { type Connect, readConnect, speaks5, UnsupportedVersionError } from './codec/connect.js';
 import { readDisconnect } from './codec/disconnect.js';
 import { MqttError, malformed, protocolError } from './codec/error.js';
 import { assertFlags } from './codec/flags.js';
@@ -75,8 +75,10 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   private topicAliasMaximum = 0;
   private actorNow: Actor | null = null;
   private sessionNow: Session | null = null;
-  private inboundMade: Inbound | null = null;
-  private senderMade: Sender | null = null;
+  /** Null: it has published nothing yet. */
+  inboundMade: Inbound | null = null;
+  /** Null: it was sent nothing yet. */
+  senderMade: Sender | null = null;
   /** A decision is awaited: packets wait, but for acknowledgements. */
   private isBusy = false;
   private isPaused = false;
@@ -259,7 +261,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       wish = readConnect(chunk, at, bodyAt, next);
       this.version = wish.version;
     } catch (error) {
-      this.refuseVersion(error);
+      this.beAbleToRefuse(error, speaks5(chunk, bodyAt, next));
       throw error;
     }
     this.stateNow = 'opening';
@@ -268,10 +270,11 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.waitFor(openSession(this, wish).then((opened) => this.open(opened, wish)));
   }
 
-  /** [MQTT-3.1.2-2]: who speaks another level is answered in the form that it will know. */
-  private refuseVersion(error: unknown): void {
-    if (!(error instanceof UnsupportedVersionError)) return;
-    this.version = error.level >= 5 ? 5 : 4;
+  /** Who speaks another level [MQTT-3.1.2-2], or 5.0 with something wrong (§4.13.1), is answered in the form that it knows. */
+  private beAbleToRefuse(error: unknown, is5: boolean): void {
+    if (error instanceof UnsupportedVersionError) this.version = error.level >= 5 ? 5 : 4;
+    else if (is5) this.version = 5;
+    else return;
     this.stateNow = 'opening';
   }
 
@@ -337,7 +340,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       throw protocolError('a Session Expiry Interval of a session that was to end with its connection');
     if (sessionExpirySeconds >= 0) session.expirySeconds = this.door.boundedExpiry(sessionExpirySeconds);
     // [MQTT-3.14.4-3]
-    if (reason !== REASON.disconnectWithWill) this.door.sessions.takeBackWill(session);
+    if (reason === REASON.success) this.door.sessions.takeBackWill(session);
     this.hangUp();
   }
 
@@ -406,7 +409,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       return;
     }
     if (this.stateNow === 'open')
-      this.door.log.info({ peer: this.name, client: sessionNow.clientId }, 'connection closed');
+      this.door.log.info({ peer: this.name, client: sessionNow.clientId, ...this.lost }, 'connection closed');
     this.door.sessions.disconnected(sessionNow, this);
     this.actorNow?.leave();
   }
@@ -489,8 +492,10 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     return this.heartbeat;
   }
 
-  get sentCount(): number {
-    return this.senderMade?.sentCount ?? 0;
+  /** For the log. */
+  private get lost(): { readonly dropped?: number } {
+    const dropped = this.senderMade?.droppedCount ?? 0;
+    return dropped === 0 ? {} : { dropped };
   }
 
   get publisher(): Publisher | null {

@@ -19,8 +19,6 @@ export class DirectEnd extends BufferlessQueue {
   private readonly clientId: string;
   private readonly subscriptions: Subscriptions;
   peer: DirectPeer | null = null;
-  /** The client did not read fast enough. */
-  droppedCount = 0;
 
   constructor(clientId: string, vhost: string, subscriptions: Subscriptions) {
     super(`mqtt-subscription-${clientId}qos0`, vhost);
@@ -35,11 +33,11 @@ export class DirectEnd extends BufferlessQueue {
     // Another subscription of higher QoS matches, too: the message comes by its queue, once. Below 0: a $-topic and a wildcard.
     if (match.qos !== 0) return;
     if (match.noLocal && isOriginOf(message, this.clientId)) return;
+    const { sender } = peer;
     if (!peer.mayAnswer) {
-      this.droppedCount++;
+      sender.droppedCount++;
       return;
     }
-    const { sender } = peer;
     const formed = sender.formed(message);
     sender.sendPlain(formed, match.retainAsPublished && storedRetain(formed), match.subscriptionIds);
   }

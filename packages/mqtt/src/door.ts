@@ -14,6 +14,7 @@ import { SharedDirectory } from './shared-directory.js';
 import type { Subscription } from './subscriptions.js';
 import { SystemTopics } from './system.js';
 import { Takeovers } from './takeovers.js';
+import { Traffic } from './traffic.js';
 import { restoredWill } from './will.js';
 
 /** Once a second the door looks at all its connections: keep-alive, handshakes that take too long, peers that do not read. */
@@ -34,7 +35,9 @@ export class MqttDoor {
   /** Null: the node is alone. */
   takeovers: Takeovers | null = null;
   /** Of connections that are gone. */
-  readonly gone = { publishedIn: 0, publishedOut: 0, bytesIn: 0, bytesOut: 0 };
+  readonly gone = new Traffic();
+  /** Peers that connected, since the start. */
+  acceptedCount = 0;
   isStopping = false;
   private readonly recognise: (chunk: Buffer) => string | null;
   private readonly listeners = new Map<string, MqttListener>();
@@ -144,6 +147,7 @@ export class MqttDoor {
       wire.destroy();
       return;
     }
+    this.acceptedCount++;
     const connection = new Connection(this, wire, listener);
     this.connections.add(connection);
     wire.open(connection);
@@ -151,12 +155,7 @@ export class MqttDoor {
 
   /** Called by a connection whose wire is gone. */
   forget(connection: Connection): void {
-    if (!this.connections.delete(connection)) return;
-    const { gone } = this;
-    gone.publishedIn += connection.publisher?.statistics.published ?? 0;
-    gone.publishedOut += connection.sentCount;
-    gone.bytesIn += connection.receivedBytes;
-    gone.bytesOut += connection.sentBytes;
+    if (this.connections.delete(connection)) this.gone.add(connection);
   }
 
   get openCount(): number {

@@ -27,6 +27,13 @@ import { Targets, type TopicTarget } from './targets.js';
 /** Filled and read within one publish, by one connection at a time. */
 const view = new PublishView();
 
+/** What a topic alias stands for. */
+interface Alias {
+  readonly topic: Buffer;
+  /** Null: the client may not publish there, or might not when it named it. */
+  readonly target: Target | null;
+}
+
 /** Ten years, the longest time to live that a queue takes. */
 const expirationMsMax = 315_360_000_000;
 
@@ -36,9 +43,13 @@ export class Inbound implements ConfirmSink {
   private readonly session: Session;
   readonly publisher: Publisher;
   private readonly version: Version;
+  /** Of a payload. */
+  private readonly bytesMax: number;
   private readonly targets: Targets;
   private readonly acknowledgements = new Acknowledgements();
-  private aliases: TopicTarget[] | null = null;
+  /** Of what was published. Bytes. */
+  payloadBytes = 0;
+  private aliases: Alias[] | null = null;
   /** Of QoS 2, whose identifiers are on their way into another log; null: there were none yet. */
   private arrivals: Arrivals | null = null;
   private isUnrouted = false;
@@ -50,6 +61,7 @@ export class Inbound implements ConfirmSink {
     this.connection = connection;
     this.session = session;
     this.version = connection.version;
+    this.bytesMax = connection.door.broker.limits.node.messageBytesMax;
     this.targets = new Targets(connection.door.settings.exchange);
     this.publisher = new Publisher(connection.actor, connection.door.broker.turn, this);
   }
@@ -60,19 +72,30 @@ export class Inbound implements ConfirmSink {
     if (view.qos === 2 && this.isOverMaximum()) {
       throw new MqttError(REASON.receiveMaximumExceeded, 'more messages are under way than Receive Maximum allows');
     }
+    this.assertSize();
     const { topicStart, topicEnd, topicAlias } = view;
-    let found: TopicTarget | null;
+    let target: Target | null;
     if (topicStart === topicEnd) {
-      found = this.aliased(topicAlias);
-      if (!this.publisher.isCurrent(found.target))
-        return this.wait(found.topic, 0, found.topic.length, chunk, at, bodyAt, next);
+      const alias = this.aliased(topicAlias);
+      target = alias.target;
+      if (target === null || !this.publisher.isCurrent(target))
+        return this.wait(alias.topic, 0, alias.topic.length, chunk, at, bodyAt, next);
     } else {
-      found = this.targets.find(this.publisher, chunk, topicStart, topicEnd);
+      const found = this.targets.find(this.publisher, chunk, topicStart, topicEnd);
       if (found === null) return this.wait(chunk, topicStart, topicEnd, chunk, at, bodyAt, next);
       if (topicAlias > 0) this.setAlias(topicAlias, found);
+      target = found.target;
     }
-    this.take(found.target, chunk, at);
+    this.take(target, chunk, at);
     return null;
+  }
+
+  /** The packet may be as large as the largest message and what stands before it; its payload may not. */
+  private assertSize(): void {
+    const bytes = view.payloadEnd - view.payloadStart;
+    const { bytesMax } = this;
+    if (bytes > bytesMax)
+      throw new MqttError(REASON.packetTooLarge, `a message of ${bytes} bytes; at most ${bytesMax} are taken`);
   }
 
   /** The topic has to be looked up and allowed first, which mostly is done at once. */
@@ -89,7 +112,7 @@ export class Inbound implements ConfirmSink {
     try {
       found = this.targets.resolve(this.publisher, name, start, end);
     } catch (error) {
-      this.refuse(error);
+      this.refuse(error, name, start, end);
       return null;
     }
     if (!(found instanceof Promise)) {
@@ -107,14 +130,14 @@ export class Inbound implements ConfirmSink {
       (error: unknown) => {
         if (this.connection.isOver) return;
         readPublish(chunk, at, bodyAt, next, this.version, view);
-        this.refuse(error);
+        this.refuse(error, name, start, end);
       },
     );
   }
 
   // ---- topic aliases -------------------------------------------------------------------------------------------------
 
-  private aliased(alias: number): TopicTarget {
+  private aliased(alias: number): Alias {
     if (alias === 0) throw new MqttError(REASON.protocolError, 'a PUBLISH without topic and topic alias');
     this.assertAlias(alias);
     const found = this.aliases?.[alias];
@@ -122,7 +145,7 @@ export class Inbound implements ConfirmSink {
     return found;
   }
 
-  private setAlias(alias: number, target: TopicTarget): void {
+  private setAlias(alias: number, target: Alias): void {
     this.assertAlias(alias);
     this.aliases ??= [];
     this.aliases[alias] = target;
@@ -211,6 +234,7 @@ export class Inbound implements ConfirmSink {
     markStored(chunk, at, propertiesEnd - propertiesStart);
     const expirationMs = view.expirySeconds < 0 ? -1 : Math.min(view.expirySeconds * 1000, expirationMsMax);
     const bodyBytes = payloadEnd - payloadStart;
+    this.payloadBytes += bodyBytes;
     const message = new Message(
       target.address,
       DIALECT_MQTT,
@@ -270,10 +294,12 @@ export class Inbound implements ConfirmSink {
   }
 
   /** Not a wrong of the whole connection where 5.0 has an answer for it. §3.3.5 */
-  private refuse(error: unknown): void {
-    const { qos, packetId } = view;
+  private refuse(error: unknown, name: Buffer, start: number, end: number): void {
+    const { qos, packetId, topicAlias } = view;
     const reason = refusalReason(error);
     if (reason === null || this.version !== 5 || qos === 0) throw error;
+    // The packet was not wrong: the client goes on with its alias, and is refused again. §3.3.2.3.4
+    if (topicAlias > 0) this.setAlias(topicAlias, { topic: Buffer.from(name.subarray(start, end)), target: null });
     const tag = this.publisher.confirms.begin();
     this.acknowledgements.push(packetId, qos === 2, reason);
     this.publisher.confirms.confirm(tag);

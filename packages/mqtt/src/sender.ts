@@ -35,7 +35,9 @@ export class Sender {
   private readonly limits: SenderLimits;
   private aliases: Map<Buffer, number> | null = null;
   sentCount = 0;
-  /** Too large for the client. */
+  /** Of what was sent. Bytes. */
+  payloadBytes = 0;
+  /** Too large for the client, or of QoS 0 and the client did not read fast enough. */
   droppedCount = 0;
 
   constructor(output: Output, dialects: Dialects, turn: Turn, limits: SenderLimits) {
@@ -73,6 +75,7 @@ export class Sender {
     shared.copy(output.slab, output.at, 0, sharedBytes);
     output.at += sharedBytes;
     this.sentCount++;
+    this.payloadBytes += message.bodyBytes;
   }
 
   private encodeShared(message: Message, retain: boolean): void {
@@ -109,6 +112,7 @@ export class Sender {
     }
     writePublish(this.output, head, message);
     this.sentCount++;
+    this.payloadBytes += message.bodyBytes;
     return true;
   }
 

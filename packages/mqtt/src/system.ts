@@ -1,9 +1,9 @@
 import { Address, DIALECT_MQTT, Message } from '@chapar/core';
-import type { Connection } from './connection.js';
 import type { MqttDoor } from './door.js';
 import type { RetainedMessage } from './retained/retained.js';
 import type { Session } from './session.js';
 import { storedForm } from './stored-publish.js';
+import { SystemLoad } from './system-load.js';
 import { routingKeyOf } from './topic-bridge.js';
 import { matchesFilter } from './topic-names.js';
 
@@ -20,11 +20,13 @@ export class SystemTopics {
   private readonly values = new Map<string, Message>();
   private readonly texts = new Map<string, string>();
   private readonly sessions = new Set<Session>();
+  private readonly load: SystemLoad;
   private ticks = 0;
   private connectedMax = 0;
 
   constructor(door: MqttDoor) {
     this.door = door;
+    this.load = new SystemLoad(door.broker.platform.clock.monotonicMs());
   }
 
   /** The session's subscriptions were changed, or it was found on disk. */
@@ -65,11 +67,11 @@ export class SystemTopics {
     for (const [topic, message] of this.values) if (matchesFilter(levels, topic.split('/'))) yield { topic, message };
   }
 
+  /** Counted from the start of the broker. As for `messages`, packets that carry none are not counted. */
   private measure(): { readonly [name: string]: string | number } {
     const { door } = this;
     const { broker, sessions } = door;
-    const traffic = { received: 0, sent: 0 };
-    for (const connection of door.connections) addTraffic(traffic, connection);
+    const traffic = door.gone.with(door.connections);
     const connected = door.openCount;
     this.connectedMax = Math.max(this.connectedMax, connected);
     let subscriptions = 0;
@@ -87,23 +89,28 @@ export class SystemTopics {
       'clients/expired': sessions.expiredCount,
       'subscriptions/count': subscriptions,
       'retained messages/count': door.retained.count,
-      'messages/received': door.gone.publishedIn + traffic.received,
-      'messages/sent': door.gone.publishedOut + traffic.sent,
-      'publish/messages/received': door.gone.publishedIn + traffic.received,
-      'publish/messages/sent': door.gone.publishedOut + traffic.sent,
-      'bytes/received': door.gone.bytesIn + sum(door.connections, ({ receivedBytes }) => receivedBytes),
-      'bytes/sent': door.gone.bytesOut + sum(door.connections, ({ sentBytes }) => sentBytes),
+      'messages/received': traffic.messagesIn,
+      'messages/sent': traffic.messagesOut,
+      'publish/messages/received': traffic.messagesIn,
+      'publish/messages/sent': traffic.messagesOut,
+      'publish/messages/dropped': traffic.dropped,
+      'publish/bytes/received': traffic.payloadBytesIn,
+      'publish/bytes/sent': traffic.payloadBytesOut,
+      'bytes/received': traffic.bytesIn,
+      'bytes/sent': traffic.bytesOut,
+      ...this.load.update(
+        {
+          'messages/received': traffic.messagesIn,
+          'messages/sent': traffic.messagesOut,
+          'publish/received': traffic.messagesIn,
+          'publish/sent': traffic.messagesOut,
+          'publish/dropped': traffic.dropped,
+          'bytes/received': traffic.bytesIn,
+          'bytes/sent': traffic.bytesOut,
+          sockets: door.acceptedCount,
+        },
+        broker.platform.clock.monotonicMs(),
+      ),
     };
   }
-}
-
-function addTraffic(traffic: { received: number; sent: number }, connection: Connection): void {
-  traffic.received += connection.publisher?.statistics.published ?? 0;
-  traffic.sent += connection.sentCount;
-}
-
-function sum(connections: Iterable<Connection>, of: (connection: Connection) => number): number {
-  let total = 0;
-  for (const connection of connections) total += of(connection);
-  return total;
 }

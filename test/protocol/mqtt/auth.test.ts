@@ -66,6 +66,7 @@ describe('a client that asks for a method', () => {
   test('with data, but without a method, is a protocol error', async () => {
     const peer = dial(node, 5);
     peer.connect({ properties: { authenticationData: Buffer.from('x') } });
+    expect((await peer.expect('connack')).reasonCode).toBe(0x82);
     await peer.expectEnd();
   });
 });

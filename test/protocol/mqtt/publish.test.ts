@@ -29,6 +29,12 @@ describe('QoS', () => {
     expect(message.messageId).toBeGreaterThan(0);
   });
 
+  test.each([1, 2] as const)('%i: DUP of the publisher does not go on [MQTT-3.3.1-3]', async (qos) => {
+    await bob.subscribe('t', 2);
+    alice.publish('t', 'm', { qos, dup: true });
+    expect(await bob.messages()).toMatchObject([{ qos, dup: false }]);
+  });
+
   test('1: an identifier may be used again after PUBACK, for another message [MQTT-4.3.2-5]', async () => {
     await bob.subscribe('t', 0);
     for (const payload of ['a', 'b']) {
@@ -157,6 +163,16 @@ describe('bad packets', () => {
     ['a response topic with a wildcard [MQTT-3.3.2-14]', [0x30, 8, 0, 1, 0x74, 4, 0x08, 0, 1, 0x23], 0x82],
     ['a response topic that is no UTF-8 [MQTT-3.3.2-13]', [0x30, 8, 0, 1, 0x74, 4, 0x08, 0, 1, 0xff], 0x81],
     ['a content type that is no UTF-8 [MQTT-3.3.2-19]', [0x30, 8, 0, 1, 0x74, 4, 0x03, 0, 1, 0xff], 0x81],
+    [
+      'a user property whose name is no UTF-8 [MQTT-1.5.7-1]',
+      [0x30, 11, 0, 1, 0x74, 7, 0x26, 0, 1, 0xff, 0, 1, 0x61],
+      0x81,
+    ],
+    [
+      'a user property whose value has NUL [MQTT-1.5.7-1]',
+      [0x30, 11, 0, 1, 0x74, 7, 0x26, 0, 1, 0x61, 0, 1, 0x00],
+      0x81,
+    ],
     ['a length of five bytes [MQTT-1.5.5-1]', [0x30, 0x80, 0x80, 0x80, 0x80, 1], 0x81],
     ['type 0', [0x00, 0], 0x82],
     ['CONNACK of a client', [0x20, 3, 0, 0, 0], 0x82],
@@ -401,6 +417,28 @@ describe('limits', () => {
     }
   });
 
+  test('unauthorised, and again by the alias that it gave', async () => {
+    const named = { topicAlias: 3 };
+    alice.publish('$SYS/mine', 'm', { qos: 1, properties: named });
+    expect(await alice.expect('puback')).toMatchObject({ reasonCode: 0x87 });
+    alice.publish('', 'm', { qos: 2, properties: named });
+    expect(await alice.expect('pubrec')).toMatchObject({ reasonCode: 0x87 });
+    await bob.subscribe('other');
+    alice.publish('other', 'm', { qos: 1, properties: named });
+    expect(await alice.expect('puback')).toMatchObject({ reasonCode: 0 });
+    expect(await bob.payloads()).toEqual(['m']);
+  });
+
+  test.each([4, 5] as const)('a payload above the largest message, level %i', async (level) => {
+    const small = await SimNode.start({ limits: { messageBytesMax: 10 } });
+    const peer = await join(small, 'c', level);
+    peer.publish('t', 'x'.repeat(10), { qos: 1 });
+    await peer.expect('puback');
+    peer.publish('t', 'x'.repeat(11), { qos: 1 });
+    await peer.expectEnd(0x95);
+    await small.stop();
+  });
+
   test('topic permissions are asked with the routing key', async () => {
     await node.settle(
       node.broker.permissions.setTopic('/', 'guest', 'amq.topic', { write: '^own\\.', read: '^own\\.' }),
@@ -412,7 +450,7 @@ describe('limits', () => {
     expect(await bob.subscribe({ 'own/#': 1, 'other/#': 1, '#': 0 })).toEqual([1, 0x87, 0x87]);
   });
 
-  test('a queue that is full: 0x97, and before 5.0 the end of the connection', async () => {
+  test('a queue that is full: 0x97, and before 5.0 the end of the connection [MQTT-4.8.0-2 of 3.1.1]', async () => {
     await node.settle(
       node.broker.records.put('policies', ['/', 'full'], {
         pattern: '^mqtt-subscription-',

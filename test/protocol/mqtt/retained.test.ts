@@ -194,6 +194,14 @@ describe('wills', () => {
     expect(await watcher.payloads()).toEqual(['gone']);
   });
 
+  test.each([0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99])(
+    'also with DISCONNECT %i: only a normal one takes it back [MQTT-3.1.2-8] [MQTT-3.1.2-10] [MQTT-3.14.4-3]',
+    async (reason) => {
+      await join(node, 'c', 5, will()).then((peer) => peer.goodbye(reason));
+      expect(await watcher.payloads()).toEqual(['gone']);
+    },
+  );
+
   test('with its QoS, retain flag and properties, in order [MQTT-3.1.2-9] [MQTT-3.1.2-14] [MQTT-3.1.2-15] [MQTT-3.1.3-10]', async () => {
     const properties = { contentType: 'text', messageExpiryInterval: 50, userProperties: { b: '1', a: '2' } };
     await join(node, 'c', 5, will({ qos: 2, retain: true, properties })).then((peer) => peer.drop());

@@ -22,7 +22,7 @@ async function crash(): Promise<void> {
 }
 
 describe('a session', () => {
-  test('is there for who comes back, and not for who wants a clean one [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6] [MQTT-3.2.2-2] [MQTT-3.2.2-3] [MQTT-3.1.2-23] [MQTT-4.1.0-1]', async () => {
+  test('is there for who comes back, and not for who wants a clean one [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6] [MQTT-3.2.2-2] [MQTT-3.2.2-3] [MQTT-3.1.2-23] [MQTT-3.1.4-4] [MQTT-4.1.0-1]', async () => {
     expect((await back()).connack.sessionPresent).toBe(false);
     const bob = await back();
     expect(bob.connack.sessionPresent).toBe(true);

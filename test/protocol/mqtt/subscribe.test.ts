@@ -221,6 +221,26 @@ describe('$SYS', () => {
     );
   });
 
+  test('messages, their bytes, those that were lost, and how many a minute', async () => {
+    await bob.subscribe('t');
+    const carol = await join(node, 'carol', 5, { properties: { maximumPacketSize: 20 } });
+    await carol.subscribe('t');
+    for (let i = 0; i < 5; i++) alice.publish('t', 'x'.repeat(100));
+    await node.advance(21_000);
+    await bob.all();
+    await bob.subscribe('$SYS/broker/#');
+    const seen = new Map((await bob.messages()).map(({ topic, payload }) => [topic.slice(12), payload.toString()]));
+    expect(seen.get('publish/messages/received')).toBe('5');
+    expect(seen.get('publish/messages/sent')).toBe('5');
+    expect(seen.get('publish/messages/dropped')).toBe('5');
+    expect(seen.get('publish/bytes/received')).toBe('500');
+    expect(seen.get('publish/bytes/sent')).toBe('500');
+    for (const span of ['1min', '5min', '15min'])
+      expect(Number(seen.get(`load/publish/received/${span}`))).toBeGreaterThan(0);
+    expect(Number(seen.get('load/publish/received/1min'))).toBeLessThan(30);
+    expect(Number(seen.get('load/sockets/1min'))).toBeGreaterThan(0);
+  });
+
   test('nobody else publishes there', async () => {
     await bob.subscribe('$SYS/#');
     await bob.all();

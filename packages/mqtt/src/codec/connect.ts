@@ -76,6 +76,11 @@ export function readConnect(buf: Buffer, at: number, bodyAt: number, next: numbe
   };
 }
 
+/** Whether a CONNECT is one of 5.0, whatever is wrong with the rest of it. */
+export function speaks5(buf: Buffer, bodyAt: number, next: number): boolean {
+  return next - bodyAt > 6 && buf.toString('latin1', bodyAt, bodyAt + 7) === '\0\x04MQTT\x05';
+}
+
 interface Checked {
   readonly version: Version;
   readonly hasPassword: boolean;
