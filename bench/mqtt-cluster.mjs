@@ -1,5 +1,6 @@
 // node bench/mqtt-cluster.mjs [qos0] [qos1] [qos2] [clean] [kept]: MQTT in a cluster of three nodes beside a node alone; see README.md.
 // Without names all of them. `--rounds N` (3), `--seconds N` of each measurement (5), `--clients N` of a storm (1,000), `--json FILE`.
+// `--against DIRECTORY`: in turn with a cluster of another checkout, which is built. `--no-alone`: without the node alone.
 // `--cpu-prof DIRECTORY`: the nodes' profiles, which are read with the developer tools of Chrome.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +24,8 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '5' },
     clients: { type: 'string', default: '1000' },
     json: { type: 'string' },
+    against: { type: 'string' },
+    'no-alone': { type: 'boolean', default: false },
     'cpu-prof': { type: 'string' },
   },
 });
@@ -56,24 +59,31 @@ function build() {
 
 /** In turn, on fresh directories: a node alone, and three. */
 async function measureRow({ title, measure, show }) {
-  const found = { alone: [], cluster: [] };
-  const alone = await startAlone();
-  const cluster = new Cluster(3, { environment, nodeArguments: profiled() });
+  const brokers = values['no-alone'] ? {} : { alone: await startAlone() };
+  const found = {};
   try {
-    await cluster.start();
-    const ports = cluster.nodes.map(({ mqttPort }) => mqttPort);
+    brokers.cluster = await startCluster(undefined);
+    if (values.against) brokers.against = await startCluster(programOf(values.against));
+    for (const name of Object.keys(brokers)) found[name] = [];
     for (let round = 0; round < Number(values.rounds); round++) {
-      found.alone.push(measure([alone.port], [alone.running.child.pid]));
-      found.cluster.push(measure(ports, cluster.pids));
+      for (const [name, { ports, pids }] of Object.entries(brokers)) found[name].push(measure(ports, pids));
     }
   } finally {
-    await cluster.stop();
-    await stop(alone.running, 40);
-    rmSync(alone.directory, { recursive: true, force: true });
+    for (const { end } of Object.values(brokers)) await end();
   }
   console.log(title);
-  for (const [label, list] of Object.entries(found)) console.log(`  ${label.padEnd(8)} ${show(list)}`);
+  for (const [name, list] of Object.entries(found)) console.log(`  ${name.padEnd(8)} ${show(list)}`);
   return found;
+}
+
+async function startCluster(program) {
+  const cluster = new Cluster(3, { environment, nodeArguments: profiled(), program });
+  await cluster.start();
+  return { ports: cluster.nodes.map(({ mqttPort }) => mqttPort), pids: cluster.pids, end: () => cluster.stop() };
+}
+
+function programOf(checkout) {
+  return join(checkout, 'packages', 'server', 'bin', 'chapar.mjs');
 }
 
 function profiled() {
@@ -83,12 +93,25 @@ function profiled() {
 async function startAlone() {
   const directory = mkdtempSync(join(tmpdir(), 'chapar-bench-mqtt-'));
   const [port] = await freePorts(1);
-  const program = join(here, '..', 'packages', 'server', 'bin', 'chapar.mjs');
-  const args = [program, 'start', '--data-dir', join(directory, 'data'), '--listen', `mqtt=127.0.0.1:${port}`];
+  const args = [programOf(join(here, '..')), 'start', '--data-dir', join(directory, 'data')];
   const env = { ...process.env, ...environment };
-  const running = start(process.execPath, args, { cwd: directory, env, logFile: join(directory, 'chapar.log') });
-  await untilListening(running, port, 60);
-  return { directory, port, running };
+  const logFile = join(directory, 'chapar.log');
+  const running = start(process.execPath, [...args, '--listen', `mqtt=127.0.0.1:${port}`], {
+    cwd: directory,
+    env,
+    logFile,
+  });
+  const end = async () => {
+    await stop(running, 40);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await untilListening(running, port, 60);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { ports: [port], pids: [running.child.pid], end };
 }
 
 /** The publisher is on another node than the subscriber. */

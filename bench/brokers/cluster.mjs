@@ -22,8 +22,9 @@ export class Cluster {
   /** `{ name, port, mqttPort, pid, running }` each. */
   nodes = [];
 
-  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. */
-  constructor(size, { environment = {}, nodeArguments = [] } = {}) {
+  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. `program`: of another checkout. */
+  constructor(size, { environment = {}, nodeArguments = [], program = PROGRAM } = {}) {
+    this.program = program;
     this.size = size;
     this.environment = environment;
     this.nodeArguments = nodeArguments;
@@ -104,7 +105,7 @@ export class Cluster {
     const args = [
       ...[
         ...this.nodeArguments,
-        PROGRAM,
+        this.program,
         'start',
         '--node-name',
         `bench@${letter}`,

@@ -75,6 +75,13 @@ static bool open_now(struct client *client, int port, const char *id, bool is_ke
   return false;
 }
 
+/* The session ends; whoever publishes to it would else do that for ever. */
+static void forget(int port, const char *id) {
+  static struct client client;
+  memset(&client, 0, sizeof client);
+  if (open_now(&client, port, id, false, NULL, 0)) close(client.fd);
+}
+
 static void publish(struct client *client, const char *topic, int qos, int size, double rate, uint64_t began_ns) {
   if (client->out_used - client->out_from > CLIENT_OUT_BYTES / 2) return;
   uint64_t now = now_ns();
@@ -104,8 +111,11 @@ static int flow(char **argv) {
   int qos = atoi(argv[2]), size = atoi(argv[3]);
   double warmup = atof(argv[4]), seconds = atof(argv[5]), rate = atof(argv[6]);
   static struct client publisher, subscriber;
-  if (!open_now(&subscriber, atoi(argv[1]), "flow-to", true, "bench/+", qos)) return 1;
-  if (!open_now(&publisher, atoi(argv[0]), "flow-from", true, NULL, 0)) return 1;
+  char from_id[32], to_id[32];
+  snprintf(from_id, sizeof from_id, "flow-from%d", getpid());
+  snprintf(to_id, sizeof to_id, "flow-to%d", getpid());
+  if (!open_now(&subscriber, atoi(argv[1]), to_id, true, "bench/+", qos)) return 1;
+  if (!open_now(&publisher, atoi(argv[0]), from_id, true, NULL, 0)) return 1;
   uint64_t began = now_ns(), from = began + (uint64_t)(warmup * 1e9), until = from + (uint64_t)(seconds * 1e9);
   struct counts start = {0};
   double cpu = 0;
@@ -122,15 +132,20 @@ static int flow(char **argv) {
   cpu = cpu_seconds() - cpu;
   double published = (double)(counts.published - start.published) / seconds, consumed = (double)(counts.consumed - start.consumed) / seconds;
   /* What is under way comes, or is lost: QoS 0 may be. */
-  for (uint64_t last = now_ns(), seen = counts.consumed; counts.consumed < counts.published && seconds_since(last) < 5;) {
+  for (uint64_t last = now_ns(), seen = counts.consumed;
+       (counts.consumed < counts.published || publisher.window < WINDOW) && seconds_since(last) < 5;) {
     client_flush(&publisher);
     turn(10);
     if (counts.consumed != seen) last = now_ns(), seen = counts.consumed;
   }
   printf("{\"publishedPerSecond\":%.0f,\"consumedPerSecond\":%.0f,\"cpuSeconds\":%.2f,\"cpuUsEach\":%.1f,\"missing\":%" PRId64 ",", published, consumed, cpu,
-         cpu * 1e6 / (consumed * seconds), (int64_t)counts.published - (int64_t)counts.consumed);
+         cpu * 1e6 / (consumed * seconds + 1), (int64_t)counts.published - (int64_t)counts.consumed);
   print_latency();
   printf("}\n");
+  close(subscriber.fd);
+  close(publisher.fd);
+  forget(atoi(argv[1]), to_id);
+  forget(atoi(argv[0]), from_id);
   return 0;
 }
 
