@@ -19,11 +19,12 @@ function etcdctl(endpoint, ...args) {
 
 export class Cluster {
   name = 'Chapar';
-  /** `{ name, port, pid, running }` each. */
+  /** `{ name, port, mqttPort, pid, running }` each. */
   nodes = [];
 
-  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. */
-  constructor(size, { environment = {}, nodeArguments = [] } = {}) {
+  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. `program`: of another checkout. */
+  constructor(size, { environment = {}, nodeArguments = [], program = PROGRAM } = {}) {
+    this.program = program;
     this.size = size;
     this.environment = environment;
     this.nodeArguments = nodeArguments;
@@ -99,12 +100,12 @@ export class Cluster {
   }
 
   async startNode(letter) {
-    const [amqp, management, peer] = await freePorts(3);
+    const [amqp, management, peer, mqtt] = await freePorts(4);
     const at = (port) => `127.0.0.1:${port}`;
     const args = [
       ...[
         ...this.nodeArguments,
-        PROGRAM,
+        this.program,
         'start',
         '--node-name',
         `bench@${letter}`,
@@ -112,7 +113,7 @@ export class Cluster {
         join(this.directory, letter),
       ],
       ...['--listen', `amqp=${at(amqp)}`, '--listen', `management=${at(management)}`, '--listen', `peer=${at(peer)}`],
-      ...['--advertise', at(peer), '--etcd', this.endpoint, '--etcd-prefix', '/chapar'],
+      ...['--listen', `mqtt=${at(mqtt)}`, '--advertise', at(peer), '--etcd', this.endpoint, '--etcd-prefix', '/chapar'],
     ];
     const env = { ...process.env, CHAPAR_CLUSTER__SECRET: 'of the benchmark', ...this.environment };
     const running = start(process.execPath, args, {
@@ -123,6 +124,7 @@ export class Cluster {
     this.nodes.push({
       name: `bench@${letter}`,
       port: amqp,
+      mqttPort: mqtt,
       managementPort: management,
       pid: running.child.pid,
       running,

@@ -205,4 +205,19 @@ describe('who puts something in a keyed log on a condition', () => {
     expect(b.reader.texts).toEqual(c.reader.texts);
     expect([...b.reader.wrongs, ...c.reader.wrongs]).toEqual([]);
   });
+
+  it('is told within a few ways between nodes, also where its node does not lead the shard and nothing comes behind it', async () => {
+    const cluster = await KeyedCluster.of(names);
+    const { log, at } = cluster.nodes[1]!;
+    const mine = keys.filter((key) => !log.isOurs(key));
+    const { clock } = at.member.platform;
+    const took: number[] = [];
+    for (const key of mine) {
+      const fromMs = clock.monotonicMs();
+      await at.settle(log.change(key, Buffer.from('x'), null));
+      took.push(clock.monotonicMs() - fromMs);
+    }
+    // Leaders that have nothing else to say look every 200 ms.
+    expect(Math.max(...took)).toBeLessThan(100);
+  });
 });

@@ -336,6 +336,8 @@ export class Copy implements Mended {
     leader.onCounted = () => {
       this.tryToOpen(reign);
       reign.counted();
+      // Somebody over there may wait for what its fold comes to.
+      if (reign.shard !== null) this.sayCommitted(leader);
     };
     // The entry that it begins with.
     this.host.touch(this);
@@ -392,7 +394,8 @@ export class Copy implements Mended {
     held.isHeard = true;
     this.reign?.allegiance.says(pull.member, held.heardMs);
     this.reign?.reassure();
-    if (leader.hasNews(pull)) lane.schedule(held);
+    const isBehind = this.reign?.shard != null && this.knows(held) < leader.committed;
+    if (leader.hasNews(pull) || isBehind) lane.schedule(held);
   }
 
   still({ isHeard, pull }: HeldPull): void {
@@ -408,7 +411,7 @@ export class Copy implements Mended {
       if (held.isHeard && leader.hasNews(held.pull)) held.lane.schedule(held);
   }
 
-  /** Not at once, for it comes with the next message anyway; but when none comes. */
+  /** Of a queue not at once, for it comes with the next message anyway; but when none comes. */
   private sayCommitted({ committed }: Leader): void {
     for (const held of this.host.heldFor(this.incarnation))
       if (held.isHeard && this.knows(held) < committed) held.lane.schedule(held);
