@@ -14,6 +14,7 @@ export class Roster {
   /** Null: all consumers are served. */
   readonly single: SingleActive | null;
   private sole: QueueConsumer | null = null;
+  private lastOrder = 0;
 
   constructor({ arguments: args }: QueueProperties) {
     this.single = args['x-single-active-consumer'] === true ? new SingleActive() : null;
@@ -44,6 +45,7 @@ export class Roster {
 
   add(consumer: QueueConsumer): void {
     const { single } = this;
+    consumer.order = ++this.lastOrder;
     this.consumers.add(consumer);
     if (consumer.spec.exclusive) this.sole = consumer;
     if (single === null) return;
