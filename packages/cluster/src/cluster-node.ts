@@ -127,7 +127,15 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
       hasKnown: (incarnation) => this.hasKnown(incarnation),
     });
     const ask = (dataId: string, kind: string, body: JsonValue) => this.ask(this.homes.of(dataId), kind, body);
-    this.steward = new Steward({ membership, mirrors: this.mirrors, gossip: this.gossip, clock, log, ask });
+    this.steward = new Steward({
+      membership,
+      mirrors: this.mirrors,
+      gossip: this.gossip,
+      clock,
+      log,
+      isAnyoneComing: () => this.isAnyoneComing(),
+      ask,
+    });
     this.gossip.answer('keyed', async (name) => this.shards.standing(name as string));
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
