@@ -105,6 +105,7 @@ interface Under {
 class Teller extends Wanderer {
   /** Promised, by QoS. */
   readonly told: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
+  readonly refused: string[] = [];
   readonly under = new Map<number, Under>();
   /** How often it was published. */
   readonly sent = new Map<string, number>();
@@ -135,7 +136,11 @@ class Teller extends Wanderer {
     const { cmd, messageId } = packet;
     const under = this.under.get(messageId!);
     if (under === undefined) return;
-    if (cmd === 'pubrec') {
+    if ((packet as { reasonCode?: number }).reasonCode! >= 0x80) {
+      // It was not taken, and the client was told so.
+      this.under.delete(messageId!);
+      this.refused.push(under.text);
+    } else if (cmd === 'pubrec') {
       under.isReleased = true;
       this.say({ cmd: 'pubrel', messageId: messageId! });
     } else if (cmd === 'puback' || cmd === 'pubcomp') {

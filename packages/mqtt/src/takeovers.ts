@@ -65,7 +65,11 @@ export class Takeovers {
       // Meanwhile it may have gone on, and nobody here was there to be told.
       if (taken.hold.isOver) throw takenOver();
       const session = this.revive(taken, takenBack);
-      if (session === null) return null;
+      if (session === null) {
+        // Of one that was about to end, or came in part: identifiers that would be taken for the new one's.
+        await directory.forgetRest(taken.hold);
+        return null;
+      }
       if (!cleanStart && !isOver(session, door.broker.turn.nowMs)) return session;
       await door.sessions.end(session);
       if (expirySeconds === 0) return null;
@@ -144,6 +148,7 @@ export class Takeovers {
   /** Once a second. */
   tick(): void {
     this.wills.tick();
+    this.directory.tick();
     for (const name of this.directory.orphans(adoptedPerTick)) this.adopt(name);
   }
 
