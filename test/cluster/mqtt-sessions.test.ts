@@ -602,8 +602,10 @@ describe('a node that was alone', () => {
     const machine = cluster.members.machine('a');
     const alone = await SimNode.start({ platform: machine.platform });
     const client = await joinAlone(alone, 'client', 5, lasting);
-    client.publish('x', 'm', { qos: 2, messageId: 5 });
-    await client.expect('pubrec');
+    for (const messageId of [5, 6]) {
+      client.publish('x', 'm', { qos: 2, messageId });
+      await client.expect('pubrec');
+    }
     for (let i = 0; i < 20; i++) await joinAlone(alone, `other ${i}`, 5, lasting);
     await alone.stop();
     const [b, c] = [await cluster.add('b'), await cluster.add('c')];
@@ -632,7 +634,7 @@ describe('a node that was alone', () => {
   });
 
   it('is not waited for when it dies on the way, and what was half there is nobody’s', async () => {
-    const { cluster, a, b, hearer } = await bringing();
+    const { cluster, a, b, c, hearer } = await bringing();
     const { directory } = b.door.takeovers!;
     const { log } = a.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
     const put = log.put.bind(log);
@@ -648,5 +650,10 @@ describe('a node that was alone', () => {
     client.peer.publish('x', 'n', { qos: 2, messageId: 5 });
     await cluster.soon(1000);
     expect([client.connack.sessionPresent, await hearer.heard()]).toEqual([false, ['n!!']]);
+    // Nor is it taken for the new session's when that goes on elsewhere.
+    const again = await cluster.join(c, 'client', lasting);
+    again.peer.publish('x', 'o', { qos: 2, messageId: 6 });
+    await cluster.soon(1000);
+    expect([again.connack.sessionPresent, await hearer.heard()]).toEqual([true, ['o!!']]);
   });
 });
