@@ -33,7 +33,7 @@ const valueFor = (text: string, expirationMs = -1, receivedAtMs = 1_000) =>
   keptValue(encodeValue(message(text, expirationMs, receivedAtMs)));
 
 function treeOf(topics: readonly string[], nowMs = () => 0): RetainedTree {
-  const tree = new RetainedTree(nowMs, addressOf);
+  const tree = new RetainedTree(nowMs);
   for (const [i, topic] of topics.entries()) tree.set(topic, valueFor(topic), i + 1);
   return tree;
 }
@@ -134,7 +134,7 @@ describe('the tree of retained messages', () => {
 
   it('passes over what has expired, and tells it to who sweeps', () => {
     let nowMs = 10_999;
-    const tree = new RetainedTree(() => nowMs, addressOf);
+    const tree = new RetainedTree(() => nowMs);
     tree.set('short', valueFor('s', 10_000), 1);
     tree.set('long', valueFor('l', 20_000), 2);
     tree.set('ever', valueFor('e'), 3);
