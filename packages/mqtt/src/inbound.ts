@@ -317,9 +317,11 @@ export class Inbound implements ConfirmSink {
 
   /** PUBREL: the identifier is free again. [MQTT-4.3.3-11] */
   pubrel(packetId: number): void {
-    const { received, receivedLog } = this.session;
+    const { received, receivedLog, wasFound } = this.session;
     if (!received.delete(packetId)) {
-      this.say(PUBCOMP, packetId, REASON.packetIdNotFound);
+      // Whose PUBCOMP was lost with the connection releases it again. That is no error (§3.7.2.1), but some clients take 0x92 for one
+      // and report a message as failed that was taken.
+      this.say(PUBCOMP, packetId, wasFound ? REASON.success : REASON.packetIdNotFound);
       return;
     }
     if (receivedLog === null) this.say(PUBCOMP, packetId, REASON.success);

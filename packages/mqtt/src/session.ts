@@ -58,6 +58,8 @@ export class Session {
   expirySeconds = 0;
   /** When the last connection went, by the node's time; 0: there is one. Milliseconds since 1970. */
   disconnectedAtMs = 0;
+  /** Its present connection found it, or the last one did. */
+  wasFound = false;
   /** When it ends. */
   expiry: Deadline | null = null;
   will: Will | null = null;

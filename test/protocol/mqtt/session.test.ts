@@ -204,6 +204,21 @@ describe('after a reconnect', () => {
     expect(await again.expect('pubcomp')).toMatchObject({ reasonCode: 0 });
     expect(await alice.payloads()).toEqual(['m']);
   });
+
+  test('who has not heard PUBCOMP releases again, and is not told of an error', async () => {
+    const bob = await back();
+    bob.publish('t', 'm', { qos: 2, messageId: 9 });
+    await bob.expect('pubrec');
+    bob.send({ cmd: 'pubrel', messageId: 9 });
+    await bob.drop();
+    const again = await back();
+    again.send({ cmd: 'pubrel', messageId: 9 });
+    expect(await again.expect('pubcomp')).toMatchObject({ messageId: 9, reasonCode: 0 });
+    await again.goodbye();
+    const clean = await join(node, 'bob', 5, lasting);
+    clean.send({ cmd: 'pubrel', messageId: 9 });
+    expect(await clean.expect('pubcomp')).toMatchObject({ messageId: 9, reasonCode: 0x92 });
+  });
 });
 
 describe('over a crash of the broker', () => {
