@@ -61,7 +61,8 @@ export class Takeovers {
       if (taken.hold.isOver) throw takenOver();
       const session = this.revive(taken, wasReleased);
       if (session === null) return null;
-      const isOver = session.expirySeconds === 0;
+      // Whoever had it may be dead, or cannot end it while the log has no leader. [MQTT-4.1.0-2]
+      const isOver = isPastItsEnd(session, door.broker.turn.nowMs);
       if (!cleanStart && !isOver) return session;
       await door.sessions.end(session);
       if (expirySeconds === 0) return null;
@@ -192,6 +193,11 @@ export class Takeovers {
     const [vhost, clientId] = partsOfName(name);
     await sessions.removeLeftQueue(broker.topology.vhosts.get(vhost), clientId);
   }
+}
+
+/** One without a connection. */
+function isPastItsEnd({ disconnectedAtMs, expirySeconds }: Session, nowMs: number): boolean {
+  return disconnectedAtMs + expirySeconds * 1000 <= nowMs;
 }
 
 /** The client, or whoever says so, has come to another node. */
