@@ -4,14 +4,17 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 export class Ledger {
   #file;
   #lines = [];
+  #linesMax;
 
-  constructor(path) {
+  /** It is written when so many lines are there; 1: whoever reads meanwhile finds everything. */
+  constructor(path, linesMax = 500) {
     this.#file = openSync(path, 'w');
+    this.#linesMax = linesMax;
   }
 
   write(entry) {
     this.#lines.push(JSON.stringify({ t: Date.now(), ...entry }));
-    if (this.#lines.length >= 500) this.#flush();
+    if (this.#lines.length >= this.#linesMax) this.#flush();
   }
 
   close() {
