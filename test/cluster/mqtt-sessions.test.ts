@@ -530,6 +530,22 @@ describe('the node of a session is dead', () => {
     expect((await cluster.join(b, 'client', lasting)).connack.sessionPresent).toBe(false);
   });
 
+  it('it is not there any more for who comes after its end, before anybody has seen to that', async () => {
+    const { cluster, a, b } = await stage();
+    const client = await cluster.join(a, 'client', { clean: false, properties: { sessionExpiryInterval: 3 } });
+    await client.subscribe('x', 1);
+    await client.peer.drop();
+    await cluster.soon(1000);
+    a.at.kill();
+    await cluster.soon(3000);
+    const back = await cluster.join(b, 'client', lasting);
+    expect(back.connack.sessionPresent).toBe(false);
+    await cluster.soon(40_000);
+    expect(hasQueue(b)).toBe(false);
+    await back.subscribe('x', 1);
+    expect(hasQueue(b)).toBe(true);
+  });
+
   it('it stays for its client also when the node is back: that is another process', async () => {
     const { cluster, a, publisher } = await stage();
     const client = await cluster.join(a, 'client', lasting);

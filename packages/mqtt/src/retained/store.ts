@@ -1,14 +1,14 @@
 import type {
   Address,
-  type Broker,
-  type ConfirmSlot,
-  type KeyedReader,
-  type Later,
-  type Message,
-  type Position,
-  type Provenance,
-  type SharedKeyedLog,
-  type VirtualHost,
+  Broker,
+  ConfirmSlot,
+  KeyedReader,
+  Later,
+  Message,
+  Position,
+  Provenance,
+  SharedKeyedLog,
+  VirtualHost,
 } from '@chapar/core';
 import { routingKeyOf, topicOf } from '../topic-bridge.js';
 import type { Retained } from './retained.js';
