@@ -14,12 +14,12 @@ import { SharedDirectory } from './shared-directory.js';
 import type { Subscription } from './subscriptions.js';
 import { SystemTopics } from './system.js';
 import { Takeovers } from './takeovers.js';
+import { isSystemTopic } from './topic-names.js';
 import { Traffic } from './traffic.js';
 import { restoredWill } from './will.js';
 
 /** Once a second the door looks at all its connections: keep-alive, handshakes that take too long, peers that do not read. */
 const tickMs = 1000;
-const systemTopics = '$SYS/';
 
 /** MQTT's door: takes wires, makes connections of them, keeps the sessions, ends them all when the broker stops. */
 export class MqttDoor {
@@ -171,7 +171,7 @@ export class MqttDoor {
   /** Retained messages for a new subscription. */
   replay(connection: Connection, subscription: Subscription): void {
     const { filter } = subscription;
-    const messages = filter.startsWith(systemTopics)
+    const messages = isSystemTopic(filter)
       ? this.system.matching(filter)
       : this.retained.of(connection.vhost)?.matching(filter);
     if (messages === undefined) return;

@@ -56,6 +56,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
     return null;
   }
   session.will = will;
+  session.isBridge = connect.isBridge;
   const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
   return { session, actor, answer, keepAliveSeconds, begin: () => door.sessions.connected(session) };

@@ -62,6 +62,8 @@ export class Session {
   expiry: Deadline | null = null;
   will: Will | null = null;
   isEnded = false;
+  /** Its client is another broker, and says so as brokers did before 5.0. */
+  isBridge = false;
   /** In a cluster: how many owners it has had. */
   rank = 0;
 
