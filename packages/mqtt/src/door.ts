@@ -7,6 +7,7 @@ import { MqttListener } from './listener.js';
 import { Replay } from './retained/replay.js';
 import { RetainedStore } from './retained/store.js';
 import type { Session } from './session.js';
+import { SessionViews } from './session-view.js';
 import { Sessions } from './sessions.js';
 import type { DoorSettings } from './settings.js';
 import { SharedGroups } from './shared.js';
@@ -59,6 +60,7 @@ export class MqttDoor {
   async open(): Promise<void> {
     const { broker } = this;
     await this.retained.open();
+    broker.sessions = new SessionViews(this);
     const { residence } = broker.topology;
     if (residence === null) await this.openOwn();
     else {
