@@ -7,11 +7,13 @@ export interface Standing {
 /** Who is served where only one is: plain lists, searched from end to end. */
 export class SingleActiveModel<T extends Standing> {
   current: T | null = null;
-  /** In the order of coming. */
+  /** In the order of coming, those that were served once and stepped back, too. */
   private waiting: T[] = [];
+  private readonly came: T[] = [];
 
   join(taker: T): void {
     this.waiting.push(taker);
+    this.came.push(taker);
   }
 
   /** Who goes, or is outranked and holds nothing, makes room for the first of the highest priority. */
@@ -23,7 +25,9 @@ export class SingleActiveModel<T extends Standing> {
     const highest = Math.max(...this.waiting.map(({ priority }) => priority));
     this.current = this.waiting.find(({ priority }) => priority === highest) ?? null;
     this.waiting = this.waiting.filter((each) => each !== this.current);
-    if (current !== null && !current.isGone) this.waiting.push(current);
+    if (current === null || current.isGone) return;
+    this.waiting.push(current);
+    this.waiting.sort((a, b) => this.came.indexOf(a) - this.came.indexOf(b));
   }
 
   serves(taker: T): boolean {

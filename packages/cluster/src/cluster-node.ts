@@ -14,11 +14,14 @@ import {
   type Queue,
   type QueueProperties,
   type Residence,
+  type Revision,
   type SharedKeyedLog,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
 import { Gossip } from './gossip.js';
+import type { Guest } from './guest/guest.js';
+import { revisionOfRecord } from './guest/guest-lines.js';
 import { Leads } from './guest/leads.js';
 import { Homes, type KnownIncarnations } from './homes.js';
 import { Interest } from './interest.js';
@@ -92,7 +95,12 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const { membership, transport, clock, random, log, secret, leaseSeconds } = options;
     this.options = options;
     this.membership = membership;
-    this.leads = new Leads(clock, () => this.isAnyoneComing());
+    this.leads = new Leads(clock, {
+      isAnyoneComing: () => this.isAnyoneComing(),
+      revisionOf: (led) => revisionOfRecord(this.broker!.topology, led),
+      hasApplied: (guest, revision) => this.hasApplied(guest, revision),
+      recordMsMax: leaseSeconds * 1000,
+    });
     this.homes = new Homes(membership, clock, leaseSeconds);
     this.residence = new ClusterResidence(this);
     const { cluster, node, mirror } = membership;
@@ -119,7 +127,15 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
       hasKnown: (incarnation) => this.hasKnown(incarnation),
     });
     const ask = (dataId: string, kind: string, body: JsonValue) => this.ask(this.homes.of(dataId), kind, body);
-    this.steward = new Steward({ membership, mirrors: this.mirrors, gossip: this.gossip, clock, log, ask });
+    this.steward = new Steward({
+      membership,
+      mirrors: this.mirrors,
+      gossip: this.gossip,
+      clock,
+      log,
+      isAnyoneComing: () => this.isAnyoneComing(),
+      ask,
+    });
     this.gossip.answer('keyed', async (name) => this.shards.standing(name as string));
     this.gossip.answer('direct-end', (body) => this.hasDirectEnd(body as { vhost: string; routingKey: string }));
   }
@@ -283,6 +299,13 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     const linked = new Set<string>([this.dataId]);
     for (const { peer, link } of this.relations.values()) if (link.isUp) linked.add(peer.dataId);
     return [...sessions.keys()].some((id) => !linked.has(id) && isLive(id));
+  }
+
+  private hasApplied(guest: Guest, revision: Revision): boolean {
+    for (const { link, control } of this.relations.values())
+      if (link.guest === guest) return control.appliedRevision >= revision;
+    // This node's own.
+    return true;
   }
 
   private relationTo({ node, session }: Peer): Relation | null {

@@ -124,6 +124,12 @@ export class Gossip implements ControlOwner, AnnouncedNames {
     return this.seenBy.by(this.mirror.revision, this.sequence);
   }
 
+  /** Somebody was waited for in vain, and has not caught up since. */
+  get isAnyoneLagging(): boolean {
+    for (const { isOpen, isLagging } of this.controls()) if (isOpen && isLagging) return true;
+    return false;
+  }
+
   private sayApplied(): void {
     const { revision } = this.mirror;
     if (revision === this.saidRevision) return;

@@ -2,8 +2,12 @@ import { Copy, Follower, Leader, MirroredLog, Replica, type Surroundings } from 
 import { Origins } from '@chapar/core';
 import { GuestConsumer } from '../../../packages/cluster/src/guest/guest-consumer.js';
 import { GuestLine } from '../../../packages/cluster/src/guest/guest-line.js';
+import { Leads } from '../../../packages/cluster/src/guest/leads.js';
 import { KeptPublishes } from '../../../packages/cluster/src/remote/kept-publishes.js';
 import { KeptSettlements } from '../../../packages/cluster/src/remote/kept-settlements.js';
+import type { RemoteConsumer } from '../../../packages/cluster/src/remote/remote-consumer.js';
+import type { RemoteQueue } from '../../../packages/cluster/src/remote/remote-queue.js';
+import { Settlements } from '../../../packages/cluster/src/remote/settlements.js';
 import { Allegiance } from '../../../packages/cluster/src/replication/allegiance.js';
 import { QueueTime } from '../../../packages/cluster/src/replication/queue-time.js';
 import { Reign } from '../../../packages/cluster/src/replication/reign.js';
@@ -252,6 +256,40 @@ export const mutantsOfMirrors: readonly Mutant[] = [
             return committed;
           },
       ),
+  },
+  {
+    name: 'a node that has not heard yet that a queue is mirrored is not waited for',
+    scenario: 'policy-in-use',
+    seedsMax: 3,
+    plant: () => replace(Leads.prototype, 'isKnownToAll', () => () => true),
+  },
+  {
+    name: 'what consumers settled and went is lost when their queue is mirrored',
+    scenario: 'policy-in-use',
+    seedsMax: 12,
+    plant: () =>
+      replace(
+        Settlements.prototype,
+        'takeOf',
+        (original) =>
+          function (this: never, ...args: never[]) {
+            const [queue, take] = args as unknown as [
+              RemoteQueue,
+              (consumer: RemoteConsumer, ...what: never[]) => void,
+            ];
+            const isThere = ({ id }: RemoteConsumer) => queue.host.consumers.has(id);
+            const some = (consumer: RemoteConsumer, ...what: never[]) => {
+              if (isThere(consumer)) take(consumer, ...what);
+            };
+            original.apply(this, [queue, some] as never);
+          },
+      ),
+  },
+  {
+    name: 'a node is not told the places of its consumers before their queue is mirrored',
+    scenario: 'policy-in-use',
+    seedsMax: 12,
+    plant: () => replaceGetter(GuestConsumer.prototype, 'order', () => 0),
   },
 ];
 

@@ -57,6 +57,11 @@ export class GuestConsumer implements DeliverySink {
     this.isStopped = isStopped;
   }
 
+  /** Its place among all of the queue; 0: it is none of its consumers. */
+  get order(): number {
+    return this.consumer.order;
+  }
+
   get isOver(): boolean {
     return this.isStopped && this.held.size === 0 && !this.isClaiming;
   }

@@ -1,4 +1,4 @@
-import type { ConsumerSpec, Message, Outcome, Position, Queue, Topology, Turn } from '@chapar/core';
+import type { ConsumerSpec, Message, Outcome, Position, Revision, Topology, Turn } from '@chapar/core';
 import type { FrameCursor } from '../peer/frame-cursor.js';
 import { FRAME_LEADS, FRAME_LEFT, FRAME_LINE_SETTLED, FRAME_LOST } from '../peer/frames.js';
 import type { MessageReader } from '../peer/message-form.js';
@@ -24,9 +24,16 @@ export interface AttachBody {
   readonly isStopped: boolean;
   readonly credit: number | null;
   readonly claims: readonly Position[];
-  /** Of a mirrored queue: its line, and its place among all consumers of the queue (0: none yet). */
-  readonly line?: number;
+  /** Its place among all consumers of the queue (0: nobody has said). */
   readonly order?: number;
+  /** Of a mirrored queue: its line. */
+  readonly line?: number;
+}
+
+/** Where a consumer that came back stands among all. */
+export interface PlaceBody {
+  readonly consumer: number;
+  readonly order: number;
 }
 
 export interface GuestLinesParts {
@@ -81,20 +88,14 @@ export class GuestLines {
 
   // ---- who leads ---------------------------------------------------------------------------------------------------
 
-  sayLeads({ incarnation, epoch, queue, shard }: LedQueue): void {
+  sayLeads(led: LedQueue): void {
     const { out } = this.parts;
+    const { incarnation, epoch } = led;
     out.begin(FRAME_LEADS);
     // Who took it for a queue that lives here would claim nothing.
-    out.need(shard === null ? this.revisionOf(queue) : 0);
+    out.need(revisionOfRecord(this.parts.topology, led));
     out.text(incarnation);
     out.varint(epoch);
-  }
-
-  /** Of its record. */
-  private revisionOf(queue: Queue): number {
-    const { topology } = this.parts;
-    const named = topology.vhosts.get(queue.properties.vhost)?.named(queue);
-    return named === undefined ? 0 : topology.revisionOf(named);
   }
 
   sayLeft({ incarnation, epoch }: Pick<LedQueue, 'incarnation' | 'epoch'>): void {
@@ -254,7 +255,7 @@ export class GuestLines {
   private goOn(line: GuestLine, body: AttachBody): void {
     const credit = body.credit ?? Number.POSITIVE_INFINITY;
     const claims = body.claims.filter((position) => position > 0);
-    line.lead.order(body.order!);
+    this.guest.place(body, line.lead.order(body.order!));
     const existing = this.existing(line, body);
     if (existing !== null) {
       if (body.isStopped && !body.isHolder) existing.stop();
@@ -295,6 +296,13 @@ export class GuestLines {
     this.consumers.set(id, consumer);
     return consumer;
   }
+}
+
+/** Of what makes it a mirrored queue; 0: nobody has to know a record to say what it has. */
+export function revisionOfRecord(topology: Topology, { queue, shard }: LedQueue): Revision {
+  if (shard !== null) return 0;
+  const named = topology.vhosts.get(queue.properties.vhost)?.named(queue);
+  return named === undefined ? 0 : topology.revisionOf(named);
 }
 
 /** Positions that a consumer has claimed in vain. */

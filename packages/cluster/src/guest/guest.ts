@@ -46,7 +46,7 @@ import type { Origin } from '../replication/origins.js';
 import { DeliveryStream } from './delivery-stream.js';
 import { GuestConsumer } from './guest-consumer.js';
 import type { GuestLine, LineSink } from './guest-line.js';
-import { type AttachBody, GuestLines, writeLost } from './guest-lines.js';
+import { type AttachBody, GuestLines, type PlaceBody, writeLost } from './guest-lines.js';
 import { Intake } from './intake.js';
 import { LazyNews } from './lazy-news.js';
 import type { Leads } from './leads.js';
@@ -307,7 +307,8 @@ export class Guest implements LineSink {
       const existing = this.consumers.get(body.consumer);
       const consumer = existing ?? this.newConsumer(body, this.queueNamed(body.queue));
       if (body.isStopped && !body.isHolder) consumer.stop();
-      if (body.request > 0) this.attached(body.request, null);
+      if (body.request > 0) this.attached(body.request, consumer.order);
+      else this.place(body, consumer.order);
       if (existing !== undefined || body.request === 0) consumer.reconcile(body.claims, credit);
       else consumer.grant(credit);
       this.forgetIfOver(consumer);
@@ -329,11 +330,20 @@ export class Guest implements LineSink {
     return consumer;
   }
 
-  /** `order`: of a mirrored queue, the consumer's place among all. */
-  attached(request: number, order: number | null): void {
+  /** `order`: the consumer's place among all. */
+  attached(request: number, order: number): void {
+    this.writeAttached(request, order);
+  }
+
+  /** Says where one that came back stands, if it was told something else. */
+  place({ consumer, order: known }: AttachBody, order: number): void {
+    if (order !== known && this.isLinked) this.writeAttached(0, { consumer, order } satisfies PlaceBody);
+  }
+
+  private writeAttached(request: number, said: number | PlaceBody): void {
     this.out.begin(FRAME_ATTACHED);
     this.out.varint(request);
-    this.out.json(order);
+    this.out.json(said);
   }
 
   attachFailed(request: number, error: unknown): void {

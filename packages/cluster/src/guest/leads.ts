@@ -1,11 +1,13 @@
-import type { Incarnation } from '@chapar/core';
+import type { Incarnation, Revision } from '@chapar/core';
 import type { Clock, Timer } from '@chapar/platform';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Epoch } from '../replication/record.js';
 import type { Guest } from './guest.js';
 import type { GuestLine } from './guest-line.js';
 
-/** Nodes have so long to claim what their consumers hold. Milliseconds. */
+/** Those that nobody has told their places come last. */
+const unknownOrder = Number.MAX_SAFE_INTEGER;
+/** Nodes have so long to claim what their consumers hold, from when they know the queue's record. Milliseconds. */
 const claimsMs = 500;
 
 /** A consumer that comes back to a queue that serves one at a time, until all have. */
@@ -19,14 +21,17 @@ export class Lead {
   readonly led: LedQueue;
   readonly lines = new Set<GuestLine>();
   isOver = false;
+  /** Of the queue's record. Who has not applied that took the queue for one that lives elsewhere, and claims nothing yet. */
+  readonly revision: Revision;
   /** Who has not said what it has; null: nobody is waited for any more. */
   awaited: Set<Guest> | null = new Set();
   timer: Timer | null = null;
   private returning: Returning[] = [];
   private lastOrder = 0;
 
-  constructor(led: LedQueue) {
+  constructor(led: LedQueue, revision: Revision) {
     this.led = led;
+    this.revision = revision;
   }
 
   /** The place of a consumer that attaches, among all of the queue's over all its leaders; `known`: the one that it had. */
@@ -49,7 +54,7 @@ export class Lead {
   begin(): void {
     this.awaited = null;
     this.timer?.cancel();
-    const returning = this.returning.sort((a, b) => a.order - b.order);
+    const returning = this.returning.sort((a, b) => (a.order || unknownOrder) - (b.order || unknownOrder));
     this.returning = [];
     for (const { attach } of returning) attach();
     if (this.led.shard === null) this.led.queue.begin();
@@ -65,20 +70,31 @@ export class Lead {
   }
 }
 
+/** What leads need to know of the node and of others. */
+export interface LeadsNode {
+  /** A node that is there is not linked yet, as when this one has just begun. */
+  isAnyoneComing(): boolean;
+  /** Of the queue's record; 0: there is none to wait for. */
+  revisionOf(led: LedQueue): Revision;
+  /** That node has said that it knows all metadata up to there. */
+  hasApplied(guest: Guest, revision: Revision): boolean;
+  /** So long a node that is linked and does not know the queue's record is waited for: without etcd it is registered no longer than that. Milliseconds. */
+  readonly recordMsMax: number;
+}
+
 /**
  * The mirrored queues that this node leads, for the nodes that it is linked to and itself: each of them is told, and a queue begins when all have
  * said what they have of it.
  */
 export class Leads {
   private readonly clock: Clock;
-  private readonly isAnyoneComing: () => boolean;
+  private readonly node: LeadsNode;
   private readonly linkedGuests = new Set<Guest>();
   private readonly byIncarnation = new Map<Incarnation, Lead>();
 
-  /** `isAnyoneComing`: a node that is there is not linked yet, as when this one has just begun. */
-  constructor(clock: Clock, isAnyoneComing: () => boolean) {
+  constructor(clock: Clock, node: LeadsNode) {
     this.clock = clock;
-    this.isAnyoneComing = isAnyoneComing;
+    this.node = node;
   }
 
   /** Null: this node does not lead it in that epoch. */
@@ -93,7 +109,7 @@ export class Leads {
   leads(led: LedQueue): void {
     const before = this.byIncarnation.get(led.incarnation);
     if (before !== undefined) this.leadsNoMore(before.led, false);
-    const lead = new Lead(led);
+    const lead = new Lead(led, this.node.revisionOf(led));
     this.byIncarnation.set(led.incarnation, lead);
     led.onForGood = () => {
       for (const line of lead.lines) line.progressed();
@@ -102,8 +118,23 @@ export class Leads {
       lead.awaited!.add(guest);
       guest.sayLeads(led);
     }
-    lead.timer = this.clock.after(claimsMs, () => lead.begin());
+    this.limit(lead, this.clock.monotonicMs() + this.node.recordMsMax);
     this.beginWhenSaid(lead);
+  }
+
+  /** Lets it begin when all have known its record for so long that they could have said what they have, or at `untilMs` at the latest. */
+  private limit(lead: Lead, untilMs: number): void {
+    const isKnown = this.isKnownToAll(lead);
+    lead.timer = this.clock.after(claimsMs, () => {
+      const isDue = isKnown && this.isKnownToAll(lead);
+      if (isDue || this.clock.monotonicMs() >= untilMs) lead.begin();
+      else this.limit(lead, untilMs);
+    });
+  }
+
+  private isKnownToAll({ awaited, revision }: Lead): boolean {
+    for (const guest of awaited ?? []) if (!this.node.hasApplied(guest, revision)) return false;
+    return true;
   }
 
   /** `isDeleted`: nobody leads it after this node, and who had it deleted is answered still. */
@@ -137,6 +168,6 @@ export class Leads {
   }
 
   private beginWhenSaid(lead: Lead): void {
-    if (lead.awaited?.size === 0 && !this.isAnyoneComing()) lead.begin();
+    if (lead.awaited?.size === 0 && !this.node.isAnyoneComing()) lead.begin();
   }
 }

@@ -41,7 +41,10 @@ export const FRAME_ENDS = 15;
 export const FRAME_VERDICT = 17;
 /** Queue number, publish, reason: this one is refused. Before any verdict that covers it. */
 export const FRAME_REFUSED = 18;
-/** Consumer, JSON: null, or the error that it is refused with. */
+/**
+ * Request, JSON: the consumer's place among all of the queue (null: of one that has none), or the error that it is refused with. With request 0:
+ * JSON `PlaceBody`, of a consumer that came back.
+ */
 export const FRAME_ATTACHED = 19;
 /** Messages for consumers of the receiver; see `DeliveryStream`. */
 export const FRAME_DELIVERIES = 20;

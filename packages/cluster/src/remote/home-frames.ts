@@ -1,5 +1,6 @@
 import type { Got, Position } from '@chapar/core';
 import { DELIVERY_MESSAGE, DELIVERY_REDELIVERED, DELIVERY_SAME } from '../guest/delivery-stream.js';
+import type { PlaceBody } from '../guest/guest-lines.js';
 import type { FrameCursor } from '../peer/frame-cursor.js';
 import {
   FRAME_ANSWER,
@@ -51,7 +52,7 @@ export class HomeFrames {
         this.got(cursor);
         return true;
       case FRAME_ATTACHED:
-        this.attached(cursor.varint(), cursor.json() as ErrorForm | number | null);
+        this.attached(cursor.varint(), cursor.json() as ErrorForm | PlaceBody | number | null);
         return true;
       case FRAME_ANSWER: {
         const id = cursor.varint();
@@ -90,10 +91,16 @@ export class HomeFrames {
     home.judged(queue);
   }
 
-  /** `said`: of a mirrored queue, the consumer's place among all. */
-  private attached(id: number, said: ErrorForm | number | null): void {
+  /** `said`: the consumer's place among all, which is said again of one that came back and was told another one. */
+  private attached(id: number, said: ErrorForm | PlaceBody | number | null): void {
     if (typeof said === 'number') this.answered(id, null, said);
+    else if (said !== null && 'consumer' in said) this.placed(said);
     else this.answered(id, said, null);
+  }
+
+  private placed({ consumer: id, order }: PlaceBody): void {
+    const consumer = this.home.consumers.get(id);
+    if (consumer !== undefined) consumer.order = order;
   }
 
   private answered(id: number, error: ErrorForm | null, answer: unknown): void {

@@ -64,7 +64,7 @@ export class RemoteConsumer implements HeirConsumer, WindowMember {
   isDirty = false;
   /** Its home has not answered yet that it is attached. */
   isAsking = false;
-  /** Among the consumers of a mirrored queue, over all its leaders; 0: none has said. */
+  /** Its place among the queue's consumers, also when the queue is mirrored, over all its leaders; 0: nobody has said. */
   order = 0;
   /** The first grant that is counted on; null: it has come. */
   private expected: number | null = null;
@@ -118,6 +118,7 @@ export class RemoteConsumer implements HeirConsumer, WindowMember {
     consumer.credit = credit;
     consumer.paused = paused;
     consumer.stopped = stopped;
+    consumer.order = before.order;
     return consumer;
   }
 

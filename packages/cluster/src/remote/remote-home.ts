@@ -143,7 +143,7 @@ export class RemoteHome implements ConsumerHost {
     for (const consumer of [...this.consumers.values()]) {
       if (consumer.queue !== queue) continue;
       // Where the queue is gone this is void; where only this node thinks so, nobody may hold anything there.
-      for (const position of consumer.claims()) this.settlements.add(consumer.id, 'release', position);
+      for (const position of consumer.claims()) this.settlements.add(consumer, 'release', position);
       this.sayStop(consumer.id);
       consumer.detached('queue-deleted');
     }
@@ -155,12 +155,18 @@ export class RemoteHome implements ConsumerHost {
    */
   passOn(queue: RemoteQueue, face: MirroredQueue): void {
     queue.heir = face;
+    // Also of those that are gone and hold nothing any more.
+    const settled = new Set<RemoteConsumer>();
+    this.settlements.takeOf(queue, (consumer, outcome, position) => {
+      face.settlements.add(consumer, outcome, position);
+      settled.add(consumer);
+    });
     for (const consumer of this.consumers.values()) {
       if (consumer.queue !== queue) continue;
       consumer.queue = face;
       face.consumers.set(consumer.id, consumer);
-      this.settlements.takeOf(consumer.id, (outcome, position) => face.settlements.add(consumer, outcome, position));
     }
+    for (const consumer of settled) consumer.queue = face;
   }
 
   /** What the queue that is mirrored now was asked and has not answered. */
@@ -288,7 +294,8 @@ export class RemoteHome implements ConsumerHost {
       isStopped: stopped,
       credit: Number.isFinite(credit) ? credit : null,
       claims: more === null ? consumer.claims() : [...consumer.claims(), ...more.further],
-      ...(more === null ? {} : { line: more.line, order: consumer.order }),
+      order: consumer.order,
+      ...(more === null ? {} : { line: more.line }),
     });
   }
 
@@ -301,7 +308,7 @@ export class RemoteHome implements ConsumerHost {
   }
 
   settle(consumer: RemoteConsumer, position: Position, outcome: Outcome): void {
-    this.settlements.add(consumer.id, outcome, position);
+    this.settlements.add(consumer, outcome, position);
     this.out.schedule();
   }
 
@@ -310,7 +317,7 @@ export class RemoteHome implements ConsumerHost {
    * heard that the consumer is gone: it would send this message again and again.
    */
   giveBack(consumer: number, position: Position): void {
-    if (position > 0) this.settlements.add(consumer, 'release', position);
+    if (position > 0) this.settlements.giveBack(consumer, position);
     this.sayStop(consumer);
   }
 

@@ -2,11 +2,15 @@ import type { Outcome, Position } from '@chapar/core';
 import { FRAME_SETTLE } from '../peer/frames.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import { outcomes } from '../peer/refusals.js';
+import type { RemoteConsumer } from './remote-consumer.js';
+import type { RemoteQueue } from './remote-queue.js';
 
 interface Settlement {
   /** In this pair of sessions; 0: not sent yet. */
   number: number;
-  readonly consumer: number;
+  readonly id: number;
+  /** Also one that is gone: its queue may be mirrored before this was carried out. Null: of one that was forgotten when its message came. */
+  readonly consumer: RemoteConsumer | null;
   readonly outcome: Outcome;
   readonly first: Position;
   count: number;
@@ -23,19 +27,23 @@ export class Settlements {
     this.out = out;
   }
 
-  add(consumer: number, outcome: Outcome, position: Position): void {
+  add(consumer: RemoteConsumer, outcome: Outcome, position: Position): void {
+    this.gather(consumer.id, consumer, outcome, position);
+  }
+
+  /** A message came for a consumer that is forgotten by now. */
+  giveBack(consumer: number, position: Position): void {
+    this.gather(consumer, null, 'release', position);
+  }
+
+  private gather(id: number, consumer: RemoteConsumer | null, outcome: Outcome, position: Position): void {
     const { gathered } = this;
     const last = gathered[gathered.length - 1];
-    if (
-      last !== undefined &&
-      last.consumer === consumer &&
-      last.outcome === outcome &&
-      last.first + last.count === position
-    ) {
+    if (last !== undefined && last.id === id && last.outcome === outcome && last.first + last.count === position) {
       last.count++;
       return;
     }
-    gathered.push({ number: 0, consumer, outcome, first: position, count: 1 });
+    gathered.push({ number: 0, id, consumer, outcome, first: position, count: 1 });
   }
 
   /** Only while the link is there. */
@@ -51,26 +59,24 @@ export class Settlements {
     else for (const settlement of gathered) this.sent.push(settlement);
   }
 
-  private write({ number, consumer, outcome, first, count }: Settlement): void {
+  private write({ number, id, outcome, first, count }: Settlement): void {
     const { out } = this;
     out.begin(FRAME_SETTLE);
     out.varint(number);
-    out.varint(consumer);
+    out.varint(id);
     out.byte(outcomes.indexOf(outcome));
     out.varint(first);
     out.varint(count);
   }
 
-  /** Takes those of this consumer out, carried out or not. */
-  takeOf(consumer: number, take: (outcome: Outcome, position: Position) => void): void {
-    for (const settlement of [...this.sent, ...this.gathered]) {
-      const { first, count, outcome } = settlement;
-      if (settlement.consumer !== consumer) continue;
-      for (let position = first; position < first + count; position++) take(outcome, position);
-    }
-    const others = (settlement: Settlement) => settlement.consumer !== consumer;
+  /** Takes those of this queue's consumers out, carried out or not. */
+  takeOf(queue: RemoteQueue, take: (consumer: RemoteConsumer, outcome: Outcome, position: Position) => void): void {
+    const others = ({ consumer }: Settlement) => consumer?.queue !== queue;
+    const taken = [...this.sent, ...this.gathered].filter((settlement) => !others(settlement));
     this.sent = this.sent.filter(others);
     this.gathered = this.gathered.filter(others);
+    for (const { consumer, first, count, outcome } of taken)
+      for (let position = first; position < first + count; position++) take(consumer!, outcome, position);
   }
 
   /** All up to this number were carried out. */

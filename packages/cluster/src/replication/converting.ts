@@ -7,6 +7,8 @@ const restMs = 20;
 /** Somebody leads a queue that was mirrored after so long, or the next one is not held up by it. Milliseconds. */
 const ledMsMax = 2000;
 const lookEveryMs = 5;
+/** So long no queue is mirrored because a node is out of reach or behind; then they are all the same. Milliseconds. */
+const everyoneMsMax = 30_000;
 
 /** The node, as far as it mirrors queues that live on it alone. */
 export interface ConvertingNode {
@@ -14,6 +16,8 @@ export interface ConvertingNode {
   unmirrored(): Iterable<readonly [queue: Queue, wish: MirroringWish]>;
   /** It has a session, and is not being drained. */
   readonly mayConvert: boolean;
+  /** All that are registered are linked, and know what was written so far; tells within a second or so. */
+  isEveryoneThere(): Promise<boolean>;
   /** Writes that the queue has copies, if it is as this node knows it. Rejects when it may not have been written. */
   convert(queue: Queue, wish: MirroringWish): Promise<void>;
   /** This node leads it, and it is open. */
@@ -31,6 +35,8 @@ export class Converting {
   private readonly timer: Timer;
   private isAtWork = false;
   private isClosed = false;
+  /** Since when somebody was not there. By the monotonic clock, milliseconds; null: all are. */
+  private missingSinceMs: number | null = null;
 
   constructor(node: ConvertingNode, world: { readonly clock: Clock; readonly log: Log }) {
     this.node = node;
@@ -49,13 +55,24 @@ export class Converting {
     this.isAtWork = true;
     try {
       for (const [queue, wish] of [...this.node.unmirrored()]) {
-        if (this.isClosed || !this.node.mayConvert) return;
+        if (this.isClosed || !this.node.mayConvert || !(await this.mayInterrupt())) return;
         await this.convert(queue, wish);
         await this.after(restMs);
       }
     } finally {
       this.isAtWork = false;
     }
+  }
+
+  /** The queue stands still until all have said what they have of it: nobody has to wait for one of which it is known that he cannot. */
+  private async mayInterrupt(): Promise<boolean> {
+    if (await this.node.isEveryoneThere()) {
+      this.missingSinceMs = null;
+      return true;
+    }
+    const nowMs = this.clock.monotonicMs();
+    this.missingSinceMs ??= nowMs;
+    return nowMs - this.missingSinceMs >= everyoneMsMax;
   }
 
   private async convert(queue: Queue, wish: MirroringWish): Promise<void> {

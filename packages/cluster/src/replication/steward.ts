@@ -32,6 +32,8 @@ export interface StewardParts {
   readonly gossip: Gossip;
   readonly clock: Clock;
   readonly log: Log;
+  /** A node that is registered, and not known to be dead, is not linked. */
+  isAnyoneComing(): boolean;
   /** Asks another node; rejects when it is out of reach. */
   ask(member: DataId, kind: string, body: JsonValue): Promise<JsonValue>;
 }
@@ -101,6 +103,12 @@ export class Steward implements OperationsCluster, ConvertingNode {
   get mayConvert(): boolean {
     const { membership, mirrors } = this.parts;
     return membership.session !== null && !membership.maintenance.isHere && mirrors.isServing;
+  }
+
+  async isEveryoneThere(): Promise<boolean> {
+    const { gossip, isAnyoneComing } = this.parts;
+    await gossip.seen();
+    return !gossip.isAnyoneLagging && !isAnyoneComing();
   }
 
   isLed(incarnation: Incarnation): boolean {

@@ -60,6 +60,8 @@ export class QueueConsumer implements Consumer, WindowMember {
   readonly window: Window | null;
   /** Its own limit on how long it may hold a message, which counts instead of the queue's; Infinity: none; null: the queue's. Milliseconds. */
   readonly timeoutMs: number | null;
+  /** Its place among all that ever attached to the queue, from 1; 0: it has not. */
+  order = 0;
   /** What its door says goes there since its queue is mirrored. */
   heir: HeirConsumer | null = null;
   credit = 0;

@@ -16,6 +16,7 @@ export class Roster {
   readonly single: SingleActive | null;
   readonly owners = new Owners();
   private sole: QueueConsumer | null = null;
+  private lastOrder = 0;
 
   constructor({ arguments: args }: QueueProperties) {
     this.single = args['x-single-active-consumer'] === true ? new SingleActive() : null;
@@ -48,6 +49,7 @@ export class Roster {
 
   /** It has no credit yet. */
   add(consumer: QueueConsumer): void {
+    consumer.order = ++this.lastOrder;
     this.consumers.add(consumer);
     if (consumer.spec.exclusive) this.sole = consumer;
     if (this.single !== null) this.queueUp(consumer, this.single);

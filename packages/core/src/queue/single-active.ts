@@ -65,8 +65,13 @@ export class SingleActive {
   }
 
   private wait(consumer: QueueConsumer): void {
-    const { priority } = consumer.spec;
-    const before = this.waiting.findIndex((each) => each.spec.priority < priority);
+    // One that steps back is in its own place again: so it is found by whoever knows the order alone, as the next leader does.
+    const before = this.waiting.findIndex((each) => isBefore(consumer, each));
     this.waiting.splice(before === -1 ? this.waiting.length : before, 0, consumer);
   }
+}
+
+function isBefore(a: QueueConsumer, b: QueueConsumer): boolean {
+  const { priority } = a.spec;
+  return priority === b.spec.priority ? a.order < b.order : priority > b.spec.priority;
 }
