@@ -77,7 +77,7 @@ async function measureRow({ title, measure, show }) {
 }
 
 async function startCluster(program) {
-  const cluster = new Cluster(3, { environment, nodeArguments: profiled(), program });
+  const cluster = new Cluster(3, { environment, nodeArguments: profiled(), program, withMqtt: true });
   await cluster.start();
   return { ports: cluster.nodes.map(({ mqttPort }) => mqttPort), pids: cluster.pids, end: () => cluster.stop() };
 }

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freePorts, start, stop, untilListening } from './child.mjs';
+import { freePorts, start, stop, timeStart, untilListening } from './child.mjs';
 
 const PROGRAM = fileURLToPath(new URL('../../packages/server/bin/chapar.mjs', import.meta.url));
 const START_SECONDS_MAX = 60;
 const STOP_SECONDS_MAX = 40;
+/** On a million retained topics. */
+const RESTART_SECONDS_MAX = 300;
 const LETTERS = ['a', 'b', 'c', 'd', 'e'];
 
 function etcdctl(endpoint, ...args) {
@@ -22,10 +24,11 @@ export class Cluster {
   /** `{ name, port, mqttPort, pid, running }` each. */
   nodes = [];
 
-  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. `program`: of another checkout. */
-  constructor(size, { environment = {}, nodeArguments = [], program = PROGRAM } = {}) {
+  /** `nodeArguments`: of Node itself, such as `--cpu-prof`. `program`: of another checkout. `withMqtt`: they listen for MQTT, too. */
+  constructor(size, { environment = {}, nodeArguments = [], program = PROGRAM, withMqtt = false } = {}) {
     this.program = program;
     this.size = size;
+    this.withMqtt = withMqtt;
     this.environment = environment;
     this.nodeArguments = nodeArguments;
   }
@@ -113,14 +116,13 @@ export class Cluster {
         join(this.directory, letter),
       ],
       ...['--listen', `amqp=${at(amqp)}`, '--listen', `management=${at(management)}`, '--listen', `peer=${at(peer)}`],
-      ...['--listen', `mqtt=${at(mqtt)}`, '--advertise', at(peer), '--etcd', this.endpoint, '--etcd-prefix', '/chapar'],
+      ...(this.withMqtt ? ['--listen', `mqtt=${at(mqtt)}`] : []),
+      ...['--advertise', at(peer), '--etcd', this.endpoint, '--etcd-prefix', '/chapar'],
     ];
     const env = { ...process.env, CHAPAR_CLUSTER__SECRET: 'of the benchmark', ...this.environment };
-    const running = start(process.execPath, args, {
-      cwd: this.directory,
-      env,
-      logFile: join(this.directory, `${letter}.log`),
-    });
+    const logFile = join(this.directory, `${letter}.log`);
+    const spawn = () => start(process.execPath, args, { cwd: this.directory, env, logFile });
+    const running = spawn();
     this.nodes.push({
       name: `bench@${letter}`,
       port: amqp,
@@ -128,6 +130,20 @@ export class Cluster {
       managementPort: management,
       pid: running.child.pid,
       running,
+      spawn,
     });
+  }
+
+  async stopNode(node) {
+    await stop(node.running, STOP_SECONDS_MAX);
+  }
+
+  /** On what it has kept. Resolves to the seconds until it takes connections. */
+  async startNodeAgain(node) {
+    const { running, seconds } = await timeStart(node.spawn, node.port, RESTART_SECONDS_MAX);
+    node.running = running;
+    node.pid = running.child.pid;
+    if (this.withMqtt) await untilListening(running, node.mqttPort, RESTART_SECONDS_MAX);
+    return seconds;
   }
 }

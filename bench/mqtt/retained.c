@@ -12,7 +12,9 @@
 #include "work.h"
 
 enum { DEVICES = 10000, WINDOW = 1000 };
-static const double SECONDS_MAX = 240, OPEN_SECONDS_MAX = 10;
+static const double OPEN_SECONDS_MAX = 10;
+/* Without any progress. */
+static const uint64_t SILENCE_NS_MAX = 20000000000u;
 static const uint64_t PING_EVERY_NS = 1000000;
 
 static struct counts counts;
@@ -54,7 +56,7 @@ static void open_one(struct client *client, const struct options *o, int port, c
 static double put(const struct options *o, int poll, struct client *pinger) {
   struct client client = {0};
   open_one(&client, o, o->port, "put", poll);
-  uint64_t from = now_ns(), until = from + (uint64_t)(SECONDS_MAX * 1e9);
+  uint64_t from = now_ns(), heard_ns = from, heard = 0;
   char topic[64];
   for (int i = 0; counts.acknowledged < (uint64_t)o->topics + 1;) {
     for (; i <= o->topics && client.window > 0 && client.out_used < CLIENT_OUT_BYTES / 2; i++) {
@@ -63,7 +65,9 @@ static double put(const struct options *o, int poll, struct client *pinger) {
     }
     turn(poll, &client, pinger);
     errno = 0;
-    if (now_ns() > until) fail("the retained messages were not acknowledged in time");
+    uint64_t now = now_ns();
+    if (counts.acknowledged > heard) heard_ns = now, heard = counts.acknowledged;
+    if (now > heard_ns + SILENCE_NS_MAX) fail("the retained messages are not acknowledged");
   }
   double seconds = (double)(now_ns() - from) / 1e9;
   client_drop(&client);
@@ -75,12 +79,12 @@ static void ask(const struct options *o, const char *name, const char *filter, u
   struct client client = {0};
   open_one(&client, o, o->subscribe_port, "ask", poll);
   memset(&counts.pings, 0, sizeof counts.pings);
-  uint64_t from = now_ns(), until = from + (uint64_t)(SECONDS_MAX * 1e9);
+  uint64_t from = now_ns();
   client_subscribe(&client, filter, 0);
   while (client.heard < wanted) {
     turn(poll, &client, pinger);
     errno = 0;
-    if (now_ns() > until) fail("the retained messages did not come in time");
+    if (now_ns() > (client.heard > 0 ? client.last_ns : from) + SILENCE_NS_MAX) fail("not all retained messages came");
   }
   /* Who is looked at by nobody is not heard of before that is over. */
   for (uint64_t asked = counts.pings.count; counts.pings.count < asked + 2;) turn(poll, &client, pinger);

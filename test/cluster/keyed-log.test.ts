@@ -1,4 +1,4 @@
-import type { KeyedCondition } from '@chapar/core';
+import { type KeyedCondition, letterOrigin } from '@chapar/core';
 import { describe, expect, it } from 'vitest';
 import { KeyedCluster, type KeyedNode } from './keyed-stage.js';
 
@@ -105,6 +105,28 @@ describe('a keyed log of a cluster', () => {
       await b!.at.settle(Promise.resolve(b!.log.settled()));
       expect(new Set(Object.values(b!.reader.texts))).toEqual(new Set([`${round}`]));
     }
+  });
+
+  it('takes what is said again under the same number once, also from another node, and whoever asks waits for such, too', async () => {
+    const cluster = await KeyedCluster.of(names);
+    const [a, b] = cluster.nodes;
+    const { scheduler } = cluster.members.world;
+    const put = (node: KeyedNode, text: string, round: number): void => {
+      for (const [i, key] of keys.entries()) {
+        const from = { origin: letterOrigin('somebody'), sequence: round * 100 + i, low: 0 };
+        node.log.put(key, Buffer.from(text), null, null, from);
+      }
+    };
+    for (let round = 1; round < 10; round++) {
+      const sinceMs = scheduler.nowMs;
+      put(a!, `${round}`, round);
+      await b!.at.settle(Promise.resolve(b!.log.settled()));
+      expect(new Set(Object.values(b!.reader.texts))).toEqual(new Set([`${round}`]));
+      expect(scheduler.nowMs - sinceMs).toBeLessThan(500);
+    }
+    put(b!, 'again', 3);
+    await cluster.advance(500);
+    expect(textsOf(cluster)).toEqual(same(Object.fromEntries([...keys].sort().map((key) => [key, '9']))));
   });
 
   it('waits for nobody for long', async () => {

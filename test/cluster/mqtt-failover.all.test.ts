@@ -57,11 +57,6 @@ describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 180_000 
       await sleep(1000);
       const { faults, counts, ledgers } = await programs.finish();
       console.log(JSON.stringify(counts));
-      (await import('node:fs')).writeFileSync('/tmp/mcl/ledgers.json', JSON.stringify([...ledgers]));
-      (await import('node:fs')).writeFileSync(
-        '/tmp/mcl/nodes.json',
-        cluster.nodes.flatMap((n) => n.lines.map((l) => n.name + JSON.stringify(l))).join('\n'),
-      );
       expect(faults).toEqual([]);
       for (const [name, ledger] of ledgers) {
         const connections = ledger.filter(({ e }) => e === 'connected');

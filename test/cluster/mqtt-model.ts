@@ -1,9 +1,10 @@
 import { SimRandom } from '@chapar/platform';
-import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
+import type { IConnackPacket, IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import type { MqttPeer } from '../protocol/mqtt/peer.js';
 import { MqttCluster, type MqttNode } from './mqtt-cluster.js';
 
 const lasting = { clean: false, properties: { sessionExpiryInterval: 100_000 } };
+const willTopic = 'w';
 const topicOf = (qos: 1 | 2): string => `t${qos}`;
 
 /** A client with a session that is kept, who keeps to the specification and comes to whichever node. */
@@ -23,7 +24,11 @@ abstract class Wanderer {
     if (isAbrupt) this.peer?.wire.destroy();
     this.isOpen = false;
     this.node = node;
-    this.peer = cluster.peer(node, this.id, lasting);
+    this.peer = cluster.peer(node, this.id, this.wish());
+  }
+
+  protected wish(): Partial<IConnectPacket> {
+    return lasting;
   }
 
   /** Whatever came. True when there is nobody on the other side. */
@@ -62,12 +67,14 @@ abstract class Wanderer {
 class Hearer extends Wanderer {
   /** By QoS. */
   readonly texts: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
+  readonly wills: string[] = [];
   isSubscribed = false;
   private readonly known = new Set<number>();
 
   protected opened(): void {
     if (this.isSubscribed) return;
     const subscriptions = ([1, 2] as const).map((qos) => ({ topic: topicOf(qos), qos }));
+    subscriptions.push({ topic: willTopic, qos: 2 });
     this.say({ cmd: 'subscribe', messageId: 60_000, subscriptions });
   }
 
@@ -80,10 +87,10 @@ class Hearer extends Wanderer {
     }
   }
 
-  private published({ qos, messageId, payload }: IPublishPacket): void {
+  private published({ qos, messageId, payload, topic }: IPublishPacket): void {
     const id = messageId!;
     if (qos === 1) this.texts[1].push(payload.toString());
-    else if (!this.known.has(id)) this.texts[2].push(payload.toString());
+    else if (!this.known.has(id)) (topic === willTopic ? this.wills : this.texts[2]).push(payload.toString());
     if (qos === 2) this.known.add(id);
     this.say({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id });
   }
@@ -98,6 +105,7 @@ interface Under {
 class Teller extends Wanderer {
   /** Promised, by QoS. */
   readonly told: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
+  readonly refused: string[] = [];
   readonly under = new Map<number, Under>();
   /** How often it was published. */
   readonly sent = new Map<string, number>();
@@ -128,7 +136,11 @@ class Teller extends Wanderer {
     const { cmd, messageId } = packet;
     const under = this.under.get(messageId!);
     if (under === undefined) return;
-    if (cmd === 'pubrec') {
+    if ((packet as { reasonCode?: number }).reasonCode! >= 0x80) {
+      // It was not taken, and the client was told so.
+      this.under.delete(messageId!);
+      this.refused.push(under.text);
+    } else if (cmd === 'pubrec') {
       under.isReleased = true;
       this.say({ cmd: 'pubrel', messageId: messageId! });
     } else if (cmd === 'puback' || cmd === 'pubcomp') {
@@ -138,10 +150,53 @@ class Teller extends Wanderer {
   }
 }
 
-/** Two clients that go from node to node, one that publishes and one that subscribes, while nodes die and are cut off. */
+/** Leaves a will with each of its connections. */
+class Mourner extends Wanderer {
+  /** With connections that were let in, and that ended without a goodbye. */
+  readonly left: string[] = [];
+  /** Taken back, perhaps before the node heard of it. */
+  readonly takenBack: string[] = [];
+  private count = 0;
+  private isLetIn = false;
+
+  protected override wish(): Partial<IConnectPacket> {
+    this.over();
+    this.count++;
+    return { ...lasting, will: { topic: willTopic, payload: Buffer.from(`${this.count}`), qos: 2, retain: false } };
+  }
+
+  /** The connection is not its own any more. */
+  private over(): void {
+    if (this.isLetIn) this.left.push(`${this.count}`);
+    this.isLetIn = false;
+  }
+
+  override leave(): void {
+    this.over();
+    super.leave();
+  }
+
+  goodbye(): void {
+    if (!this.isLetIn) return;
+    this.isLetIn = false;
+    this.takenBack.push(`${this.count}`);
+    this.say({ cmd: 'disconnect' });
+  }
+
+  protected opened(): void {
+    this.isLetIn = true;
+  }
+
+  protected heard(): void {}
+}
+
+/**
+ * Clients that go from node to node, one that publishes, one that subscribes and one that leaves wills, while nodes die and are cut off.
+ */
 export class MqttModel {
   readonly hearer = new Hearer('hearer');
   readonly teller = new Teller('teller');
+  readonly mourner = new Mourner('mourner');
   takeovers = 0;
   private readonly cluster: MqttCluster;
   private readonly random: SimRandom;
@@ -150,6 +205,10 @@ export class MqttModel {
   constructor(cluster: MqttCluster, random: SimRandom) {
     this.cluster = cluster;
     this.random = random;
+  }
+
+  private get clients() {
+    return [this.hearer, this.teller, this.mourner] as const;
   }
 
   get nodes(): MqttNode[] {
@@ -162,10 +221,12 @@ export class MqttModel {
       const stepMs = 1 + this.random.integer(30);
       await this.cluster.soon(stepMs);
       left -= stepMs;
-      for (const client of [this.hearer, this.teller]) {
+      for (const client of this.clients) {
         const isAway = client.hear();
-        const wants = isWandering ? this.random.unit() < (isAway ? 0.1 : 0.005) : isAway;
+        const often = client === this.mourner ? 0.03 : 0.005;
+        const wants = isWandering ? this.random.unit() < (isAway ? 0.1 : often) : isAway;
         if (!wants) continue;
+        if (!isAway && this.random.unit() < 0.2) this.mourner.goodbye();
         this.takeovers++;
         client.connect(this.cluster, pick(this.random, this.nodes), this.random.unit() < 0.5);
       }
@@ -175,7 +236,7 @@ export class MqttModel {
   kill(node: MqttNode): void {
     this.dead.add(node);
     node.at.kill();
-    for (const client of [this.hearer, this.teller]) if (client.node === node) client.leave();
+    for (const client of this.clients) if (client.node === node) client.leave();
   }
 
   async restart(node: MqttNode): Promise<void> {
@@ -194,8 +255,10 @@ export class MqttModel {
 
   /** What must not be, whatever happens. */
   wrongs(): string[] {
-    const { hearer, teller } = this;
-    const wrongs = [...hearer.wrongs, ...teller.wrongs];
+    const { hearer, teller, mourner } = this;
+    const wrongs = [...hearer.wrongs, ...teller.wrongs, ...mourner.wrongs];
+    for (const text of mourner.left) if (!hearer.wills.includes(text)) wrongs.push(`the will ${text} is lost`);
+    for (const text of twiceIn(hearer.wills)) wrongs.push(`the will ${text} came twice`);
     for (const qos of [1, 2] as const) {
       const heard = hearer.texts[qos];
       for (const text of teller.told[qos]) if (!heard.includes(text)) wrongs.push(`QoS ${qos}: ${text} is lost`);
@@ -207,8 +270,7 @@ export class MqttModel {
 
   /** Of QoS 2, those that came more than once. */
   get twice(): string[] {
-    const seen = new Set<string>();
-    return this.hearer.texts[2].filter((text) => seen.has(text) || !seen.add(text));
+    return twiceIn(this.hearer.texts[2]);
   }
 }
 
@@ -236,6 +298,11 @@ export async function playMqtt(seed: number, rounds: number): Promise<MqttModel>
   await cluster.soon(30_000);
   await model.run(20_000, false);
   return model;
+}
+
+function twiceIn(texts: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return texts.filter((text) => seen.has(text) || !seen.add(text));
 }
 
 function pick<T>(random: SimRandom, from: readonly T[]): T {

@@ -41,15 +41,24 @@ export async function mqttCommand(library: MqttLibrary): Promise<Command> {
 async function goCommand(): Promise<Command> {
   if (versionOf('go', 'version') === null) return { command: null, missing: 'Go is not installed' };
   const program = `${cache}/autopaho-failover`;
-  await runWell(['go', 'build', '-o', program, './failover'], { cwd: folder('go'), seconds: 300 });
-  return { command: [program], missing: null };
+  return built([program], ['go', 'build', '-o', program, './failover'], folder('go'));
 }
 
 async function rustCommand(): Promise<Command> {
   if (versionOf('cargo') === null) return { command: null, missing: 'cargo (Rust) is not installed' };
   const where = ['--manifest-path', folder('rust/Cargo.toml'), '--target-dir', `${cache}/rust`];
-  await runWell(['cargo', 'build', '--locked', '--quiet', ...where], { seconds: 540 });
-  return { command: [`${cache}/rust/debug/failover`], missing: null };
+  return built([`${cache}/rust/debug/failover`], ['cargo', 'build', '--locked', '--quiet', ...where], folder('rust'));
+}
+
+/** `command`, when what it needs is fetched and compiled; nothing is done when nothing has changed. */
+async function built(command: readonly string[], build: readonly string[], cwd: string): Promise<Command> {
+  try {
+    await runWell(build, { cwd, seconds: 540 });
+    return { command, missing: null };
+  } catch (error) {
+    const [reason] = (error as Error).message.trim().split('\n').slice(-1);
+    return { command: null, missing: `${build[0]} could not build its client: ${reason}` };
+  }
 }
 
 /** What a program is told to do: a publisher and a subscriber of everything, each with a session that is kept. */

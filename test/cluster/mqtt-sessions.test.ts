@@ -1,5 +1,6 @@
+import type { SharedKeyedLog } from '@chapar/core';
 import type { IPublishPacket } from 'mqtt-packet';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { join as joinAlone } from '../protocol/mqtt/peer.js';
 import { SimNode } from '../protocol/sim-node.js';
 import { type Client, MqttCluster, type MqttNode } from './mqtt-cluster.js';
@@ -350,6 +351,34 @@ describe('exactly once, when the client goes to another node', () => {
     expect(await hearer.heard()).toEqual(['n!!']);
   });
 
+  it('from the client: what is retained does not come back over a newer message, nor over its end', async () => {
+    const { cluster, a, b, c } = await stage();
+    const first = await cluster.join(b, 'client', lasting);
+    for (const [messageId, topic] of [
+      [7, 'x'],
+      [8, 'y'],
+    ] as const)
+      first.peer.publish(topic, 'old', { qos: 2, messageId, retain: true });
+    await cluster.soon();
+    const other = await cluster.join(c, 'other');
+    other.peer.publish('x', 'new', { qos: 1, retain: true });
+    other.peer.publish('y', '', { qos: 1, retain: true });
+    await cluster.soon();
+    b.at.kill();
+    await cluster.soon(20_000);
+    const second = await cluster.join(a, 'client', lasting);
+    for (const [messageId, topic] of [
+      [7, 'x'],
+      [8, 'y'],
+    ] as const)
+      second.peer.publish(topic, 'old', { qos: 2, messageId, retain: true, dup: true });
+    await cluster.soon(1000);
+    expect(await sent(second)).toEqual(['pubrec 7', 'pubrec 8']);
+    const late = await cluster.join(c, 'late');
+    await late.subscribe({ x: 1, y: 1 });
+    expect(await late.heard()).toEqual(['new!']);
+  });
+
   it('to the client: what it has received is released there, and does not come again', async () => {
     const { cluster, a, b, c, publisher } = await stage();
     const first = await cluster.join(a, 'client', lasting);
@@ -501,6 +530,22 @@ describe('the node of a session is dead', () => {
     expect((await cluster.join(b, 'client', lasting)).connack.sessionPresent).toBe(false);
   });
 
+  it('it is not there any more for who comes after its end, before anybody has seen to that', async () => {
+    const { cluster, a, b } = await stage();
+    const client = await cluster.join(a, 'client', { clean: false, properties: { sessionExpiryInterval: 3 } });
+    await client.subscribe('x', 1);
+    await client.peer.drop();
+    await cluster.soon(1000);
+    a.at.kill();
+    await cluster.soon(3000);
+    const back = await cluster.join(b, 'client', lasting);
+    expect(back.connack.sessionPresent).toBe(false);
+    await cluster.soon(40_000);
+    expect(hasQueue(b)).toBe(false);
+    await back.subscribe('x', 1);
+    expect(hasQueue(b)).toBe(true);
+  });
+
   it('it stays for its client also when the node is back: that is another process', async () => {
     const { cluster, a, publisher } = await stage();
     const client = await cluster.join(a, 'client', lasting);
@@ -533,6 +578,45 @@ describe('the node of a session is dead', () => {
     await back.unsubscribe('$share/g/x');
     await cluster.soon(1000);
     expect(c.at.broker.topology.vhosts.get('/')!.queues.has('mqtt-share-g/x')).toBe(true);
+  });
+});
+
+describe('a session that goes with its connection, where those are their nodes’ own', () => {
+  async function own() {
+    const cluster = new MqttCluster();
+    for (const name of ['a', 'b', 'c']) await cluster.add(name, { cleanSessions: 'node' });
+    const [a, b, c] = cluster.nodes as [MqttNode, MqttNode, MqttNode];
+    await cluster.soon(10_000);
+    return { cluster, a, b, c };
+  }
+
+  it('is in no log, and not told when its client comes to another node', async () => {
+    const { cluster, a, b } = await own();
+    const will = { topic: 'w', payload: Buffer.from('gone'), qos: 1 as const, retain: false };
+    const take = [a, b].map(({ door }) => vi.spyOn(door.takeovers!.directory, 'take'));
+    const first = await cluster.join(a, 'client', { will });
+    const second = await cluster.join(b, 'client', { will });
+    await second.subscribe('w', 1);
+    await cluster.soon(5000);
+    expect([
+      take.flatMap(({ mock }) => mock.calls).length,
+      b.door.takeovers!.directory.count,
+      first.peer.isOver,
+    ]).toEqual([0, 0, false]);
+    await first.peer.drop();
+    expect(await second.heard()).toEqual(['gone!']);
+  });
+
+  it('takes the place of one that is kept elsewhere, and another one of its', async () => {
+    const { cluster, a, b } = await own();
+    const first = await cluster.join(a, 'client', lasting);
+    await first.subscribe('x', 1);
+    const second = await cluster.join(b, 'client');
+    expect(second.connack.sessionPresent).toBe(false);
+    await cluster.soon(1000);
+    expect([first.peer.isOver, hasQueue(a), a.door.takeovers!.directory.count]).toEqual([true, false, 0]);
+    const third = await cluster.join(b, 'client', lasting);
+    expect([third.connack.sessionPresent, second.peer.isOver]).toEqual([false, true]);
   });
 });
 
@@ -648,5 +732,66 @@ describe('a node that was alone', () => {
     expect([...a.at.broker.topology.vhosts.get('/')!.queues.keys()]).toEqual([queueName]);
     await cluster.soon(1000);
     expect((await cluster.join(b, 'short', lasting)).connack.sessionPresent).toBe(false);
+  });
+
+  /** With a client that has received a message, and not heard PUBCOMP; its node has begun in the cluster that it has become. */
+  async function bringing() {
+    const cluster = new MqttCluster();
+    const machine = cluster.members.machine('a');
+    const alone = await SimNode.start({ platform: machine.platform });
+    const client = await joinAlone(alone, 'client', 5, lasting);
+    for (const messageId of [5, 6]) {
+      client.publish('x', 'm', { qos: 2, messageId });
+      await client.expect('pubrec');
+    }
+    for (let i = 0; i < 20; i++) await joinAlone(alone, `other ${i}`, 5, lasting);
+    await alone.stop();
+    const [b, c] = [await cluster.add('b'), await cluster.add('c')];
+    await cluster.soon(10_000);
+    const hearer = await cluster.join(c, 'hearer');
+    await hearer.subscribe('x', 2);
+    // Half of what it has is on its way for long.
+    for (const to of ['b', 'c']) cluster.peers.lag('a', to, 300);
+    const a = await cluster.start(machine);
+    return { cluster, a, b, c, hearer };
+  }
+
+  it.each(['a', 'b'])('lets its clients find all of their sessions or wait: at node %s', async (name) => {
+    const { cluster, hearer } = await bringing();
+    // It has said by now that they come.
+    await cluster.soon(700);
+    const node = cluster.nodes.find(({ at }) => at.name === name)!;
+    const back = await cluster.join(node, 'client', lasting);
+    expect(back.connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+    back.peer.publish('x', 'm', { qos: 2, messageId: 5, dup: true });
+    await cluster.soon(5000);
+    await back.peer.expect('pubrec');
+    expect(await hearer.heard()).toEqual([]);
+    const fresh = await cluster.join(node, 'fresh', lasting);
+    expect(fresh.connack.sessionPresent).toBe(false);
+  });
+
+  it('is not waited for when it dies on the way, and what was half there is nobody’s', async () => {
+    const { cluster, a, b, c, hearer } = await bringing();
+    const { directory } = b.door.takeovers!;
+    const { log } = a.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
+    const put = log.put.bind(log);
+    vi.spyOn(log, 'put').mockImplementation((key, ...rest) => {
+      if (key[0] !== 's') put(key, ...rest);
+    });
+    const isHalf = (): boolean => directory.logOf('/', 'client').provenanceOf!(5).sequence > 0;
+    for (let leftMs = 10_000; leftMs > 0 && !isHalf(); leftMs -= 10) await cluster.soon(10);
+    expect([isHalf(), directory.isKept('/\0client')]).toEqual([true, false]);
+    a.at.kill();
+    await cluster.soon(20_000);
+    const client = await cluster.join(b, 'client', lasting);
+    client.peer.publish('x', 'n', { qos: 2, messageId: 5 });
+    await cluster.soon(1000);
+    expect([client.connack.sessionPresent, await hearer.heard()]).toEqual([false, ['n!!']]);
+    // Nor is it taken for the new session's when that goes on elsewhere.
+    const again = await cluster.join(c, 'client', lasting);
+    again.peer.publish('x', 'o', { qos: 2, messageId: 6 });
+    await cluster.soon(1000);
+    expect([again.connack.sessionPresent, await hearer.heard()]).toEqual([true, ['o!!']]);
   });
 });

@@ -73,6 +73,8 @@ describe('a will in a cluster', () => {
     const { cluster, a, b, hearer } = await stage();
     const first = await cluster.join(b, 'client', lasting);
     await first.peer.drop();
+    await cluster.soon();
+    slow(cluster, b, 200);
     const peer = cluster.peer(b, 'client', mourned);
     while ((await peer.next())?.cmd !== 'connack') await cluster.soon(1);
     b.at.kill();

@@ -14,7 +14,7 @@ class Node {
 
   private constructor(at: SimBroker) {
     this.at = at;
-    this.store = new RetainedStore(at.broker, exchange);
+    this.store = new RetainedStore(at.broker);
     at.broker.platform.clock.every(1000, () => this.store.tick());
   }
 

@@ -188,7 +188,7 @@ export class Broker {
     if (!this.keyed.has(keyedIncarnation(name))) return shared;
     const entries: KeyedEntry[] = [];
     const own = await this.keyedLog(name, (entry) => entries.push({ ...entry, value: Buffer.from(entry.value) }));
-    void moveKeyed(entries, own, shared, { clock: this.platform.clock, turn: this.turn });
+    void moveKeyed(entries, own, shared, { clock: this.platform.clock, turn: this.turn }, reader.arrival);
     return shared;
   }
 

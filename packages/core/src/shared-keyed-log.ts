@@ -15,6 +15,20 @@ export interface KeyedReader {
   entries(isWanted: (position: Position) => boolean): Iterable<{ readonly key: string; readonly position: Position }>;
   /** Which key conditions of this one may look at instead of itself. Both are in one shard, so that they are ordered. Not there: none has one. */
   guardOf?(key: string): string;
+  /** How what the node kept while it was alone comes in. Not there: each entry by itself, where its key is nowhere. */
+  readonly arrival?: KeyedArrival;
+}
+
+/** What belongs together comes in as one: others find all of it, or know that it is on its way. */
+export interface KeyedArrival {
+  /** Else an entry has no effect. */
+  readonly onlyIf: KeyedCondition;
+  /** These come when all others are there. */
+  comesLast(key: string): boolean;
+  /** Called before the first comes, which waits for it. */
+  begin(to: SharedKeyedLog): Promise<void>;
+  /** All have come. */
+  end(to: SharedKeyedLog): void;
 }
 
 /** Which key a condition looks at. */

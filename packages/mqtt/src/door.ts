@@ -51,7 +51,7 @@ export class MqttDoor {
     this.log = broker.platform.log.of('mqtt');
     this.sessions = new Sessions(this);
     this.shared = new SharedGroups(this);
-    this.retained = new RetainedStore(broker, settings.exchange);
+    this.retained = new RetainedStore(broker);
     this.system = new SystemTopics(this);
   }
 

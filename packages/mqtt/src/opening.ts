@@ -59,6 +59,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
   session.wasFound = isPresent;
   const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
+  session.wasFound = isPresent;
   return { session, actor, answer, keepAliveSeconds, begin: () => door.sessions.connected(session) };
 }
 

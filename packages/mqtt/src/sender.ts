@@ -1,7 +1,7 @@
 import { DIALECT_MQTT, type Dialects, type Message, type Output, type Turn } from '@chapar/core';
 import type { Version } from './codec/packet.js';
 import { measurePublish, PublishHead, writePublish } from './publish-writer.js';
-import { topicBytesOf } from './topic-bridge.js';
+import { passing, topicBytesOf } from './topic-bridge.js';
 
 const head = new PublishHead();
 const nothing = Buffer.alloc(0);
@@ -106,7 +106,8 @@ export class Sender {
       this.droppedCount++;
       return false;
     }
-    if (this.limits.topicAliasMaximum > 0) {
+    // One that is retained and passes may be the only one of its topic that the client ever sees.
+    if (this.limits.topicAliasMaximum > 0 && message.address !== passing) {
       this.shorten();
       measurePublish(head, message);
     }

@@ -1,4 +1,4 @@
-import type { KeyedReader, Position } from '@chapar/core';
+import type { KeyedArrival, KeyedReader, Position } from '@chapar/core';
 import { markKey, type SessionKey, sessionKey, sessionKeyOf } from './session-keys.js';
 
 /** Which process has a session, and which of its owners that is. A type, so that it is JSON. */
@@ -58,6 +58,9 @@ export class SessionTable implements KeyedReader {
 
   /** An identifier that came, or a will that is due, stands elsewhere, or nowhere (0). */
   onId: ((key: string, before: Position, position: Position) => void) | null = null;
+
+  /** Of sessions that a node kept while it was alone. */
+  arrival?: KeyedArrival;
 
   ownerOf(name: string): Standing<Owner> | null {
     return this.rows.get(name)?.owner ?? null;

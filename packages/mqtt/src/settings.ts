@@ -32,6 +32,8 @@ export interface DoorSettings extends ListenerLimits {
   readonly sessionExpirySecondsMax: number;
   /** In a cluster: how many nodes have the messages of a session that is kept, and of a shared group, where no policy says it. */
   readonly sessionCopies: number;
+  /** In a cluster: whether other nodes know of sessions that go with their connection. */
+  readonly cleanSessions: 'cluster' | 'node';
   /** Told to clients of 5.0; 0: none. */
   readonly topicAliasMaximum: number;
   /** A client that asks for none, or for more, gets this keep-alive (5.0 is told so); 0: no limit. Seconds. */
@@ -45,6 +47,7 @@ export const defaultSettings: DoorSettings = {
   anonymousUser: 'guest',
   sessionExpirySecondsMax: 86_400,
   sessionCopies: 3,
+  cleanSessions: 'cluster',
   receiveMaximum: 4096,
   inFlightMax: 100,
   topicAliasMaximum: 32,

@@ -1,4 +1,5 @@
 import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence, SharedKeyedLog } from '@chapar/core';
+import { BroughtSessions } from './brought-sessions.js';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
@@ -69,18 +70,21 @@ export class SharedDirectory implements SessionDirectory {
   private readonly outstanding = new Outstanding();
   private readonly orphans: Orphans;
   private willCount = 0;
+  private readonly brought: BroughtSessions;
   private log!: SharedKeyedLog;
 
   private constructor(broker: Broker, residence: Residence) {
     this.broker = broker;
     this.residence = residence;
     this.orphans = new Orphans(this.table, (process) => residence.isProcessThere(process));
+    this.brought = new BroughtSessions(this.table, residence, broker);
     this.table.onOwner = (name, owner) => this.owned(name, owner);
   }
 
   static async open(broker: Broker, residence: Residence): Promise<SharedDirectory> {
     const directory = new SharedDirectory(broker, residence);
     const { table } = directory;
+    table.arrival = directory.brought;
     directory.log = await broker.sharedKeyedLog(logName, table);
     directory.outstanding.begin(table, (key) => directory.log.originOf(key)!);
     table.onId = (key, before, position) => directory.outstanding.changed(key, before, position);
@@ -130,8 +134,18 @@ export class SharedDirectory implements SessionDirectory {
     const { here: node, process } = this.residence;
     const key = sessionKey('w', name);
     for (;;) {
-      if (user !== null) this.assertUser(name, user);
+      if (user !== null) {
+        this.assertUser(name, user);
+        if (this.brought.mayBring(name)) {
+          if (clock.monotonicMs() >= untilMs)
+            throw new MqttError(REASON.serverUnavailable, 'sessions of a node that was alone are on their way');
+          await new Promise<void>((done) => clock.after(againMs, done));
+          continue;
+        }
+      }
       const found = this.table.ownerOf(name);
+      // Its client, or another one that sees to it, was first.
+      if (user === null && found !== null && this.isElsewhere(found.value)) throw takenMeanwhile();
       const known = user ?? found?.value.user ?? this.parsed(name)?.user ?? '';
       const owner: Owner = { node, process, count: (found?.value.count ?? 0) + 1, user: known };
       const onlyIf: KeyedCondition = { of: 'key', at: found?.position ?? 0 };
@@ -236,6 +250,11 @@ export class SharedDirectory implements SessionDirectory {
   /** This node does for all what has to be done once with that session. */
   seesTo(name: string): boolean {
     return this.log.isOurs(sessionKey('w', name));
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.brought.tick(this.log);
   }
 
   /** Of processes that are gone, as far as they are this node's to see to: the next ones, so many at most. */
@@ -396,6 +415,10 @@ export class SharedDirectory implements SessionDirectory {
 
 /** `count`: of the new owner. `wills`: those that it knows of. */
 type ReleaseQuestion = { readonly name: string; readonly count: number; readonly wills: readonly string[] };
+
+function takenMeanwhile(): MqttError {
+  return new MqttError(REASON.sessionTakenOver, 'another node sees to the session');
+}
 
 const noWills: ReadonlySet<string> = new Set();
 

@@ -66,7 +66,11 @@ export class Takeovers {
       // Meanwhile it may have gone on, and nobody here was there to be told.
       if (taken.hold.isOver) throw takenOver();
       const session = this.revive(taken, takenBack);
-      if (session === null) return null;
+      if (session === null) {
+        // Of one that was about to end, or came in part: identifiers that would be taken for the new one's.
+        await directory.forgetRest(taken.hold);
+        return null;
+      }
       if (!cleanStart && !isOver(session, door.broker.turn.nowMs)) return session;
       await door.sessions.end(session);
       if (expirySeconds === 0) return null;
@@ -142,9 +146,15 @@ export class Takeovers {
 
   // ---- of nodes that are gone --------------------------------------------------------------------------------------
 
-  /** Once a second, and when there is room for more. */
+  /** Once a second. */
   tick(): void {
     this.wills.tick();
+    this.directory.tick();
+    this.adoptMore();
+  }
+
+  /** As many as there is room for. */
+  private adoptMore(): void {
     for (const name of this.directory.nextOrphans(adoptedAtOnce - this.adoptingCount)) this.adopt(name);
   }
 
@@ -158,7 +168,7 @@ export class Takeovers {
     adopted.then(
       () => {
         this.adoptingCount--;
-        if (this.adoptingCount === adoptedAtOnce / 2) this.tick();
+        if (this.adoptingCount === adoptedAtOnce / 2) this.adoptMore();
       },
       (error: unknown) => {
         // Not at once again: the log may have no leader.

@@ -1,7 +1,7 @@
 // The one place where topics and routing keys meet: `/` <-> `.`, `+` <-> `*`, `#` stays; what a level has of `. * # %` is percent-encoded
 // in the key and decoded again, and what a key's word has of `/ + #` and of NUL, which no topic may have, is so in the topic. Between MQTT clients
 // a topic goes through both ways and comes out as it went in.
-import type { Address } from '@chapar/core';
+import { Address } from '@chapar/core';
 
 const inKeyOnly = /[.*#%]/g;
 const encodedInKey = /%(?:2E|2A|23|25)/g;
@@ -57,8 +57,11 @@ export function topicBytesOf(address: Address): Buffer {
   return topic;
 }
 
-/** The same address is asked for next, and then perhaps never again. */
-export function addressSays(address: Address, topic: string): void {
-  lastAddress = address;
+/** Of messages that go out by their topic and have no address of their own, which would cost more than all the rest of them. */
+export const passing = new Address('', '');
+
+/** What `passing` stands for from now on, until the next one. */
+export function passes(topic: string): void {
+  lastAddress = passing;
   lastTopic = Buffer.from(topic);
 }

@@ -148,6 +148,30 @@ describe('retained messages', () => {
     expect(seen.size).toBe(10_000);
   });
 
+  test('one among many that do not match is found, by QoS 0 and by QoS 1', async () => {
+    const loader = await join(node, 'loader', 4);
+    for (let i = 0; i < 3_000; i++) loader.publish(`s${i % 3}/${i}/x`, 'm', { retain: true });
+    loader.publish('s1/1234/y', 'found', { retain: true, qos: 1, messageId: 1 });
+    await node.idle();
+    expect(await sees('+/+/y', 0)).toEqual(['s1/1234/y=found']);
+    expect(await sees('+/+/y', 1)).toEqual(['s1/1234/y=found']);
+    expect(await sees('+/+/z', 1)).toEqual([]);
+  });
+
+  test('leave the aliases to what comes again', async () => {
+    for (let i = 0; i < 5; i++) await keep(`t/${i}`, 'm');
+    const bob = await join(node, 'bob', 5, { properties: { topicAliasMaximum: 2 } });
+    await bob.subscribe('t/#', 0);
+    const replayed = (await bob.messages()).map(({ topic, properties }) => [topic, properties?.topicAlias]);
+    expect(replayed.sort()).toEqual(Array.from({ length: 5 }, (_, i) => [`t/${i}`, undefined]));
+    for (let i = 0; i < 3; i++) alice.publish('t/4', 'm', { retain: i === 0 });
+    expect((await bob.messages()).map(({ topic, properties }) => [topic, properties?.topicAlias])).toEqual([
+      ['t/4', 1],
+      ['', 1],
+      ['', 1],
+    ]);
+  });
+
   test('go with their virtual host', async () => {
     await node.settle(node.broker.putVirtualHost('v', { description: '', tags: [], defaultQueueType: 'classic' }));
     await node.settle(node.broker.permissions.set('v', 'guest', { configure: '.*', write: '.*', read: '.*' }));

@@ -1,8 +1,8 @@
-import { DIALECT_MQTT, type Flushable, Message, Queue, type SharedQueue } from '@chapar/core';
+import { type Address, DIALECT_MQTT, type Flushable, Message, Queue, type SharedQueue } from '@chapar/core';
 import type { Connection } from '../connection.js';
 import { editedProperties, OWN, storedForm, storedQos, u32Property } from '../stored-publish.js';
 import type { Subscription } from '../subscriptions.js';
-import { addressSays } from '../topic-bridge.js';
+import { passes, passing, routingKeyOf } from '../topic-bridge.js';
 import type { RetainedMessage } from './retained.js';
 
 /** Sent in one go before others have their turn. */
@@ -55,14 +55,15 @@ export class Replay implements Flushable {
   }
 
   private send({ qos, subscriptionId }: Subscription, { topic, message }: RetainedMessage): void {
-    const { session, sender } = this.connection;
+    const { door, session, sender } = this.connection;
     const { queue } = session;
     if (Math.min(qos, storedQos(message)) === 0 || queue === null) {
-      addressSays(message.address, topic);
+      if (message.address === passing) passes(topic);
       sender.sendPlain(message, true, subscriptionId === 0 ? null : [subscriptionId]);
       return;
     }
-    queue.enqueue(replayed(message, subscriptionId), null);
+    const address = session.vhost.address(door.settings.exchange, routingKeyOf(topic));
+    queue.enqueue(replayed(message, address, subscriptionId), null);
   }
 }
 
@@ -72,10 +73,10 @@ function readyCountOf(queue: SharedQueue | null): number {
 }
 
 /** The message as it waits in the session's queue, beside others that are not sent for being retained. */
-function replayed(message: Message, subscriptionId: number): Message {
+function replayed(message: Message, address: Address, subscriptionId: number): Message {
   const properties = editedProperties(message, [OWN.origin], u32Property(OWN.replay, subscriptionId));
   const form = storedForm(storedQos(message), true, properties);
-  const { address, persistent, priority, expirationMs, bodyBytes } = message;
+  const { persistent, priority, expirationMs, bodyBytes } = message;
   const body = message.parts ?? [message.body()];
   const copy = new Message(
     address,

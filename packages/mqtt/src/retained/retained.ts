@@ -1,6 +1,6 @@
 import type { Address, ConfirmSlot, Message, Provenance } from '@chapar/core';
 
-/** A retained message and the topic it stands at. */
+/** A retained message and the topic it stands at; the message's address may be `passing`. */
 export interface RetainedMessage {
   readonly topic: string;
   readonly message: Message;

@@ -1,14 +1,14 @@
-import {
+import type {
   Address,
-  type Broker,
-  type ConfirmSlot,
-  type KeyedReader,
-  type Later,
-  type Message,
-  type Position,
-  type Provenance,
-  type SharedKeyedLog,
-  type VirtualHost,
+  Broker,
+  ConfirmSlot,
+  KeyedReader,
+  Later,
+  Message,
+  Position,
+  Provenance,
+  SharedKeyedLog,
+  VirtualHost,
 } from '@chapar/core';
 import { routingKeyOf, topicOf } from '../topic-bridge.js';
 import type { Retained } from './retained.js';
@@ -25,7 +25,6 @@ const sweptPerTick = 2400;
  */
 export class RetainedStore implements Retained, KeyedReader {
   private readonly broker: Broker;
-  private readonly exchange: string;
   private log!: SharedKeyedLog;
   private readonly trees = new Map<string, RetainedTree>();
   private sweep: { readonly vhost: string; readonly walk: Iterator<StandingTopic | null> } | null = null;
@@ -33,9 +32,8 @@ export class RetainedStore implements Retained, KeyedReader {
   /** Virtual hosts that were deleted and of which something is left. */
   private readonly gone = new Set<string>();
 
-  constructor(broker: Broker, exchange: string) {
+  constructor(broker: Broker) {
     this.broker = broker;
-    this.exchange = exchange;
   }
 
   /** Reads what was kept. */
@@ -140,10 +138,7 @@ export class RetainedStore implements Retained, KeyedReader {
 
   private tree(vhost: string): RetainedTree {
     let tree = this.trees.get(vhost);
-    if (tree !== undefined) return tree;
-    // Not one of the virtual host's: a million of them that are looked at once would drive out those that are in use.
-    const addressOf = (topic: string): Address => new Address(this.exchange, routingKeyOf(topic));
-    this.trees.set(vhost, (tree = new RetainedTree(() => this.broker.turn.nowMs, addressOf)));
+    if (tree === undefined) this.trees.set(vhost, (tree = new RetainedTree(() => this.broker.turn.nowMs)));
     return tree;
   }
 }

@@ -1,4 +1,5 @@
-import type { Address, Message, Position } from '@chapar/core';
+import type { Position } from '@chapar/core';
+import { passing } from '../topic-bridge.js';
 import { Level } from './level.js';
 import type { RetainedMessage, RetainedMessages } from './retained.js';
 import { endsAtMs, messageOf, type RetainedValue } from './value.js';
@@ -18,12 +19,10 @@ export interface StandingTopic {
 export class RetainedTree implements RetainedMessages {
   private readonly root = new Level('');
   private readonly nowMs: () => number;
-  private readonly addressOf: (topic: string) => Address;
   count = 0;
 
-  constructor(nowMs: () => number, addressOf: (topic: string) => Address) {
+  constructor(nowMs: () => number) {
     this.nowMs = nowMs;
-    this.addressOf = addressOf;
   }
 
   /** Returns the position of what stood there; 0: nothing did. */
@@ -72,11 +71,8 @@ export class RetainedTree implements RetainedMessages {
     const walk = new Walk(this.root, filter.split('/'), false, ({ value }) => !this.isOver(value!));
     for (;;) {
       const level = walk.next(stepsMax);
-      if (level !== null) {
-        const topic = walk.topic();
-        const message: Message = messageOf(this.addressOf(topic), level.value!);
-        yield { topic, message };
-      } else if (walk.isDone) return;
+      if (level !== null) yield { topic: walk.topic(), message: messageOf(passing, level.value!) };
+      else if (walk.isDone) return;
       else yield null;
     }
   }

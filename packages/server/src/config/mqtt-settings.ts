@@ -49,6 +49,13 @@ export const mqttSettings = {
     description:
       'In a cluster: how many nodes have the messages of a session that outlives its connection, and those of a shared group, so that they survive the death of a node. Policies with `ha-mode` go before it; 1: they live on one node. On a node that is alone it means nothing.',
   },
+  'mqtt.cleanSessions': {
+    type: 'string',
+    enum: ['cluster', 'node'],
+    default: 'cluster',
+    description:
+      'In a cluster: who knows of sessions that end with their connection. `cluster`: all nodes, so that a client that comes to another node ends its first connection (0x8E), and its will is sent when its node dies; each connect and each end of a connection is a write to the log of sessions. `node`: only their node, which costs nothing; the same client may then be connected to two nodes, and wills die with their node. Sessions that are kept are known to all nodes in either case. Set it to the same on all nodes.',
+  },
   'mqtt.receiveMaximum': {
     ...mqttLimits.receiveMaximum,
     default: 4096,

@@ -123,6 +123,7 @@ export function serverOptions(config: EffectiveConfiguration, directory: string)
       anonymousUser: config.get('mqtt.anonymousUser') || null,
       sessionExpirySecondsMax: config.get('mqtt.sessionExpirySecondsMax') ?? Number.POSITIVE_INFINITY,
       sessionCopies: config.get('mqtt.sessionCopies'),
+      cleanSessions: config.get('mqtt.cleanSessions'),
       receiveMaximum: config.get('mqtt.receiveMaximum'),
       inFlightMax: config.get('mqtt.inFlightMax'),
       topicAliasMaximum: config.get('mqtt.topicAliasMaximum'),
