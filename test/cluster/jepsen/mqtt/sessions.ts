@@ -35,13 +35,13 @@ export function checkSessions(entries: readonly MqttEntry[], faults: Faults): vo
 }
 
 /**
- * The will of each connection that was let in and ended without a goodbye comes once, and that of no other does. Those that come twice, or not
- * at all, are faults or only counted.
+ * The will of each connection that was let in and ended without a goodbye comes, and that of no other does. Those that come twice are
+ * faults or only counted.
  */
 export function checkWills(
   entries: readonly MqttEntry[],
   calm: Calm,
-  judged: 'once' | 'counted',
+  judged: 'once' | 'at-least-once',
   faults: Faults,
 ): WillCounts {
   const counts = { wills: 0, willsTwice: 0, willsLost: 0 };
@@ -69,8 +69,7 @@ export function checkWills(
       counts.wills++;
       if (wills > 0) continue;
       counts.willsLost++;
-      if (judged === 'once')
-        faults.add('will lost', of, `is a connection that ended (${over.text}), and its will never came`);
+      faults.add('will lost', of, `is a connection that ended (${over.text}), and its will never came`);
     } else if (wills > 0 && over.text === answeredGoodbye && calm.during(leftMs, over.t))
       faults.add('will', { p: c, n: k, t: leftMs }, 'said goodbye, and its will was sent');
   }

@@ -14,8 +14,8 @@ export interface MqttTerms {
   readonly nodes: readonly string[];
   /** Order is kept while all is well; or always. */
   readonly order: 'well' | 'always';
-  /** Wills come once; or those that do not are counted. */
-  readonly wills: 'once' | 'counted';
+  /** Wills that come twice are faults; or they are counted. */
+  readonly wills: 'once' | 'at-least-once';
 }
 
 export interface MqttCounts extends WillCounts, RetainedCounts {
