@@ -87,7 +87,7 @@ const packetBytesMax = 10_000;
 /** Decodes one whole packet as the connection does. */
 function decode(buf: Buffer, at: number, bodyAt: number, next: number, version: Version): void {
   const type = buf[at]! >> 4;
-  if (type !== 3) assertFlags(type, buf[at]! & 0x0f);
+  if (type !== 3) assertFlags(type, buf[at]! & 0x0f, version);
   if (type === 1) readConnect(buf, at, bodyAt, next);
   else if (type === 3) {
     readPublish(buf, at, bodyAt, next, version, view);

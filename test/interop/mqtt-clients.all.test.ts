@@ -1,11 +1,12 @@
 // The field's MQTT clients beside mqtt.js: paho in Python and Java, autopaho in Go, rumqttc in Rust, and Mosquitto's command-line tools.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Broker, startBroker } from '../../examples/demo/broker.mjs';
 import { skipUnless } from '../support/skip.js';
-import { runWell, versionOf } from './command.js';
+import { run, runWell, versionOf } from './command.js';
 import { javaProgram } from './java-program.js';
 import { mqttPython } from './python-environment.js';
 
@@ -103,4 +104,54 @@ describe.skipIf(noMosquitto)("Mosquitto's tools", () => {
     await tool('pub', '-t', 'answer', '-m', '42');
     expect((await client).trim()).toBe('42');
   });
+});
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+
+const noDaemon = skipUnless(
+  existsSync('/usr/sbin/mosquitto') && existsSync('/usr/bin/mosquitto_pub'),
+  'mosquitto is not installed',
+);
+test.skipIf(noDaemon)('a Mosquitto that is a bridge: both ways, once, without an end of it', { timeout }, async () => {
+  const far = await freePort();
+  const file = `${cache}/bridge.conf`;
+  writeFileSync(
+    file,
+    `listener ${far} 127.0.0.1
+allow_anonymous true
+connection chapar
+address 127.0.0.1:${port()}
+remote_clientid mosquitto-bridge
+topic bridged/# both 1
+restart_timeout 1
+`,
+  );
+  const daemon = spawn('/usr/sbin/mosquitto', ['-c', file], { stdio: 'ignore' });
+  const gone = new Promise((resolve) => daemon.once('close', resolve));
+  try {
+    const at = (where: string | number) => ['-h', '127.0.0.1', '-p', String(where)];
+    const state = ['-t', '$SYS/broker/connection/mosquitto-bridge/state'];
+    const connected = await runWell(['mosquitto_sub', ...at(port()), ...state, '-C', '1', '-W', '30'], { seconds: 40 });
+    expect(connected.trim()).toBe('1');
+    const listen = async (where: string | number) => {
+      const { output } = await run(['mosquitto_sub', ...at(where), '-t', 'bridged/#', '-W', '8', '-F', '%t %p']);
+      return output.split('\n').filter((line) => line.startsWith('bridged/'));
+    };
+    const heard = Promise.all([listen(port()), listen(far)]);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const publish = (where: string | number, topic: string) =>
+      runWell(['mosquitto_pub', ...at(where), '-t', topic, '-m', 'm', '-q', '1'], { seconds: 30 });
+    await publish(far, 'bridged/from-mosquitto');
+    await publish(port(), 'bridged/from-chapar');
+    for (const each of await heard) expect(each.sort()).toEqual(['bridged/from-chapar m', 'bridged/from-mosquitto m']);
+  } finally {
+    daemon.kill();
+    await gone;
+  }
 });

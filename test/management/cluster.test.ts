@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addUser, type Fixture, startFixture } from './compose.js';
 import { FakeConnection } from './fake-connection.js';
 import { FakeCluster } from './fake-membership.js';
+import { fakeSession } from './fake-session.js';
 
 const names = ['chapar@a', 'chapar@b', 'chapar@c'] as const;
 let cluster: FakeCluster;
@@ -111,6 +112,26 @@ describe('queues', () => {
     const nodes = json.consumer_details.map((row: { channel_details: { node: string } }) => row.channel_details.node);
     expect(nodes.sort()).toEqual(['chapar@b', 'chapar@c']);
   });
+});
+
+test('sessions are listed, shown and ended wherever they are', async () => {
+  const ended: string[] = [];
+  for (const [node, name] of [
+    [a, 'one'],
+    [b, 'two'],
+    [c, 'three'],
+  ] as const)
+    node.broker.sessions = [fakeSession('/', name, 'alice', (reason) => ended.push(`${name} ${reason}`))];
+  const { json } = await a.get('/api/mqtt/sessions');
+  expect(json.map((row: Record<string, unknown>) => [row['client_id'], row['node']])).toEqual([
+    ['one', 'chapar@a'],
+    ['three', 'chapar@c'],
+    ['two', 'chapar@b'],
+  ]);
+  const path = '/api/mqtt/sessions/%2F/two';
+  expect((await a.get(path)).json).toMatchObject({ node: 'chapar@b', subscriptions: [{ filter: 'a/#', qos: 1 }] });
+  expect((await a.delete(path)).status).toBe(204);
+  expect(ended).toEqual(['two Closed via management plugin']);
 });
 
 describe('connections', () => {

@@ -4,7 +4,7 @@ import { Alarms } from './alarms.js';
 import { Dialects } from './dialect.js';
 import { Actor } from './door/actor.js';
 import { brokerError } from './errors.js';
-import type { ConnectionView } from './inspect.js';
+import type { ConnectionView, SessionView } from './inspect.js';
 import { isKeyedIncarnation, type KeyedEntry, KeyedLog, keyedIncarnation } from './keyed-log.js';
 import { moveKeyed } from './keyed-move.js';
 import { andThen, type Later } from './later.js';
@@ -85,6 +85,8 @@ export class Broker {
   readonly startedAtMs: number;
   /** Every open connection of every door that has logged in. */
   readonly connections = new Set<ConnectionView>();
+  /** Those of MQTT that this node has; its door sets them. */
+  sessions: Iterable<SessionView> = [];
   private readonly metadata: MetadataStore;
   private readonly logs: LogStore;
   /** Of keyed logs that nobody has opened yet. */

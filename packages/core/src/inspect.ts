@@ -77,3 +77,27 @@ export interface ConsumerView {
   readonly arguments: Arguments;
   readonly activity: ConsumerActivity;
 }
+
+/** What a client left with the broker, or has with it: a session that may outlive its connection. */
+export interface SessionView {
+  readonly vhost: string;
+  readonly clientId: string;
+  readonly user: string;
+  /** The name of its connection; null: it has none. */
+  readonly connection: string | null;
+  /** How long it stays without a connection; 0: not at all, Infinity: for ever. Seconds. */
+  readonly expirySeconds: number;
+  /** Since when it is without a connection, milliseconds since 1970; 0: it has one. */
+  readonly disconnectedAtMs: number;
+  readonly subscriptionCount: number;
+  readonly subscriptions: Iterable<SubscriptionView>;
+  /** Where its messages wait; null: it never needed one. */
+  readonly queue: string | null;
+  /** Its connection is told this reason, and the session ends with all that is in it. */
+  end(reason: string): Promise<void>;
+}
+
+export interface SubscriptionView {
+  readonly filter: string;
+  readonly qos: number;
+}

@@ -19,6 +19,7 @@ import { permissionRoutes } from './api/permissions.js';
 import { policyRoutes } from './api/policies.js';
 import { publishRoutes } from './api/publish.js';
 import { queueRoutes } from './api/queues.js';
+import { sessionRoutes } from './api/sessions.js';
 import { topicPermissionRoutes } from './api/topic-permissions.js';
 import { userRoutes } from './api/users.js';
 import { vhostRoutes } from './api/vhosts.js';
@@ -58,6 +59,7 @@ export function allRoutes(options: ManagementOptions, platform: Pick<Platform, '
     ...limitRoutes,
     ...connectionRoutes(peers),
     ...channelRoutes(peers),
+    ...sessionRoutes(peers),
     ...consumerRoutes(peers),
     ...definitionRoutes(said),
     ...healthRoutes(options, peers, reach),

@@ -177,7 +177,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       if (waiting !== null) this.waitFor(waiting);
       return;
     }
-    assertFlags(type, chunk[at]! & 0x0f);
+    assertFlags(type, chunk[at]! & 0x0f, this.version);
     if (type >= PUBACK && type <= PUBCOMP) this.takeAck(type, chunk, bodyAt, next);
     else if (type === SUBSCRIBE) this.waitFor(subscribe(this, this.opened, chunk, at, bodyAt, next));
     else if (type === UNSUBSCRIBE) this.waitFor(unsubscribe(this, this.opened, chunk, at, bodyAt, next));

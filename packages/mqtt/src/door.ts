@@ -7,6 +7,7 @@ import { MqttListener } from './listener.js';
 import { Replay } from './retained/replay.js';
 import { RetainedStore } from './retained/store.js';
 import type { Session } from './session.js';
+import { SessionViews } from './session-view.js';
 import { Sessions } from './sessions.js';
 import type { DoorSettings } from './settings.js';
 import { SharedGroups } from './shared.js';
@@ -14,12 +15,12 @@ import { SharedDirectory } from './shared-directory.js';
 import type { Subscription } from './subscriptions.js';
 import { SystemTopics } from './system.js';
 import { Takeovers } from './takeovers.js';
+import { isSystemTopic } from './topic-names.js';
 import { Traffic } from './traffic.js';
 import { restoredWill } from './will.js';
 
 /** Once a second the door looks at all its connections: keep-alive, handshakes that take too long, peers that do not read. */
 const tickMs = 1000;
-const systemTopics = '$SYS/';
 
 /** MQTT's door: takes wires, makes connections of them, keeps the sessions, ends them all when the broker stops. */
 export class MqttDoor {
@@ -59,6 +60,7 @@ export class MqttDoor {
   async open(): Promise<void> {
     const { broker } = this;
     await this.retained.open();
+    broker.sessions = new SessionViews(this);
     const { residence } = broker.topology;
     if (residence === null) await this.openOwn();
     else {
@@ -171,7 +173,7 @@ export class MqttDoor {
   /** Retained messages for a new subscription. */
   replay(connection: Connection, subscription: Subscription): void {
     const { filter } = subscription;
-    const messages = filter.startsWith(systemTopics)
+    const messages = isSystemTopic(filter)
       ? this.system.matching(filter)
       : this.retained.of(connection.vhost)?.matching(filter);
     if (messages === undefined) return;

@@ -56,7 +56,7 @@ export async function openSession(connection: Connection, connect: Connect): Pro
     door.sessions.abandoned(session, connection);
     return null;
   }
-  session.wasFound = isPresent;
+  session.isBridge = connect.isBridge;
   const keepAliveSeconds = boundedKeepAlive(connect, door.settings.keepAliveSecondsMax);
   const answer = accepted(connection, connect, isPresent, assigned ? clientId : null, keepAliveSeconds, expirySeconds);
   session.wasFound = isPresent;

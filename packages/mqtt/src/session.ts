@@ -66,6 +66,8 @@ export class Session {
   /** Due, and on their way into the log of a cluster. */
   leavingWills: Will[] | null = null;
   isEnded = false;
+  /** Its client is another broker, and says so as brokers did before 5.0. */
+  isBridge = false;
   /** In a cluster, of a session that is kept: of its owner, higher than of those before. */
   ownerOrdinal = 0;
 

@@ -8,15 +8,13 @@ import type { Connection } from './connection.js';
 import type { Session } from './session.js';
 import { bindSubscription, filterKey, unbindSubscription } from './subscription-bindings.js';
 import type { Subscription } from './subscriptions.js';
-import { isTopicFilter, sharedFilter } from './topic-names.js';
+import { isSystemTopic, isTopicFilter, sharedFilter } from './topic-names.js';
 
 /** Who subscribes. */
 interface Subscriber {
   readonly session: Session;
   readonly actor: Actor;
 }
-
-const systemTopics = '$SYS/';
 
 /** What is answered when it is all done: the granted QoS of each filter, or why not. Retained messages follow. */
 export async function subscribe(
@@ -33,7 +31,7 @@ export async function subscribe(
   const fresh: { subscription: Subscription; isNew: boolean; retainHandling: number }[] = [];
   for (const wish of filters) {
     try {
-      const subscription = subscriptionOf(wish, subscriptionId);
+      const subscription = subscriptionOf(session.isBridge ? ofBridge(wish) : wish, subscriptionId);
       const isNew = await add(connection, actor, session, subscription);
       fresh.push({ subscription, isNew, retainHandling: wish.retainHandling });
       reasons.push(subscription.qos);
@@ -61,6 +59,11 @@ export async function subscribe(
     if (connection.isOver) return;
     connection.door.replay(connection, subscription);
   }
+}
+
+/** Before 5.0 a bridge cannot ask for what it needs, lest messages go round and round between two brokers, and relies on its mark. */
+function ofBridge(wish: FilterWish): FilterWish {
+  return { ...wish, noLocal: sharedFilter(wish.filter) === null, retainAsPublished: true };
 }
 
 /** Throws MqttError for what ends the connection or is refused alone. */
@@ -93,7 +96,7 @@ async function add(
     return isNew;
   }
   const before = subscriptions.get(filter);
-  if (filter.startsWith(systemTopics)) {
+  if (isSystemTopic(filter)) {
     const exchange = actor.findExchange(door.settings.exchange);
     await actor.require('read', 'exchange', exchange.name);
     await actor.requireTopic('read', exchange, filterKey(filter));
@@ -105,7 +108,7 @@ async function add(
     }
   }
   subscriptions.set(subscription);
-  if (filter.startsWith(systemTopics)) door.system.changed(session);
+  if (isSystemTopic(filter)) door.system.changed(session);
   return isNew;
 }
 
@@ -148,7 +151,7 @@ async function remove({ door }: Connection, session: Session, filter: string): P
   const subscription = session.subscriptions.get(filter);
   if (subscription === undefined) return REASON.noSubscriptionExisted;
   session.subscriptions.delete(filter);
-  if (filter.startsWith(systemTopics)) door.system.changed(session);
+  if (isSystemTopic(filter)) door.system.changed(session);
   else await unbindSubscription(door, session, subscription);
   return REASON.success;
 }

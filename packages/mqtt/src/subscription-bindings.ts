@@ -14,6 +14,7 @@ import type { MqttDoor } from './door.js';
 import type { Session } from './session.js';
 import type { Subscription } from './subscriptions.js';
 import { bindingKeyOf } from './topic-bridge.js';
+import { isSystemTopic } from './topic-names.js';
 
 const keyBytesMax = 255;
 
@@ -101,7 +102,7 @@ export function bindDirect(door: MqttDoor, session: Session): void {
   const exchange = session.vhost.exchanges.get(door.settings.exchange);
   if (exchange === undefined) return;
   for (const { filter, qos } of session.subscriptions)
-    if (qos === 0 && !filter.startsWith('$SYS/')) addDirect(door, session, exchange, bindingKeyOf(filter));
+    if (qos === 0 && !isSystemTopic(filter)) addDirect(door, session, exchange, bindingKeyOf(filter));
 }
 
 /** The client is gone: what has no promise does not wait for it. */

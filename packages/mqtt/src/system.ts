@@ -5,7 +5,7 @@ import type { Session } from './session.js';
 import { storedForm } from './stored-publish.js';
 import { SystemLoad } from './system-load.js';
 import { routingKeyOf } from './topic-bridge.js';
-import { matchesFilter } from './topic-names.js';
+import { isSystemTopic, matchesFilter } from './topic-names.js';
 
 /** How often the values are looked at; the field's default. Seconds. */
 const intervalSeconds = 10;
@@ -32,7 +32,7 @@ export class SystemTopics {
   /** The session's subscriptions were changed, or it was found on disk. */
   changed(session: Session): void {
     for (const { filter } of session.subscriptions) {
-      if (!filter.startsWith('$SYS/')) continue;
+      if (!isSystemTopic(filter)) continue;
       this.sessions.add(session);
       return;
     }

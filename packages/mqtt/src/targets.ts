@@ -3,7 +3,7 @@ import { assertText } from './codec/cursor.js';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { routingKeyOf } from './topic-bridge.js';
-import { isTopicName } from './topic-names.js';
+import { isSystemTopic, isTopicName } from './topic-names.js';
 
 const slotsCount = 256;
 /** A routing key has at most so many bytes. */
@@ -59,7 +59,7 @@ export class Targets {
 export function topicKey(topic: string): string {
   if (!isTopicName(topic)) throw new MqttError(REASON.topicInvalid, `'${topic}' is no topic name`);
   // The broker's own.
-  if (topic.startsWith('$SYS/')) throw new MqttError(REASON.notAuthorized, 'only the broker publishes to $SYS');
+  if (isSystemTopic(topic)) throw new MqttError(REASON.notAuthorized, 'only the broker publishes to $SYS');
   const key = routingKeyOf(topic);
   if (Buffer.byteLength(key) > keyBytesMax)
     throw new MqttError(REASON.topicInvalid, `a topic of more than ${keyBytesMax} bytes is not taken`);

@@ -8,6 +8,13 @@ export interface SharedFilter {
 }
 
 const sharePrefix = '$share/';
+const systemPrefix = '$SYS/';
+const bridgesPrefix = '$SYS/broker/connection/';
+
+/** The broker's own topics; not those where bridges, such as Mosquitto's, tell whether they are connected. */
+export function isSystemTopic(topicOrFilter: string): boolean {
+  return topicOrFilter.startsWith(systemPrefix) && !topicOrFilter.startsWith(bridgesPrefix);
+}
 
 /** [MQTT-4.7.1-1], [MQTT-4.7.3-1]: at least one character, no wildcards. */
 export function isTopicName(topic: string): boolean {

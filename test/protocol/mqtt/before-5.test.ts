@@ -410,6 +410,22 @@ describe.each([3, 4] as const)('level %i', (level) => {
   });
 });
 
+test('clients of 3.1 mark with DUP what they send again, and those of 3.1.1 may not [MQTT-2.2.2-2 of 3.1.1]', async () => {
+  const again = [
+    [0x8a, 6, 0, 1, 0, 1, 0x74, 1],
+    [0xaa, 5, 0, 2, 0, 1, 0x74],
+    [0x6a, 2, 0, 3],
+  ];
+  const old = await join(node, 'c', 3);
+  for (const bytes of again) old.raw(bytes);
+  expect((await old.all()).map(({ cmd }) => cmd)).toEqual(['suback', 'unsuback', 'pubcomp']);
+  for (const bytes of again) {
+    const peer = await join(node, 'c', 4);
+    peer.raw(bytes);
+    await peer.expectEnd();
+  }
+});
+
 test('3.1.1 without a client identifier: a name of its own when clean, else refused [MQTT-3.1.3-6 of 3.1.1] [MQTT-3.1.3-8 of 3.1.1]', async () => {
   const first = await join(node, '', 4);
   const second = await join(node, '', 4);

@@ -129,6 +129,35 @@ describe('a session', () => {
     expect(codes.every((code) => [0, 0x80, 0x8e].includes(code))).toBe(true);
   });
 
+  test('is seen and ended by an administrator, connected or not', async () => {
+    const kept = { clean: false, properties: { sessionExpiryInterval: 100 } };
+    const away = await join(node, 'away', 5, kept);
+    await away.subscribe({ 'a/#': 1, 'b/#': 0 });
+    await away.subscribe('$share/g/c', 1);
+    await away.goodbye();
+    const there = await join(node, 'there', 5, kept);
+    const seen = () => new Map([...node.broker.sessions].map((session) => [session.clientId, session]));
+    expect(seen().get('away')).toMatchObject({
+      vhost: '/',
+      user: 'guest',
+      connection: null,
+      expirySeconds: 100,
+      subscriptionCount: 3,
+      queue: 'mqtt-subscription-awayqos1',
+    });
+    expect([...seen().get('away')!.subscriptions].map(({ filter, qos }) => `${filter} ${qos}`)).toEqual([
+      'a/# 1',
+      'b/# 0',
+      '$share/g/c 1',
+    ]);
+    expect(seen().get('there')!.connection).toContain(':1883');
+    for (const name of ['away', 'there']) void seen().get(name)!.end('enough');
+    await there.expectEnd(0x98);
+    expect([seen().has('away'), seen().has('there')]).toEqual([false, false]);
+    expect(node.broker.topology.vhosts.get('/')!.queues.has('mqtt-subscription-awayqos1')).toBe(false);
+    expect((await join(node, 'away', 5, kept)).connack.sessionPresent).toBe(false);
+  });
+
   test('messages of QoS 0 do not wait', async () => {
     const bob = await back();
     await bob.subscribe({ zero: 0, one: 1 });

@@ -150,6 +150,23 @@ describe('SUBSCRIBE', () => {
     expect(payloads).toEqual(['other', 'other', 'other', 'other']);
   });
 
+  test.each([3, 4] as const)(
+    'of a bridge: nothing of its own comes back, and the retain flag stays, level %i',
+    async (level) => {
+      const bridge = await join(node, 'bridge', level, { bridgeMode: true });
+      expect(await bridge.subscribe({ 'a/#': 1, 'b/#': 0 })).toEqual([1, 0]);
+      for (const qos of [0, 1, 2] as const)
+        for (const topic of ['a/t', 'b/t']) bridge.publish(topic, 'own', { qos, messageId: 20 + qos });
+      expect((await bridge.all()).filter(({ cmd }) => cmd === 'publish')).toEqual([]);
+      alice.publish('a/t', 'other', { qos: 1, retain: true });
+      alice.publish('b/t', 'other', { retain: true });
+      expect(await bridge.messages()).toMatchObject([
+        { topic: 'a/t', retain: true },
+        { topic: 'b/t', retain: true },
+      ]);
+    },
+  );
+
   test('Retain As Published [MQTT-3.3.1-12] [MQTT-3.3.1-13] [MQTT-3.3.1-8]', async () => {
     for (const qos of [0, 1]) {
       const carol = await join(node, `carol${qos}`);
@@ -239,6 +256,25 @@ describe('$SYS', () => {
       expect(Number(seen.get(`load/publish/received/${span}`))).toBeGreaterThan(0);
     expect(Number(seen.get('load/publish/received/1min'))).toBeLessThan(30);
     expect(Number(seen.get('load/sockets/1min'))).toBeGreaterThan(0);
+  });
+
+  test('where bridges say whether they are connected is a topic as others are', async () => {
+    const state = '$SYS/broker/connection/far.away/state';
+    const properties = { sessionExpiryInterval: 100 };
+    const bridge = await join(node, 'bridge', 5, {
+      properties,
+      will: { topic: state, payload: Buffer.from('0'), qos: 1, retain: true },
+    });
+    bridge.publish(state, '1', { qos: 1, retain: true });
+    expect(await bridge.expect('puback')).toMatchObject({ reasonCode: 0x10 });
+    await bob.subscribe({ '$SYS/broker/connection/+/state': 1, '#': 0 });
+    expect(await bob.messages()).toMatchObject([{ topic: state, retain: true, payload: Buffer.from('1') }]);
+    await bridge.drop();
+    expect(await bob.messages()).toMatchObject([{ topic: state, retain: false, payload: Buffer.from('0') }]);
+    bob.send({ cmd: 'unsubscribe', messageId: 7, unsubscriptions: ['$SYS/broker/connection/+/state'] });
+    await bob.expect('unsuback');
+    alice.publish(state, '2');
+    await bob.silence();
   });
 
   test('nobody else publishes there', async () => {

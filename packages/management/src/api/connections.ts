@@ -100,7 +100,7 @@ function assertMayClose({ caller }: Call, user: string): void {
 const notYours = () => notAuthorised('User not authorised to access object');
 
 /** What the peer is told. */
-function reasonOf(call: Call): string {
+export function reasonOf(call: Call): string {
   const given = call.headers['x-reason'];
   return typeof given === 'string' && given !== '' ? given : 'Closed via management plugin';
 }

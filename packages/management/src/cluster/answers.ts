@@ -4,6 +4,7 @@ import { type Closing, closeConnections, closeHere } from '../api/connections.js
 import { answerMaintenance } from '../api/maintenance.js';
 import { memoryOfNode, oneNode } from '../api/nodes.js';
 import { watched, watchedParts } from '../api/overview.js';
+import { endHere, endSession, type SessionEnd } from '../api/sessions.js';
 import { memoryJson } from '../json/memory.js';
 import { alarmsJson, nodeJson } from '../json/node.js';
 import type { ManagementOptions } from '../options.js';
@@ -11,6 +12,7 @@ import { channelKind, connectionKind, consumerKind } from './connection-kinds.js
 import type { Peers } from './peers.js';
 import { answerQueueRows } from './queue-rows.js';
 import { answerScattered, type Scope } from './scattered.js';
+import { sessionKind, wholeSessionKind } from './session-kinds.js';
 import { answerStatus } from './status.js';
 import { answerTotals } from './totals.js';
 
@@ -24,6 +26,8 @@ export function answerPeers(broker: Broker, options: ManagementOptions, peers: P
   answerScattered(broker, peers, connectionKind);
   answerScattered(broker, peers, channelKind);
   answerScattered(broker, peers, consumerKind);
+  answerScattered(broker, peers, sessionKind);
+  answerScattered(broker, peers, wholeSessionKind);
   answerQueueRows(broker, peers);
   answerTotals(broker, peers);
   answerStatus(broker, options, peers);
@@ -34,6 +38,10 @@ export function answerPeers(broker: Broker, options: ManagementOptions, peers: P
   membership.answer(alarmsOfNode, () => alarmsJson(broker));
   membership.answer(closeConnections, (body) => {
     closeHere(broker, body as unknown as Closing);
+    return null;
+  });
+  membership.answer(endSession, async (body) => {
+    await endHere(broker, body as unknown as SessionEnd);
     return null;
   });
   membership.answer(oneChannel, (body) => {

@@ -21,6 +21,8 @@ export interface WillWish {
 /** A client's wish to connect (§3.1). Numbers are what the specification takes an absent one for. */
 export interface Connect {
   readonly version: Version;
+  /** Another broker, which marks its level; before 5.0. */
+  readonly isBridge: boolean;
   readonly clientId: string;
   readonly cleanStart: boolean;
   readonly keepAliveSeconds: number;
@@ -60,6 +62,7 @@ export function readConnect(buf: Buffer, at: number, bodyAt: number, next: numbe
   const expiry = checked.version === 5 ? (properties.sessionExpiryInterval ?? 0) : cleanStart ? 0 : sessionNeverExpires;
   return {
     version: checked.version,
+    isBridge: checked.isBridge,
     clientId: packet.clientId,
     cleanStart,
     keepAliveSeconds: packet.keepalive ?? 0,
@@ -83,6 +86,7 @@ export function speaks5(buf: Buffer, bodyAt: number, next: number): boolean {
 
 interface Checked {
   readonly version: Version;
+  readonly isBridge: boolean;
   readonly hasPassword: boolean;
   readonly will: WillWish | null;
 }
@@ -91,6 +95,7 @@ interface Checked {
 function checkConnect(buf: Buffer, bodyAt: number, next: number): Checked {
   const cursor = new PacketCursor(buf, bodyAt, next);
   const version = readVersion(cursor);
+  const isBridge = buf[cursor.at - 1]! >= 0x80;
   const flags = cursor.u8();
   const hasUser = (flags & 0x80) !== 0;
   const hasPassword = (flags & 0x40) !== 0;
@@ -110,7 +115,7 @@ function checkConnect(buf: Buffer, bodyAt: number, next: number): Checked {
   if (hasUser) cursor.skipText();
   if (hasPassword) cursor.skip(cursor.u16());
   if (cursor.remaining > 0) throw malformed('bytes behind the end of CONNECT');
-  return { version, hasPassword, will };
+  return { version, isBridge, hasPassword, will };
 }
 
 function readVersion(cursor: PacketCursor): Version {

@@ -1,6 +1,6 @@
 import { PacketCursor } from './cursor.js';
 import { malformed, protocolError } from './error.js';
-import { type Qos, SUBSCRIBE, UNSUBSCRIBE, type Version } from './packet.js';
+import { DUP_FLAG, type Qos, SUBSCRIBE, UNSUBSCRIBE, type Version } from './packet.js';
 import { parseOne } from './parse.js';
 import { PROPERTY, walkProperties } from './properties.js';
 
@@ -39,7 +39,7 @@ export function readSubscribe(buf: Buffer, at: number, bodyAt: number, next: num
   }
   // [MQTT-3.8.3-2]
   if (count === 0) throw protocolError('a SUBSCRIBE without filters');
-  const packet = parseOne(buf.subarray(at, next), version);
+  const packet = parseOne(withoutDup(buf, at, next), version);
   if (packet.cmd !== 'subscribe') throw malformed('not a SUBSCRIBE');
   const filters = packet.subscriptions.map(({ topic, qos, nl, rap, rh }) => ({
     filter: topic,
@@ -58,9 +58,15 @@ export function readUnsubscribe(buf: Buffer, at: number, bodyAt: number, next: n
   for (; cursor.remaining > 0; count++) cursor.skipText();
   // [MQTT-3.10.3-2]
   if (count === 0) throw protocolError('an UNSUBSCRIBE without filters');
-  const packet = parseOne(buf.subarray(at, next), version);
+  const packet = parseOne(withoutDup(buf, at, next), version);
   if (packet.cmd !== 'unsubscribe') throw malformed('not an UNSUBSCRIBE');
   return { packetId: packet.messageId!, filters: packet.unsubscriptions };
+}
+
+/** What 3.1 allows here and mqtt-packet does not; see `assertFlags`. */
+function withoutDup(buf: Buffer, at: number, next: number): Buffer {
+  buf[at]! &= ~DUP_FLAG;
+  return buf.subarray(at, next);
 }
 
 function begin(

@@ -7,7 +7,9 @@ import type { Row } from './table.js';
 export function addDeleteCommands(program: Command): void {
   const remove = program
     .command('delete')
-    .description('delete queues, exchanges, bindings, virtual hosts, policies, parameters; close connections');
+    .description(
+      'delete queues, exchanges, bindings, virtual hosts, policies, parameters; close connections; end sessions',
+    );
   deleteNamed(
     remove
       .command('queue')
@@ -22,6 +24,7 @@ export function addDeleteCommands(program: Command): void {
   deleteVhost(remove);
   deleteParameter(remove);
   closeConnection(remove);
+  endSession(remove);
 }
 
 function deleteNamed(command: Command, collection: string): void {
@@ -77,5 +80,13 @@ function closeConnection(remove: Command): void {
   talks(command, async (talk, _options: object, name: string) => {
     await talk.api.delete(['connections', name]);
     talk.say(`connection '${name}' is closed`);
+  });
+}
+
+function endSession(remove: Command): void {
+  const command = remove.command('session').argument('<client>', "a client identifier of MQTT's");
+  talks(command, async (talk, _options: object, client: string) => {
+    await talk.api.delete(['mqtt', 'sessions', talk.vhost, client]);
+    talk.say(`the session of '${client}' is over, with its connection and its messages`);
   });
 }

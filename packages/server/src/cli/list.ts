@@ -43,6 +43,7 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
     'prefetch_count',
     'active',
   ],
+  sessions: ['vhost', 'client_id', 'user', 'connected', 'subscription_count', 'expiry_seconds', 'queue', 'node'],
   users: ['name', 'tags'],
   permissions: ['vhost', 'user', 'configure', 'write', 'read'],
   'topic-permissions': ['vhost', 'user', 'exchange', 'write', 'read'],
@@ -52,6 +53,9 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
   parameters: ['vhost', 'component', 'name', 'value'],
   nodes: ['name', 'type', 'running', 'uptime', 'mem_used', 'fd_used', 'fd_total'],
 };
+
+/** Those that the API has elsewhere than under their name. */
+const paths: Readonly<Record<string, readonly string[]>> = { sessions: ['mqtt', 'sessions'] };
 
 /** Those in which `--vhost` means nothing. */
 const withoutVhost = ['users', 'vhosts', 'nodes'];
@@ -64,7 +68,7 @@ export function addListCommand(program: Command): void {
     .addArgument(new Argument('<kind>', 'what to list').choices(Object.keys(kinds)))
     .option('--columns <names>', 'fields of the API to show, separated by commas (a.b reaches into objects)');
   talks(command, async (talk, options: { columns?: string }, kind: string) => {
-    const rows = (await talk.api.get(kind)) as readonly Row[];
+    const rows = (await talk.api.get(...(paths[kind] ?? [kind]))) as readonly Row[];
     const wanted =
       talk.vhostGiven === undefined || withoutVhost.includes(kind)
         ? rows

@@ -128,6 +128,13 @@ describe('what the broker refuses is told in words', () => {
   });
 });
 
+test('sessions of MQTT are listed from where the API has them', async () => {
+  answers['GET /api/mqtt/sessions'] = { body: [{ vhost: '/', client_id: 'sensor', user: 'guest', connected: false }] };
+  const { out, code } = await asGuest('list', 'sessions');
+  expect(code).toBe(0);
+  expect(out).toContain('sensor');
+});
+
 describe('list', () => {
   const queues = [
     {
@@ -254,6 +261,7 @@ describe('declare and delete', () => {
       '/api/connections/127.0.0.1%3A5%20-%3E%20127.0.0.1%3A6',
       undefined,
     ],
+    [['delete', 'session', 'a/b', '-p', 'v'], 'DELETE', '/api/mqtt/sessions/v/a%2Fb', undefined],
     [['purge', 'q'], 'DELETE', '/api/queues/%2F/q/contents', undefined],
     [['purge', '--delayed', 'later', '-p', 'v'], 'DELETE', '/api/exchanges/v/later/delayed', undefined],
     [
