@@ -76,6 +76,14 @@ export function checkWills(
   return counts;
 }
 
+/** How many wills are still to come. */
+export function owedWills(entries: readonly MqttEntry[]): number {
+  const connections = connectionsOf(entries);
+  for (const entry of entries) if (entry.e === 'will') connections.delete(`${entry.of} ${entry.n}`);
+  return [...connections.values()].filter(({ isOpen, leftMs, over }) => isOpen && leftMs === null && over !== null)
+    .length;
+}
+
 function connectionsOf(entries: readonly MqttEntry[]): Map<string, Connection> {
   const connections = new Map<string, Connection>();
   for (const { e, c, k, t, ...rest } of entries) {
