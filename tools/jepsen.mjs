@@ -1,6 +1,6 @@
 // npm run jepsen -- --seconds 300 [--rounds N] [--seed N] [--nemesis a,b] [--queue-type quorum|classic] [--lease N] [--rate N]
-// [--mqtt on|off] [--mqtt-rate N] [--mqtt-order well|always] [--keep DIRECTORY] [--talk]: test/cluster/jepsen for as long as one likes.
-// --keep keeps logs and ledgers of good rounds too; --talk prints what is done as it is done.
+// [--mqtt on|off] [--mqtt-rate N] [--mqtt-order well|always] [--mqtt-wills at-least-once|once] [--keep DIRECTORY] [--talk]:
+// test/cluster/jepsen for as long as one likes. --keep keeps logs and ledgers of good rounds too; --talk prints what is done as it is done.
 import './node-version.mjs';
 import { parseArgs } from 'node:util';
 
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     mqtt: { type: 'string' },
     'mqtt-rate': { type: 'string' },
     'mqtt-order': { type: 'string' },
+    'mqtt-wills': { type: 'string' },
     keep: { type: 'string' },
     talk: { type: 'boolean' },
   },

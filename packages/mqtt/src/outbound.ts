@@ -3,7 +3,6 @@ import {
   BrokerError,
   type ConfirmSlot,
   type Consumer,
-  Deadline,
   type Delivery,
   type DeliverySink,
   type DetachReason,
@@ -16,6 +15,7 @@ import {
   type Turn,
   Window,
 } from '@chapar/core';
+import { Completions } from './completions.js';
 import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { replayOf, storedQos, storedRetain, viaOf } from './stored-publish.js';
@@ -42,8 +42,6 @@ export interface ReleaseLog {
 }
 
 const idsMax = 65_535;
-/** What an owner before had is with the queue after so long at the latest; see `OriginEnds`. Milliseconds. */
-const inheritedMs = 120_000;
 
 /** Where deliveries come from beside the session's own queue, and what they are sent as. */
 export interface Source {
@@ -81,8 +79,8 @@ export class Outbound implements DeliverySink, Flushable {
   readonly released = new Map<number, Position>();
   /** Of these, the ones that the log does not have yet: it would not know of them if the client went elsewhere now. */
   private readonly releasing = new Set<number>();
-  /** Released by owners before, by position: what they settled may not have come to the queue, and comes again. Null: none. */
-  private inherited: Map<Position, number> | null = null;
+  /** Null: there were none. */
+  private completions: Completions | null = null;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
@@ -107,23 +105,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** Of an owner before. */
   inherit(packetId: number, position: Position): void {
     this.released.set(packetId, position);
-    if (this.log.isApart) this.passOnReturn(packetId, position);
-  }
-
-  /** The client has it, and perhaps its queue does not know that. */
-  private passOnReturn(packetId: number, position: Position): void {
-    if (this.inherited === null) {
-      this.inherited = new Map();
-      new Deadline(this.turn.deadlines, () => this.disinherit()).set(this.turn.nowMs + inheritedMs);
-    }
-    this.inherited.set(position, packetId);
-  }
-
-  /** Whoever had the session has said all that it could. */
-  private disinherit(): void {
-    for (const packetId of this.inherited?.values() ?? [])
-      if (!this.released.has(packetId)) this.log.completed(packetId);
-    this.inherited = null;
+    if (this.log.isApart) this.known.doubt(packetId, position);
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
@@ -191,7 +173,7 @@ export class Outbound implements DeliverySink, Flushable {
     this.endOfTurn();
     this.peer = null;
     // They go back to the queue unsettled, and their identifiers may be completed before they come again.
-    for (const packetId of this.releasing) this.passOnReturn(packetId, this.released.get(packetId)!);
+    for (const packetId of this.releasing) this.known.doubt(packetId, this.released.get(packetId)!);
     this.sources.clear();
     this.waiting.clear();
     this.inFlight.clear();
@@ -245,7 +227,7 @@ export class Outbound implements DeliverySink, Flushable {
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
       return this.passReleased(delivery);
-    if (!source.isShared && this.inherited?.has(delivery.position)) return this.pass(delivery);
+    if (!source.isShared && this.completions?.has(delivery.position)) return this.pass(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -409,7 +391,11 @@ export class Outbound implements DeliverySink, Flushable {
     // Not before: if it was settled and the identifier got lost, nobody would release that, and the client take the next message for this one.
     if (this.releasing.delete(packetId)) {
       const delivery = this.inFlight.get(packetId);
-      if (delivery?.position === position) this.take(packetId, delivery);
+      if (delivery?.position === position) {
+        this.take(packetId, delivery);
+        const { ownQueue } = this;
+        if (ownQueue?.settledForGood !== undefined) this.known.settled(packetId, position, ownQueue);
+      }
     }
     if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
   }
@@ -424,16 +410,16 @@ export class Outbound implements DeliverySink, Flushable {
     const position = this.released.get(packetId);
     if (position === undefined) return;
     this.released.delete(packetId);
-    if (!this.inherited?.has(position)) this.complete(packetId);
+    if (this.completions === null) this.log.completed(packetId);
+    else this.completions.complete(packetId, position);
     this.resize();
     this.freed(false);
   }
 
-  /** In a log apart the identifier is known for as long as the message might come again, which would be taken for another one. */
-  private complete(packetId: number): void {
-    const forGood = this.log.isApart ? this.ownQueue?.settledForGood?.() : undefined;
-    if (forGood === undefined) this.log.completed(packetId);
-    else void forGood.then(() => this.log.completed(packetId));
+  private get known(): Completions {
+    const isReleased = (packetId: number): boolean => this.released.has(packetId);
+    this.completions ??= new Completions(this.turn, isReleased, (packetId) => this.log.completed(packetId));
+    return this.completions;
   }
 
   private accept(packetId: number): void {

@@ -169,7 +169,13 @@ class Round {
     if (troupe === null) return { faults: [], histories: [], summary: '', acked: null };
     const { entries } = troupe.journal;
     const nodes = stage.cluster.nodes.map(({ name }) => name);
-    const terms = { spans: timeline.spans, quiet: timeline.quiet, nodes, order: settings.mqttOrder };
+    const terms = {
+      spans: timeline.spans,
+      quiet: timeline.quiet,
+      nodes,
+      order: settings.mqttOrder,
+      wills: settings.mqttWills,
+    };
     const { faults, suspects, counts } = judgeMqtt(entries, terms);
     const histories = suspects.map(({ p, n }) => shown(p, n, mqttHistory(p, n, entries)));
     return { faults, histories, summary: mqttSummary(counts), acked: counts.acked };

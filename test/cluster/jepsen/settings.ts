@@ -15,6 +15,8 @@ export interface Settings {
   readonly mqttRate: number;
   /** Whether MQTT's messages must be in order while all is well, or whatever happens. */
   readonly mqttOrder: 'well' | 'always';
+  /** Whether a will that comes twice is a fault. */
+  readonly mqttWills: 'once' | 'at-least-once';
   /** Where what is worth reading is kept, also when all went well; null: in a temporary directory when it did not. */
   readonly keep: string | null;
 }
@@ -45,6 +47,7 @@ export function settingsFrom(environment: Environment): Settings {
     rate: number('RATE', 80),
     mqttRate: one('MQTT', ['on', 'off']) === 'on' ? number('MQTT_RATE', 10) : 0,
     mqttOrder: one('MQTT_ORDER', ['well', 'always']),
+    mqttWills: one('MQTT_WILLS', ['at-least-once', 'once']),
     keep: environment['CHAPAR_JEPSEN_KEEP'] ?? null,
   };
 }

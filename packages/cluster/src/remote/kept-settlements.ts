@@ -14,7 +14,7 @@ export interface KeptSettlement {
 
 interface Waiting {
   readonly ordinal: number;
-  readonly done: () => void;
+  readonly done: (isSure: boolean) => void;
 }
 
 /**
@@ -26,6 +26,8 @@ export class KeptSettlements {
   private said: KeptSettlement[] = [];
   private lastNumber = 0;
   private lastOrdinal = 0;
+  /** Up to here they were kept when another line began, whose leader may have given out again what they are about. */
+  private doubtfulOrdinal = 0;
   private waiting: Waiting[] = [];
 
   get isEmpty(): boolean {
@@ -69,9 +71,9 @@ export class KeptSettlements {
     this.look();
   }
 
-  /** `done` when all that is kept now is for good. */
-  whenForGood(done: () => void): void {
-    if (this.isEmpty) done();
+  /** `done` when all that is kept now is for good; it is told whether on the line that it was said on first. */
+  whenForGood(done: (isSure: boolean) => void): void {
+    if (this.isEmpty) done(true);
     else this.waiting.push({ ordinal: this.lastOrdinal, done });
   }
 
@@ -80,7 +82,8 @@ export class KeptSettlements {
     if (waiting.length === 0) return;
     const first = (said[0] ?? gathered[0])?.ordinal ?? Number.POSITIVE_INFINITY;
     const count = waiting.findIndex(({ ordinal }) => ordinal >= first);
-    for (const { done } of waiting.splice(0, count === -1 ? waiting.length : count)) done();
+    for (const { ordinal, done } of waiting.splice(0, count === -1 ? waiting.length : count))
+      done(ordinal > this.doubtfulOrdinal);
   }
 
   /**
@@ -91,6 +94,7 @@ export class KeptSettlements {
     this.lastNumber = 0;
     this.gathered = [...this.said, ...this.gathered].filter(({ outcome }) => outcome !== 'release');
     this.said = [];
+    if (!this.isEmpty) this.doubtfulOrdinal = this.lastOrdinal;
     this.look();
   }
 

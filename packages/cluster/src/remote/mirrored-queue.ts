@@ -288,7 +288,7 @@ export class MirroredQueue implements Heir, ConsumerHost {
     if (this.isLinked) this.line!.touch(null);
   }
 
-  settledForGood(): Promise<void> {
+  settledForGood(): Promise<boolean> {
     return new Promise((resolve) => this.settlements.whenForGood(resolve));
   }
 

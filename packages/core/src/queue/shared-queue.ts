@@ -42,8 +42,11 @@ export interface SharedQueue extends QueueHandle {
   holder(spec: ConsumerSpec, sink: DeliverySink): Consumer;
   /** basic.get: the oldest message, or null. With a `holder` it is held until settled, else settled. `isGone`: whether nobody is there any more to take it. */
   get(holder: Consumer | null, isGone?: () => boolean): Later<Got | null>;
-  /** Of a mirrored queue: resolves when no leader forgets any more what consumers of this node have settled so far. */
-  settledForGood?(): Promise<void>;
+  /**
+   * Of a mirrored queue: resolves when no leader forgets any more what consumers of this node have settled so far. False: another one began to lead
+   * meanwhile, and may have heard of some of it too late.
+   */
+  settledForGood?(): Promise<boolean>;
   /** Drops what waits; what consumers hold stays theirs. Returns how many. */
   purge(): Later<number>;
   /** The queue ends. Called by the topology. */

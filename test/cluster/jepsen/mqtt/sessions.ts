@@ -35,10 +35,15 @@ export function checkSessions(entries: readonly MqttEntry[], faults: Faults): vo
 }
 
 /**
- * The will of each connection that was let in and ended without a goodbye comes, and of no other. Those that come twice, or not at all,
- * are counted: a cluster does not promise more yet (docs/adr/0017).
+ * The will of each connection that was let in and ended without a goodbye comes, and that of no other does. Those that come twice are
+ * faults or only counted.
  */
-export function checkWills(entries: readonly MqttEntry[], calm: Calm, faults: Faults): WillCounts {
+export function checkWills(
+  entries: readonly MqttEntry[],
+  calm: Calm,
+  judged: 'once' | 'at-least-once',
+  faults: Faults,
+): WillCounts {
   const counts = { wills: 0, willsTwice: 0, willsLost: 0 };
   const connections = connectionsOf(entries);
   const sinceMs = entries.find((entry) => entry.e === 'subscribed' && entry.filter.startsWith('will/'))?.t ?? Infinity;
@@ -54,15 +59,29 @@ export function checkWills(entries: readonly MqttEntry[], calm: Calm, faults: Fa
     }
   }
   for (const { c, k, fromMs, isOpen, leftMs, over, wills, freshWills } of connections.values()) {
-    if (freshWills > 1) counts.willsTwice++;
+    const of = { p: c, n: k, t: over?.t ?? fromMs };
+    if (freshWills > 1) {
+      counts.willsTwice++;
+      if (judged === 'once') faults.add('will twice', of, `is a connection whose will came ${freshWills} times`);
+    }
     if (fromMs < sinceMs || !isOpen || over === null) continue;
     if (leftMs === null) {
       counts.wills++;
-      if (wills === 0) counts.willsLost++;
+      if (wills > 0) continue;
+      counts.willsLost++;
+      faults.add('will lost', of, `is a connection that ended (${over.text}), and its will never came`);
     } else if (wills > 0 && over.text === answeredGoodbye && calm.during(leftMs, over.t))
       faults.add('will', { p: c, n: k, t: leftMs }, 'said goodbye, and its will was sent');
   }
   return counts;
+}
+
+/** How many wills are still to come. */
+export function owedWills(entries: readonly MqttEntry[]): number {
+  const connections = connectionsOf(entries);
+  for (const entry of entries) if (entry.e === 'will') connections.delete(`${entry.of} ${entry.n}`);
+  return [...connections.values()].filter(({ isOpen, leftMs, over }) => isOpen && leftMs === null && over !== null)
+    .length;
 }
 
 function connectionsOf(entries: readonly MqttEntry[]): Map<string, Connection> {

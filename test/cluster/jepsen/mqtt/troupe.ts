@@ -5,6 +5,7 @@ import { Journal } from './entry.js';
 import { owed } from './inbox.js';
 import { MqttPublisher } from './publisher.js';
 import { readRetained } from './reader.js';
+import { owedWills } from './sessions.js';
 import { MqttSubscriber } from './subscriber.js';
 import { type Scene, willPrefix } from './wanderer.js';
 
@@ -14,6 +15,7 @@ const retained = 'last';
 const lastTopics = [0, 1, 2, 3];
 const beginSeconds = 30;
 const endSeconds = 60;
+const willSeconds = 15;
 const readEveryMs = 1500;
 
 /**
@@ -78,6 +80,7 @@ export class Troupe {
       stalls.push(`mqtt stuck: ${open().join(', ')} got no answer within ${endSeconds} s`);
     // What is still missing then is told by the verdict.
     await within(endSeconds, () => owed(journal.entries).length === 0, 500);
+    await within(willSeconds, () => owedWills(journal.entries) === 0, 500);
     // What comes twice comes a little later.
     await sleep(2000);
     for (const each of [...publishers, ...subscribers]) {

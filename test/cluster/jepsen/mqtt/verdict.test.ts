@@ -7,7 +7,13 @@ let t = 0;
 const journal = new Journal(() => t);
 const nodes = ['a', 'b'];
 /** Nothing was wrong, and it is known that all was well at 1 s, 2 s and so on. */
-const calm: MqttTerms = { spans: [], quiet: Array.from({ length: 20 }, (_, i) => i * 1000), nodes, order: 'well' };
+const calm: MqttTerms = {
+  spans: [],
+  quiet: Array.from({ length: 20 }, (_, i) => i * 1000),
+  nodes,
+  order: 'well',
+  wills: 'counted',
+};
 /** Something was wrong all the time. */
 const storm: MqttTerms = { ...calm, spans: [{ kind: 'kill', fromMs: 0, toMs: 1e6 }] };
 
@@ -140,18 +146,19 @@ describe('brokers that keep their word', () => {
     expect(kinds()).toEqual([]);
   });
 
-  test('wills of those that died come, those of others do not; two and none are counted', () => {
+  test('wills of those that died come, those of others do not; two are counted', () => {
     subscribed('w', 'will/#', 1);
-    for (const k of [1, 2, 3, 4]) connected('c', k, k > 1);
+    for (const k of [1, 2, 4]) connected('c', k, k > 1);
     write({ e: 'left', c: 'c', k: 4, text: '' });
     over('c', 4, answeredGoodbye);
-    for (const k of [1, 2, 3]) over('c', k);
+    for (const k of [1, 2]) over('c', k);
     will('c', 1);
     will('c', 1, true);
     will('c', 2);
     will('c', 2);
     expect(judged().faults).toEqual([]);
-    expect(judged().counts).toMatchObject({ wills: 3, willsTwice: 1, willsLost: 1 });
+    expect(judged().counts).toMatchObject({ wills: 2, willsTwice: 1, willsLost: 0 });
+    expect(kinds({ ...calm, wills: 'once' })).toEqual(['mqtt will twice']);
   });
 
   test('the last value is the one that was acknowledged last, or one without an answer', () => {
@@ -273,6 +280,15 @@ describe('brokers that do not are found out', () => {
         write({ e: 'left', c: 'c', k: 1, text: '' });
         over('c', 1, answeredGoodbye);
         will('c', 1);
+      },
+    ],
+    [
+      'no will of one who died',
+      ['will lost'],
+      () => {
+        subscribed('w', 'will/#', 1);
+        connected('c', 1, false);
+        over('c', 1);
       },
     ],
     ['the will of nobody', ['from nowhere'], () => will('c', 7)],

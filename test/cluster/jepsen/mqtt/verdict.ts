@@ -14,6 +14,8 @@ export interface MqttTerms {
   readonly nodes: readonly string[];
   /** Order is kept while all is well; or always. */
   readonly order: 'well' | 'always';
+  /** Wills that come twice are faults; or they are counted. */
+  readonly wills: 'once' | 'at-least-once';
 }
 
 export interface MqttCounts extends WillCounts, RetainedCounts {
@@ -78,7 +80,7 @@ class Judge {
     }
     this.checkSettled();
     checkSessions(entries, faults);
-    const wills = checkWills(entries, calm, faults);
+    const wills = checkWills(entries, calm, terms.wills, faults);
     const retained = checkRetained(entries, books.messages, terms.nodes, calm, faults);
     return { faults: faults.texts, suspects: faults.suspects, counts: { ...counts, ...wills, ...retained } };
   }

@@ -1,0 +1,63 @@
+import { type SharedQueue, Turn } from '@chapar/core';
+import { createSimPlatform, type SimPlatform } from '@chapar/platform';
+import { beforeEach, expect, test } from 'vitest';
+import { Completions } from './completions.js';
+
+let platform: SimPlatform;
+let completions: Completions;
+/** Identifiers that the log may forget. */
+let forgotten: number[];
+/** Those without PUBCOMP. */
+let released: Set<number>;
+/** Says that all that was settled when it was asked is for good, or that nobody knows. */
+let forGood: ((isSure: boolean) => void)[];
+const queue = { settledForGood: () => new Promise<boolean>((resolve) => forGood.push(resolve)) } as SharedQueue;
+
+beforeEach(() => {
+  platform = createSimPlatform(1);
+  forgotten = [];
+  released = new Set();
+  forGood = [];
+  const isReleased = (packetId: number): boolean => released.has(packetId);
+  completions = new Completions(new Turn(platform.clock), isReleased, (packetId) => forgotten.push(packetId));
+});
+
+const minutes = (count: number): Promise<void> => platform.clock.advance(count * 60_000);
+
+test('an identifier is known until its settlement is for good and PUBCOMP has come, whichever is first', async () => {
+  completions.settled(1, 101, queue);
+  completions.settled(2, 102, queue);
+  await platform.clock.advance(1);
+  // One question for all of a turn.
+  expect(forGood).toHaveLength(1);
+  completions.complete(1, 101);
+  expect([forgotten, completions.has(101)]).toEqual([[], true]);
+  forGood[0]!(true);
+  await platform.clock.advance(1);
+  expect([forgotten, completions.has(101), completions.has(102)]).toEqual([[1], false, false]);
+  completions.complete(2, 102);
+  expect(forgotten).toEqual([1, 2]);
+});
+
+test('when another leader may not have heard of the settlement the message is known for two minutes more, and its identifier', async () => {
+  completions.settled(1, 101, queue);
+  await platform.clock.advance(1);
+  completions.complete(1, 101);
+  forGood[0]!(false);
+  await minutes(1);
+  // One that comes later has its own time.
+  completions.doubt(2, 102);
+  await minutes(1.5);
+  expect([forgotten, completions.has(101), completions.has(102)]).toEqual([[], true, true]);
+  await minutes(2);
+  expect([forgotten, completions.has(101), completions.has(102)]).toEqual([[1, 2], false, false]);
+});
+
+test('of an owner before: its identifier is not forgotten while its client has not completed it', async () => {
+  completions.doubt(1, 101);
+  released.add(1);
+  await minutes(5);
+  expect([forgotten, completions.has(101)]).toEqual([[], false]);
+  completions.complete(1, 101);
+  expect(forgotten).toEqual([1]);
+});
