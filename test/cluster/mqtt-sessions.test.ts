@@ -564,6 +564,21 @@ describe('the copies of what waits for clients', () => {
   });
 });
 
+it('$SYS says of each node what it has, so that the sums are right', async () => {
+  const { cluster, a, b, c } = await stage();
+  const watching = await cluster.join(a, 'watching');
+  await cluster.join(a, 'here', lasting);
+  await (await cluster.join(a, 'away', lasting)).peer.drop();
+  await cluster.join(b, 'there', lasting);
+  // Once more than those that are here now: it came from another node.
+  await (await cluster.join(b, 'moved', lasting)).peer.drop();
+  await cluster.join(a, 'moved', lasting);
+  await cluster.soon(12_000);
+  await watching.subscribe({ '$SYS/broker/clients/connected': 0, '$SYS/broker/clients/total': 0 });
+  expect((await watching.heard()).sort()).toEqual(['3', '4']);
+  expect([a, b, c].map(({ door }) => door.sessions.count)).toEqual([4, 1, 1]);
+});
+
 describe('a node that was alone', () => {
   it('takes its sessions along into the cluster that it becomes', async () => {
     const cluster = new MqttCluster();
