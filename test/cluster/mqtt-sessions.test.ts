@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { join as joinAlone } from '../protocol/mqtt/peer.js';
 import { SimNode } from '../protocol/sim-node.js';
 import { type Client, MqttCluster, type MqttNode } from './mqtt-cluster.js';
+import { SimClient } from './sim-broker.js';
 
 const lasting = { clean: false, properties: { sessionExpiryInterval: 1000 } };
 const queueName = 'mqtt-subscription-clientqos1';
@@ -295,6 +296,27 @@ describe('exactly once, when the client goes to another node', () => {
     const late = await cluster.join(c, 'late');
     await late.subscribe({ x: 1, y: 1 });
     expect(await late.heard()).toEqual(['new!']);
+  });
+
+  it('from the client: a message that was refused leaves its identifier to the next one, before the client hears of it', async () => {
+    const { cluster, b } = await stage();
+    const amqp = await SimClient.enter(b.at);
+    await amqp.declare('full', { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
+    await amqp.bind('amq.topic', 'full', 'x');
+    const { peer } = await cluster.join(b, 'client', lasting);
+    const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
+    const change = log.change.bind(log);
+    let mayEnd = false;
+    vi.spyOn(log, 'change').mockImplementation((key, value, onlyIf) =>
+      value === null && !mayEnd ? Promise.resolve(false) : change(key, value, onlyIf),
+    );
+    peer.publish('x', 'm', { qos: 2, messageId: 7 });
+    await cluster.soon(2000);
+    expect(await peer.all()).toEqual([]);
+    mayEnd = true;
+    await cluster.soon(1000);
+    expect(await peer.expect('pubrec')).toMatchObject({ messageId: 7, reasonCode: 0x97 });
+    expect(b.door.takeovers!.directory.logOf('/', 'client').provenanceOf!(7).sequence).toBe(0);
   });
 
   it('to the client: what it has received is released there, and does not come again', async () => {
