@@ -39,6 +39,8 @@ const answersMax = 512;
 export class Subscriptions {
   private byFilter = none;
   private trie: FilterTrie<Subscription> | null = null;
+  /** While there is no trie: their filters' levels, in their order; null: not asked for since the last change. */
+  private levels: (readonly string[])[] | null = null;
   private answers: Map<Address, Match> | null = null;
   private lastAddress: Address | null = null;
   private lastMatch: Match = noMatch;
@@ -94,7 +96,9 @@ export class Subscriptions {
     if (this.trie !== null) this.trie.match(topic, (each) => found.push(each));
     else {
       const levels = topic.split('/');
-      for (const each of this.byFilter.values()) if (matchesFilter(each.filter.split('/'), levels)) found.push(each);
+      this.levels ??= Array.from(this.byFilter.values(), ({ filter }) => filter.split('/'));
+      let at = 0;
+      for (const each of this.byFilter.values()) if (matchesFilter(this.levels[at++]!, levels)) found.push(each);
     }
     if (found.length === 0) return noMatch;
     const ids = found.map(({ subscriptionId }) => subscriptionId).filter((id) => id > 0);
@@ -112,6 +116,7 @@ export class Subscriptions {
   }
 
   private changed(): void {
+    this.levels = null;
     this.answers = null;
     this.lastAddress = null;
   }
