@@ -64,8 +64,27 @@ class Hearer extends Wanderer {
   readonly texts: { 1: string[]; 2: string[] } = { 1: [], 2: [] };
   isSubscribed = false;
   private readonly known = new Set<number>();
+  /** Of a client that takes its time: how many it acknowledges now, of so many that it has not. Null: all at once. */
+  private readonly haste: ((owed: number) => number) | null;
+  private owed: Packet[] = [];
+  /** Of the last message that came on this connection. */
+  private lastId = 0;
+
+  constructor(id: string, haste: ((owed: number) => number) | null) {
+    super(id);
+    this.haste = haste;
+  }
+
+  override hear(): boolean {
+    const isAway = super.hear();
+    const { owed, haste } = this;
+    if (haste !== null && this.isOpen) for (const packet of owed.splice(0, haste(owed.length))) this.say(packet);
+    return isAway;
+  }
 
   protected opened(): void {
+    this.owed = [];
+    this.lastId = 0;
     if (this.isSubscribed) return;
     const subscriptions = ([1, 2] as const).map((qos) => ({ topic: topicOf(qos), qos }));
     this.say({ cmd: 'subscribe', messageId: 60_000, subscriptions });
@@ -85,7 +104,16 @@ class Hearer extends Wanderer {
     if (qos === 1) this.texts[1].push(payload.toString());
     else if (!this.known.has(id)) this.texts[2].push(payload.toString());
     if (qos === 2) this.known.add(id);
-    this.say({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id });
+    this.inOrder(id);
+    const answer: Packet = { cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id };
+    if (this.haste === null) this.say(answer);
+    else this.owed.push(answer);
+  }
+
+  /** [MQTT-4.6.0-1]: what comes again comes in its order, before what is new. An identifier says which place its message has in the queue. */
+  private inOrder(id: number): void {
+    if (id <= this.lastId) this.wrongs.push(`identifier ${id} came behind ${this.lastId} on one connection`);
+    this.lastId = id;
   }
 }
 
@@ -140,16 +168,17 @@ class Teller extends Wanderer {
 
 /** Two clients that go from node to node, one that publishes and one that subscribes, while nodes die and are cut off. */
 export class MqttModel {
-  readonly hearer = new Hearer('hearer');
+  readonly hearer: Hearer;
   readonly teller = new Teller('teller');
   takeovers = 0;
   private readonly cluster: MqttCluster;
   private readonly random: SimRandom;
   private readonly dead = new Set<MqttNode>();
 
-  constructor(cluster: MqttCluster, random: SimRandom) {
+  constructor(cluster: MqttCluster, random: SimRandom, haste: ((owed: number) => number) | null) {
     this.cluster = cluster;
     this.random = random;
+    this.hearer = new Hearer('hearer', haste);
   }
 
   get nodes(): MqttNode[] {
@@ -212,13 +241,15 @@ export class MqttModel {
   }
 }
 
-/** One run of so many troubles; with none the clients wander for a while. */
-export async function playMqtt(seed: number, rounds: number): Promise<MqttModel> {
+/** One run of so many troubles; with none the clients wander for a while. `isSlow`: the one that subscribes acknowledges late, and much is in hand when it goes. */
+export async function playMqtt(seed: number, rounds: number, isSlow = false): Promise<MqttModel> {
   const random = new SimRandom(seed);
+  const pace = new SimRandom(seed + 1_000_000);
+  const haste = isSlow ? (owed: number): number => (pace.unit() < 0.03 ? pace.integer(owed + 1) : 0) : null;
   const cluster = new MqttCluster(seed);
   for (const name of ['a', 'b', 'c']) await cluster.add(name);
   await cluster.soon(10_000);
-  const model = new MqttModel(cluster, random);
+  const model = new MqttModel(cluster, random, haste);
   while (!model.hearer.isSubscribed) await model.run(500, false);
   for (let round = 0; round < rounds; round++) {
     await model.run(random.integer(2000));
