@@ -3,7 +3,9 @@ import type { IConnackPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import type { MqttPeer } from '../protocol/mqtt/peer.js';
 import { MqttCluster, type MqttNode } from './mqtt-cluster.js';
 
-const lasting = { clean: false, properties: { sessionExpiryInterval: 100_000 } };
+const lasting = { sessionExpiryInterval: 100_000 };
+/** What a client that takes its time lets come before it has acknowledged any of it. */
+const slowMaximum = 10;
 const topicOf = (qos: 1 | 2): string => `t${qos}`;
 
 /** A client with a session that is kept, who keeps to the specification and comes to whichever node. */
@@ -14,16 +16,18 @@ abstract class Wanderer {
   readonly wrongs: string[] = [];
   protected readonly id: string;
   private hadSession = false;
+  private readonly properties: object;
 
-  constructor(id: string) {
+  constructor(id: string, properties: object = lasting) {
     this.id = id;
+    this.properties = properties;
   }
 
   connect(cluster: MqttCluster, node: MqttNode, isAbrupt: boolean): void {
     if (isAbrupt) this.peer?.wire.destroy();
     this.isOpen = false;
     this.node = node;
-    this.peer = cluster.peer(node, this.id, lasting);
+    this.peer = cluster.peer(node, this.id, { clean: false, properties: this.properties });
   }
 
   /** Whatever came. True when there is nobody on the other side. */
@@ -71,7 +75,7 @@ class Hearer extends Wanderer {
   private lastId = 0;
 
   constructor(id: string, haste: ((owed: number) => number) | null) {
-    super(id);
+    super(id, haste === null ? lasting : { ...lasting, receiveMaximum: slowMaximum });
     this.haste = haste;
   }
 
@@ -201,6 +205,15 @@ export class MqttModel {
     }
   }
 
+  /** The node where the one that subscribes is, and the one that leads its queue, as that one knows; null: they are one, or nobody knows. */
+  get farFromQueue(): readonly [MqttNode, MqttNode] | null {
+    const { node } = this.hearer;
+    if (node === null) return null;
+    const home = node.at.broker.topology.vhosts.get('/')?.queues.get('mqtt-subscription-hearerqos1')?.home;
+    const leader = this.nodes.find(({ at }) => at.name === home);
+    return leader === undefined || leader === node ? null : [node, leader];
+  }
+
   kill(node: MqttNode): void {
     this.dead.add(node);
     node.at.kill();
@@ -241,11 +254,14 @@ export class MqttModel {
   }
 }
 
-/** One run of so many troubles; with none the clients wander for a while. `isSlow`: the one that subscribes acknowledges late, and much is in hand when it goes. */
+/**
+ * One run of so many troubles; with none the clients wander for a while. `isSlow`: the one that subscribes acknowledges late, so that
+ * something is in hand when it goes, and its node may lose sight of that of its queue alone: the session goes on while whoever had it cannot let go.
+ */
 export async function playMqtt(seed: number, rounds: number, isSlow = false): Promise<MqttModel> {
   const random = new SimRandom(seed);
   const pace = new SimRandom(seed + 1_000_000);
-  const haste = isSlow ? (owed: number): number => (pace.unit() < 0.03 ? pace.integer(owed + 1) : 0) : null;
+  const haste = isSlow ? (owed: number): number => (pace.unit() < 0.1 ? pace.integer(owed + 1) : 0) : null;
   const cluster = new MqttCluster(seed);
   for (const name of ['a', 'b', 'c']) await cluster.add(name);
   await cluster.soon(10_000);
@@ -256,10 +272,13 @@ export async function playMqtt(seed: number, rounds: number, isSlow = false): Pr
     const node = pick(random, model.nodes);
     const lengthMs = random.unit() < 0.5 ? random.integer(2000) : 8000 + random.integer(6000);
     const isDeath = random.unit() < 0.5;
-    if (isDeath) model.kill(node);
+    const pair = isSlow && pace.unit() < 0.6 ? model.farFromQueue : null;
+    if (pair !== null) cluster.sever(...pair, true);
+    else if (isDeath) model.kill(node);
     else cluster.isolate(node, true);
     await model.run(lengthMs);
-    if (isDeath) await model.restart(node);
+    if (pair !== null) cluster.sever(...pair, false);
+    else if (isDeath) await model.restart(node);
     else cluster.isolate(node, false);
     await model.run(random.integer(4000));
   }

@@ -13,6 +13,17 @@ describe('sessions that go from node to node', () => {
     120_000,
   );
 
+  it.each([3, 6])(
+    'have them in order, those that come again too, while nodes die, are cut off and lose sight of each other: seed %i',
+    async (seed) => {
+      const model = await playMqtt(seed, 5, true);
+      expect([...model.wrongs(), ...model.late]).toEqual([]);
+      expect(model.takeovers).toBeGreaterThan(10);
+      expect(model.teller.told[1].length + model.teller.told[2].length).toBeGreaterThan(100);
+    },
+    120_000,
+  );
+
   it.each([1, 2])(
     'have their messages in order while all nodes are well: seed %i',
     async (seed) => {

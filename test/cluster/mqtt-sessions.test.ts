@@ -32,12 +32,6 @@ async function sent(client: Client): Promise<string[]> {
   });
 }
 
-/** Nothing gets from one to the other. */
-function sever({ peers }: MqttCluster, one: MqttNode, other: MqttNode): void {
-  peers.cut(one.at.name, other.at.name);
-  peers.cut(other.at.name, one.at.name);
-}
-
 /** Comes as often as it has to: the log takes nothing before whoever was cut off is not waited for any more. */
 async function letIn(cluster: MqttCluster, node: MqttNode): Promise<Client> {
   for (let tries = 0; tries < 5; tries++) {
@@ -246,7 +240,7 @@ describe('a session that is kept', () => {
       for (const text of texts) publisher.publish('x', text, 1);
       await cluster.soon();
       expect(await sent(first)).toHaveLength(50);
-      sever(cluster, b, c);
+      cluster.sever(b, c);
       const second = await cluster.join(a, 'client', lasting);
       await cluster.soon();
       const heard = await sent(second);
@@ -287,7 +281,7 @@ describe('a session that is kept', () => {
     await (await cluster.join(d, 'client', lasting)).subscribe('x', 1);
     const first = await cluster.join(b, 'client', lasting);
     // The log is led where the cluster began.
-    for (const other of [a, c]) sever(cluster, b, other);
+    for (const other of [a, c]) cluster.sever(b, other);
     const second = await letIn(cluster, c);
     await cluster.soon();
     await first.peer.expectEnd(takenOver);
@@ -386,7 +380,7 @@ it('a message of QoS 2 whose PUBREC is known to its node alone is not settled: i
   publisher.publish('x', 'm', 2);
   await cluster.soon();
   expect(await sent(first)).toEqual(['m 2']);
-  sever(cluster, a, b);
+  cluster.sever(a, b);
   first.peer.send({ cmd: 'pubrec', messageId: 2 });
   await cluster.soon(3000);
   b.at.kill();
