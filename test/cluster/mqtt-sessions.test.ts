@@ -390,6 +390,37 @@ it('a message of QoS 2 whose PUBREC is known to its node alone is not settled: i
   expect(await sent(second)).toEqual(['m 2 again']);
 });
 
+it('a message of QoS 2 that the client has completed does not come again when it was out of reach of its queue meanwhile', async () => {
+  const { cluster, a, b, c, publisher } = await stage();
+  // The log of sessions is led where the cluster began.
+  await (await cluster.join(c, 'client', lasting)).subscribe('x', 2);
+  const first = await cluster.join(b, 'client', lasting);
+  publisher.publish('x', 'm', 2);
+  await cluster.soon();
+  expect(await sent(first)).toEqual(['m 2']);
+  cluster.sever(b, a, true);
+  cluster.sever(b, c, true);
+  first.peer.send({ cmd: 'pubrec', messageId: 2 });
+  await cluster.soon();
+  const second = await cluster.join(b, 'client', lasting);
+  cluster.sever(b, a, false);
+  await cluster.soon(2000);
+  expect(await sent(second)).toEqual(['pubrel 2']);
+  second.peer.send({ cmd: 'pubcomp', messageId: 2 });
+  await cluster.soon();
+  cluster.sever(b, c, false);
+  await cluster.soon(2000);
+  publisher.publish('x', 'n', 2);
+  await cluster.soon();
+  expect(await sent(second)).toEqual(['n 3']);
+  // Nothing is left of the first one, wherever the client comes.
+  second.peer.send({ cmd: 'pubrec', messageId: 3 });
+  await cluster.soon();
+  second.peer.send({ cmd: 'pubcomp', messageId: 3 });
+  await cluster.soon(2000);
+  expect(await sent(await cluster.join(a, 'client', lasting))).toEqual([]);
+});
+
 describe('the node of a session is dead', () => {
   const will = { topic: 'w', payload: Buffer.from('gone'), qos: 1 as const, retain: false };
   const wills: [string, object, number][] = [

@@ -83,6 +83,10 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly releasing = new Set<number>();
   /** Released by owners before, by position: what they settled may not have come to the queue, and comes again. Null: none. */
   private inherited: Map<Position, number> | null = null;
+  /** Of these, what was given back while its identifier was on its way into the log: it comes again for certain, perhaps when PUBCOMP has come. */
+  private readonly givenBack = new Set<Position>();
+  /** Released and completed, and settled at the end of the turn: then the log need not know them any more. */
+  private completing: number[] = [];
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
@@ -117,9 +121,12 @@ export class Outbound implements DeliverySink, Flushable {
 
   /** Whoever had the session has said all that it could. */
   private disinherit(): void {
-    for (const packetId of this.inherited?.values() ?? [])
+    for (const [position, packetId] of this.inherited ?? []) {
+      if (this.givenBack.has(position)) continue;
+      this.inherited!.delete(position);
       if (!this.released.has(packetId)) this.log.completed(packetId);
-    this.inherited = null;
+    }
+    if (this.givenBack.size === 0) this.inherited = null;
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
@@ -188,6 +195,7 @@ export class Outbound implements DeliverySink, Flushable {
     this.peer = null;
     this.sources.clear();
     this.waiting.clear();
+    for (const packetId of this.releasing) this.giveBack(packetId);
     this.inFlight.clear();
     this.exactlyOnce.clear();
     this.sharedCount = 0;
@@ -195,6 +203,14 @@ export class Outbound implements DeliverySink, Flushable {
       if (this.underWay.has(consumer)) this.leaving.add(consumer);
       else consumer.detach();
     }
+  }
+
+  private giveBack(packetId: number): void {
+    const delivery = this.inFlight.get(packetId);
+    if (delivery === undefined) return;
+    this.inherited ??= new Map();
+    this.inherited.set(delivery.position, packetId);
+    this.givenBack.add(delivery.position);
   }
 
   /** The pipe has room again. */
@@ -239,7 +255,7 @@ export class Outbound implements DeliverySink, Flushable {
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
       return this.passReleased(delivery);
-    if (!source.isShared && this.inherited?.has(delivery.position)) return this.pass(delivery);
+    if (!source.isShared && this.inherited?.has(delivery.position)) return this.passInherited(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -259,7 +275,23 @@ export class Outbound implements DeliverySink, Flushable {
     return peer.mayDeliverMore() && (!source.isShared || this.hasRoom);
   }
 
+  /** The client has it, and has completed it. */
+  private passInherited(delivery: Delivery): boolean {
+    const packetId = this.inherited!.get(delivery.position)!;
+    if (this.cameBack(delivery.position)) this.completing.push(packetId);
+    return this.pass(delivery);
+  }
+
+  /** What was given back is here again. */
+  private cameBack(position: Position): boolean {
+    if (!this.givenBack.delete(position)) return false;
+    this.inherited!.delete(position);
+    if (this.inherited!.size === 0) this.inherited = null;
+    return true;
+  }
+
   private passReleased(delivery: Delivery): boolean {
+    this.cameBack(delivery.position);
     const packetId = packetIdOf(delivery.position);
     if (!this.releasing.has(packetId)) return this.pass(delivery);
     this.inFlight.set(packetId, delivery);
@@ -331,6 +363,8 @@ export class Outbound implements DeliverySink, Flushable {
     if (sent.length > 0) this.sent = [];
     if (moving.length > 0) this.moving = [];
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
+    if (this.completing.length > 0)
+      for (const packetId of this.completing.splice(0)) if (!this.released.has(packetId)) this.complete(packetId);
     for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
       if (source === undefined) delivery.consumer.settle(delivery, 'release');
