@@ -226,7 +226,7 @@ export class MqttModel {
     await this.cluster.start(node.at.member);
   }
 
-  /** Which came later than one that was published behind them. Where a node that had a session cannot be reached, what it holds comes late. */
+  /** Which came later than one that was published behind them. */
   get late(): string[] {
     return ([1, 2] as const).flatMap((qos) => {
       const firsts = [...new Set(this.hearer.texts[qos])].map(Number);

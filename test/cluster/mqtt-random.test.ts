@@ -6,7 +6,7 @@ describe('sessions that go from node to node', () => {
     'lose nothing, and have QoS 2 once, while nodes die and are cut off: seed %i',
     async (seed) => {
       const model = await playMqtt(seed, 5);
-      expect(model.wrongs()).toEqual([]);
+      expect([...model.wrongs(), ...model.late]).toEqual([]);
       expect(model.takeovers).toBeGreaterThan(10);
       expect(model.teller.told[1].length + model.teller.told[2].length).toBeGreaterThan(100);
     },
