@@ -76,17 +76,20 @@ export class MqttCluster {
   }
 
   /** Nothing gets from a node to the others, nor to etcd; or all is well again. */
-  isolate({ at: { name, member } }: MqttNode, isCut: boolean): void {
+  isolate(node: MqttNode, isCut: boolean): void {
+    const { name, member } = node.at;
     member.client.path.cut = isCut;
-    for (const { at: other } of this.nodes) {
-      if (other.name === name) continue;
-      for (const [from, to] of [
-        [name, other.name],
-        [other.name, name],
-      ] as const) {
-        if (isCut) this.peers.cut(from, to);
-        else this.peers.mend(from, to);
-      }
+    for (const other of this.nodes) if (other.at.name !== name) this.sever(node, other, isCut);
+  }
+
+  /** Nothing gets from one node to another, nor back; or all is well again. */
+  sever({ at: one }: MqttNode, { at: other }: MqttNode, isCut = true): void {
+    for (const [from, to] of [
+      [one.name, other.name],
+      [other.name, one.name],
+    ] as const) {
+      if (isCut) this.peers.cut(from, to);
+      else this.peers.mend(from, to);
     }
   }
 

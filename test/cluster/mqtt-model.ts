@@ -3,8 +3,10 @@ import type { IConnackPacket, IConnectPacket, IPublishPacket, Packet } from 'mqt
 import type { MqttPeer } from '../protocol/mqtt/peer.js';
 import { MqttCluster, type MqttNode } from './mqtt-cluster.js';
 
-const lasting = { clean: false, properties: { sessionExpiryInterval: 100_000 } };
+const lasting = { sessionExpiryInterval: 100_000 };
 const willTopic = 'w';
+/** What a client that takes its time lets come before it has acknowledged any of it. */
+const slowMaximum = 10;
 const topicOf = (qos: 1 | 2): string => `t${qos}`;
 
 /** A client with a session that is kept, who keeps to the specification and comes to whichever node. */
@@ -15,9 +17,11 @@ abstract class Wanderer {
   readonly wrongs: string[] = [];
   protected readonly id: string;
   private hadSession = false;
+  private readonly properties: object;
 
-  constructor(id: string) {
+  constructor(id: string, properties: object = lasting) {
     this.id = id;
+    this.properties = properties;
   }
 
   connect(cluster: MqttCluster, node: MqttNode, isAbrupt: boolean): void {
@@ -28,7 +32,7 @@ abstract class Wanderer {
   }
 
   protected wish(): Partial<IConnectPacket> {
-    return lasting;
+    return { clean: false, properties: this.properties };
   }
 
   /** Whatever came. True when there is nobody on the other side. */
@@ -70,8 +74,27 @@ class Hearer extends Wanderer {
   readonly wills: string[] = [];
   isSubscribed = false;
   private readonly known = new Set<number>();
+  /** Of a client that takes its time: how many it acknowledges now, of so many that it has not. Null: all at once. */
+  private readonly haste: ((owed: number) => number) | null;
+  private owed: Packet[] = [];
+  /** Of the last message that came on this connection. */
+  private lastId = 0;
+
+  constructor(id: string, haste: ((owed: number) => number) | null) {
+    super(id, haste === null ? lasting : { ...lasting, receiveMaximum: slowMaximum });
+    this.haste = haste;
+  }
+
+  override hear(): boolean {
+    const isAway = super.hear();
+    const { owed, haste } = this;
+    if (haste !== null && this.isOpen) for (const packet of owed.splice(0, haste(owed.length))) this.say(packet);
+    return isAway;
+  }
 
   protected opened(): void {
+    this.owed = [];
+    this.lastId = 0;
     if (this.isSubscribed) return;
     const subscriptions = ([1, 2] as const).map((qos) => ({ topic: topicOf(qos), qos }));
     subscriptions.push({ topic: willTopic, qos: 2 });
@@ -92,7 +115,16 @@ class Hearer extends Wanderer {
     if (qos === 1) this.texts[1].push(payload.toString());
     else if (!this.known.has(id)) (topic === willTopic ? this.wills : this.texts[2]).push(payload.toString());
     if (qos === 2) this.known.add(id);
-    this.say({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id });
+    this.inOrder(id);
+    const answer: Packet = { cmd: qos === 1 ? 'puback' : 'pubrec', messageId: id };
+    if (this.haste === null) this.say(answer);
+    else this.owed.push(answer);
+  }
+
+  /** [MQTT-4.6.0-1]: what comes again comes in its order, before what is new. An identifier says which place its message has in the queue. */
+  private inOrder(id: number): void {
+    if (id <= this.lastId) this.wrongs.push(`identifier ${id} came behind ${this.lastId} on one connection`);
+    this.lastId = id;
   }
 }
 
@@ -162,7 +194,10 @@ class Mourner extends Wanderer {
   protected override wish(): Partial<IConnectPacket> {
     this.over();
     this.count++;
-    return { ...lasting, will: { topic: willTopic, payload: Buffer.from(`${this.count}`), qos: 2, retain: false } };
+    return {
+      ...super.wish(),
+      will: { topic: willTopic, payload: Buffer.from(`${this.count}`), qos: 2, retain: false },
+    };
   }
 
   /** The connection is not its own any more. */
@@ -194,7 +229,7 @@ class Mourner extends Wanderer {
  * Clients that go from node to node, one that publishes, one that subscribes and one that leaves wills, while nodes die and are cut off.
  */
 export class MqttModel {
-  readonly hearer = new Hearer('hearer');
+  readonly hearer: Hearer;
   readonly teller = new Teller('teller');
   readonly mourner = new Mourner('mourner');
   takeovers = 0;
@@ -202,9 +237,10 @@ export class MqttModel {
   private readonly random: SimRandom;
   private readonly dead = new Set<MqttNode>();
 
-  constructor(cluster: MqttCluster, random: SimRandom) {
+  constructor(cluster: MqttCluster, random: SimRandom, haste: ((owed: number) => number) | null) {
     this.cluster = cluster;
     this.random = random;
+    this.hearer = new Hearer('hearer', haste);
   }
 
   private get clients() {
@@ -233,6 +269,15 @@ export class MqttModel {
     }
   }
 
+  /** The node where the one that subscribes is, and the one that leads its queue, as that one knows; null: they are one, or nobody knows. */
+  get farFromQueue(): readonly [MqttNode, MqttNode] | null {
+    const { node } = this.hearer;
+    if (node === null) return null;
+    const home = node.at.broker.topology.vhosts.get('/')?.queues.get('mqtt-subscription-hearerqos1')?.home;
+    const leader = this.nodes.find(({ at }) => at.name === home);
+    return leader === undefined || leader === node ? null : [node, leader];
+  }
+
   kill(node: MqttNode): void {
     this.dead.add(node);
     node.at.kill();
@@ -245,7 +290,7 @@ export class MqttModel {
     await this.cluster.start(node.at.member);
   }
 
-  /** Which came later than one that was published behind them. Where a node that had a session cannot be reached, what it holds comes late. */
+  /** Which came later than one that was published behind them. */
   get late(): string[] {
     return ([1, 2] as const).flatMap((qos) => {
       const firsts = [...new Set(this.hearer.texts[qos])].map(Number);
@@ -274,23 +319,31 @@ export class MqttModel {
   }
 }
 
-/** One run of so many troubles; with none the clients wander for a while. */
-export async function playMqtt(seed: number, rounds: number): Promise<MqttModel> {
+/**
+ * One run of so many troubles; with none the clients wander for a while. `isSlow`: the one that subscribes acknowledges late, so that
+ * something is in hand when it goes, and its node may lose sight of that of its queue alone: the session goes on while whoever had it cannot let go.
+ */
+export async function playMqtt(seed: number, rounds: number, isSlow = false): Promise<MqttModel> {
   const random = new SimRandom(seed);
+  const pace = new SimRandom(seed + 1_000_000);
+  const haste = isSlow ? (owed: number): number => (pace.unit() < 0.1 ? pace.integer(owed + 1) : 0) : null;
   const cluster = new MqttCluster(seed);
   for (const name of ['a', 'b', 'c']) await cluster.add(name);
   await cluster.soon(10_000);
-  const model = new MqttModel(cluster, random);
+  const model = new MqttModel(cluster, random, haste);
   while (!model.hearer.isSubscribed) await model.run(500, false);
   for (let round = 0; round < rounds; round++) {
     await model.run(random.integer(2000));
     const node = pick(random, model.nodes);
     const lengthMs = random.unit() < 0.5 ? random.integer(2000) : 8000 + random.integer(6000);
     const isDeath = random.unit() < 0.5;
-    if (isDeath) model.kill(node);
+    const pair = isSlow && pace.unit() < 0.6 ? model.farFromQueue : null;
+    if (pair !== null) cluster.sever(...pair, true);
+    else if (isDeath) model.kill(node);
     else cluster.isolate(node, true);
     await model.run(lengthMs);
-    if (isDeath) await model.restart(node);
+    if (pair !== null) cluster.sever(...pair, false);
+    else if (isDeath) await model.restart(node);
     else cluster.isolate(node, false);
     await model.run(random.integer(4000));
   }

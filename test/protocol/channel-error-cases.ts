@@ -1,4 +1,5 @@
 import { Faces, RemoteHome } from '@chapar/cluster';
+import type { Queue } from '@chapar/core';
 import { fieldTable } from '../../packages/amqp091/src/codec/index.js';
 import { type ErrorCases, saying } from './error-case.js';
 
@@ -123,6 +124,23 @@ export const channelErrorCases = {
       await owner.call(1, { name: 'queue.declare', queue: 'locked', exclusive: true }, 'queue.declare-ok');
     },
     provoke: saying({ name: 'queue.declare', queue: 'locked', passive: true }),
+  },
+  consumerFenced: {
+    text: "queue 'q' in vhost '/' has a later owner",
+    method: [60, 20],
+    prepare: async (node) => {
+      const peer = await node.channel();
+      await peer.call(1, { name: 'queue.declare', queue: 'q' }, 'queue.declare-ok');
+      const queue = node.broker.topology.vhosts.get('/')!.queues.get('q') as Queue;
+      const attach = queue.attach.bind(queue);
+      // No door for AMQP says whom it consumes for.
+      queue.attach = (spec, sink) => {
+        queue.attach = (other, otherSink) => attach({ ...other, ownerOrdinal: 1 }, otherSink);
+        return attach({ ...spec, ownerOrdinal: 2 }, sink);
+      };
+      await peer.call(1, { name: 'basic.consume', queue: 'q' }, 'basic.consume-ok');
+    },
+    provoke: saying({ name: 'basic.consume', queue: 'q' }),
   },
   inequivalent: {
     text: "inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '6' but current is '5'",

@@ -25,9 +25,9 @@ beforeEach(() => {
 const minutes = (count: number): Promise<void> => platform.clock.advance(count * 60_000);
 
 test('an identifier is known until its settlement is for good and PUBCOMP has come, whichever is first', async () => {
-  completions.settled(1, 101, queue);
-  completions.settled(2, 102, queue);
-  await platform.clock.advance(1);
+  completions.settled(1, 101);
+  completions.settled(2, 102);
+  completions.ask(queue);
   // One question for all of a turn.
   expect(forGood).toHaveLength(1);
   completions.complete(1, 101);
@@ -40,8 +40,8 @@ test('an identifier is known until its settlement is for good and PUBCOMP has co
 });
 
 test('when another leader may not have heard of the settlement the message is known for two minutes more, and its identifier', async () => {
-  completions.settled(1, 101, queue);
-  await platform.clock.advance(1);
+  completions.settled(1, 101);
+  completions.ask(queue);
   completions.complete(1, 101);
   forGood[0]!(false);
   await minutes(1);
@@ -60,4 +60,28 @@ test('of an owner before: its identifier is not forgotten while its client has n
   expect([forgotten, completions.has(101)]).toEqual([[], false]);
   completions.complete(1, 101);
   expect(forgotten).toEqual([1]);
+});
+
+test('what is in doubt is known for as long as its client is away, and two minutes from when it is back', async () => {
+  completions.doubt(1, 101);
+  completions.leave();
+  await minutes(60);
+  expect([forgotten, completions.has(101)]).toEqual([[], true]);
+  completions.return();
+  await minutes(1);
+  expect(completions.has(101)).toBe(true);
+  await minutes(4);
+  expect([forgotten, completions.has(101)]).toEqual([[1], false]);
+});
+
+test('when the queue has given again what was in doubt, it is known until that is settled for good', async () => {
+  completions.doubt(1, 101);
+  completions.complete(1, 101);
+  completions.settledAgain(101, true);
+  completions.ask(queue);
+  await minutes(5);
+  expect([forgotten, completions.has(101)]).toEqual([[], true]);
+  forGood[0]!(true);
+  await platform.clock.advance(1);
+  expect([forgotten, completions.has(101)]).toEqual([[1], false]);
 });

@@ -1,4 +1,4 @@
-import { Deadline, type Flushable, PHASE_DECIDE, type Position, type SharedQueue, type Turn } from '@chapar/core';
+import { Deadline, type Position, type SharedQueue, type Turn } from '@chapar/core';
 
 /** What may come again is known for so long at least, and twice that at most: by then whoever had the session has said all that he could. */
 const doubtMs = 120_000;
@@ -12,21 +12,20 @@ interface Settled {
  * Messages of QoS 2 that the client has received, of which the session's queue may not know for good: it may give them out again, and they
  * must not be sent again, since the client forgets their identifiers with PUBREL. In a log apart from the queue's.
  */
-export class Completions implements Flushable {
+export class Completions {
   private readonly turn: Turn;
   private readonly isReleased: (packetId: number) => boolean;
   /** The log may forget the identifier. */
   private readonly completed: (packetId: number) => void;
   private readonly deadline: Deadline;
-  /** In this turn. */
+  /** Settled since the last question. */
   private gathered: Settled[] = [];
   /** By position: settled, and not yet for good; true: PUBCOMP has come. */
   private readonly awaited = new Map<Position, boolean>();
   /** Settled by an owner before, or while the queue got another leader, or not at all: nobody will say when they are for good. */
   private doubtful = new Map<Position, number>();
   private older = new Map<Position, number>();
-  /** The session's. */
-  private queue: SharedQueue | null = null;
+  private isAway = false;
 
   constructor(turn: Turn, isReleased: (packetId: number) => boolean, completed: (packetId: number) => void) {
     this.turn = turn;
@@ -41,16 +40,28 @@ export class Completions implements Flushable {
   }
 
   doubt(packetId: number, position: Position): void {
-    if (this.doubtful.size + this.older.size === 0) this.deadline.set(this.turn.nowMs + doubtMs);
+    if (this.doubtful.size + this.older.size === 0) this.arm();
     this.doubtful.set(position, packetId);
   }
 
-  /** Its queue, which has `settledForGood`, was told. */
-  settled(packetId: number, position: Position, queue: SharedQueue): void {
-    if (this.gathered.length === 0) this.turn.add(PHASE_DECIDE, this);
+  private arm(): void {
+    this.deadline.set(this.isAway ? Number.POSITIVE_INFINITY : this.turn.nowMs + doubtMs);
+  }
+
+  /** Its queue was told. */
+  settled(packetId: number, position: Position): void {
     this.gathered.push({ packetId, position });
     this.awaited.set(position, false);
-    this.queue = queue;
+  }
+
+  /** The queue gave it again, and is told again. `isCompleted`: PUBCOMP has come. */
+  settledAgain(position: Position, isCompleted: boolean): void {
+    const packetId = this.doubtful.get(position) ?? this.older.get(position);
+    if (packetId === undefined) return;
+    this.doubtful.delete(position);
+    this.older.delete(position);
+    this.settled(packetId, position);
+    if (isCompleted) this.awaited.set(position, true);
   }
 
   /** PUBCOMP has come: the identifier is known for as long as the message might come again, which would be taken for another one. */
@@ -59,10 +70,12 @@ export class Completions implements Flushable {
     else if (!this.has(position)) this.completed(packetId);
   }
 
-  endOfTurn(): void {
+  /** At the end of a turn, when the session's queue was told: when that is for good. */
+  ask(queue: SharedQueue): void {
     const { gathered } = this;
+    if (gathered.length === 0) return;
     this.gathered = [];
-    void this.queue!.settledForGood!().then((isSure) => {
+    void queue.settledForGood!().then((isSure) => {
       for (const each of gathered) this.decided(each, isSure);
     });
   }
@@ -74,10 +87,23 @@ export class Completions implements Flushable {
     else if (isCompleted && !this.has(position)) this.completed(packetId);
   }
 
+  /** Nobody is there to whom the queue could give anything: nothing is forgotten until the client has been there for a while. */
+  leave(): void {
+    this.isAway = true;
+    this.deadline.set(Number.POSITIVE_INFINITY);
+  }
+
+  return(): void {
+    this.isAway = false;
+    for (const [position, packetId] of this.older) this.doubtful.set(position, packetId);
+    this.older.clear();
+    if (this.doubtful.size > 0) this.arm();
+  }
+
   private forget(): void {
     for (const packetId of this.older.values()) if (!this.isReleased(packetId)) this.completed(packetId);
     this.older = this.doubtful;
     this.doubtful = new Map();
-    if (this.older.size > 0) this.deadline.set(this.turn.nowMs + doubtMs);
+    if (this.older.size > 0) this.arm();
   }
 }

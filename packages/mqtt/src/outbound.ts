@@ -80,6 +80,8 @@ export class Outbound implements DeliverySink, Flushable {
   private readonly releasing = new Set<number>();
   /** Null: there were none. */
   private completions: Completions | null = null;
+  /** `endOfTurn` will be called. */
+  private isAsked = false;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
@@ -112,6 +114,7 @@ export class Outbound implements DeliverySink, Flushable {
   /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
   attach(peer: OutboundPeer, queue: SharedQueue | null): void {
     this.peer = peer;
+    this.completions?.return();
     for (const packetId of this.released.keys()) if (!this.releasing.has(packetId)) peer.sendPubrel(packetId);
     this.resize();
     if (queue !== null) this.begin(queue);
@@ -173,6 +176,7 @@ export class Outbound implements DeliverySink, Flushable {
     this.peer = null;
     // They go back to the queue unsettled, and their identifiers may be completed before they come again.
     for (const packetId of this.releasing) this.known.doubt(packetId, this.released.get(packetId)!);
+    this.completions?.leave();
     this.sources.clear();
     this.waiting.clear();
     this.inFlight.clear();
@@ -226,7 +230,7 @@ export class Outbound implements DeliverySink, Flushable {
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
       return this.passReleased(delivery);
-    if (!source.isShared && this.completions?.has(delivery.position)) return this.pass(delivery);
+    if (!source.isShared && this.completions?.has(delivery.position)) return this.passKnown(delivery, true);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -248,9 +252,15 @@ export class Outbound implements DeliverySink, Flushable {
 
   private passReleased(delivery: Delivery): boolean {
     const packetId = packetIdOf(delivery.position);
-    if (!this.releasing.has(packetId)) return this.pass(delivery);
+    if (!this.releasing.has(packetId)) return this.passKnown(delivery, false);
     this.inFlight.set(packetId, delivery);
     return true;
+  }
+
+  /** The client has it: the queue had not heard, or forgot. `isCompleted`: PUBCOMP has come, too. */
+  private passKnown(delivery: Delivery, isCompleted: boolean): boolean {
+    if (this.ownQueue?.settledForGood !== undefined) this.completions?.settledAgain(delivery.position, isCompleted);
+    return this.pass(delivery);
   }
 
   private idsOf(formed: Message, match: Match): readonly number[] | null {
@@ -302,14 +312,19 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   private ask(): void {
-    if (this.sent.length === 0 && this.moving.length === 0) this.turn.add(PHASE_DECIDE, this);
+    if (this.isAsked) return;
+    this.isAsked = true;
+    this.turn.add(PHASE_DECIDE, this);
   }
 
   endOfTurn(): void {
     const { sent, moving } = this;
+    this.isAsked = false;
     if (sent.length > 0) this.sent = [];
     if (moving.length > 0) this.moving = [];
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
+    // Behind what was settled.
+    if (this.ownQueue?.settledForGood !== undefined) this.completions?.ask(this.ownQueue);
     for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
       if (source === undefined) delivery.consumer.settle(delivery, 'release');
@@ -384,8 +399,10 @@ export class Outbound implements DeliverySink, Flushable {
       const delivery = this.inFlight.get(packetId);
       if (delivery?.position === position) {
         this.take(packetId, delivery);
-        const { ownQueue } = this;
-        if (ownQueue?.settledForGood !== undefined) this.known.settled(packetId, position, ownQueue);
+        if (this.ownQueue?.settledForGood !== undefined) {
+          this.known.settled(packetId, position);
+          this.ask();
+        }
       }
     }
     if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);

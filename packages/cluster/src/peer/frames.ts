@@ -6,7 +6,7 @@
 
 /** Publishes to queues of the receiver; see `PublishStream`. */
 export const FRAME_PUBLISHES = 1;
-/** JSON `AttachBody`: a consumer begins, or goes on after the link was broken. */
+/** JSON `AttachBody`: a consumer begins, or goes on after the link was broken. A reader passes over what it does not know of it. */
 export const FRAME_ATTACH = 2;
 /** Consumer, then how much: 0 for no limit, else one more than the credit that is added. */
 export const FRAME_CREDIT = 3;
