@@ -19,6 +19,7 @@ import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { replayOf, storedQos, storedRetain, viaOf } from './stored-publish.js';
 import type { Match } from './subscriptions.js';
+import type { WriteSink } from './write-sink.js';
 
 /** What deliveries ask of the session's connection. */
 export interface OutboundPeer {
@@ -35,8 +36,8 @@ export interface OutboundPeer {
 export interface ReleaseLog {
   /** As of `ReceivedLog`. */
   readonly isApart: boolean;
-  /** `done` is called when it would survive a crash, perhaps at once. */
-  released(packetId: number, position: Position, done: () => void): void;
+  /** `sink` is told, with the position, when it would survive a crash, perhaps at once. */
+  released(packetId: number, position: Position, sink: WriteSink): void;
   completed(packetId: number): void;
 }
 
@@ -57,7 +58,7 @@ export interface Source {
  * its position in the session's queue, so that after a reconnect, and after a restart of the broker too, it is sent again under the
  * same; what is not acknowledged when the client goes is ready again in its place.
  */
-export class Outbound implements DeliverySink, Flushable {
+export class Outbound implements DeliverySink, Flushable, WriteSink {
   private readonly clientId: string;
   private readonly turn: Turn;
   private readonly log: ReleaseLog;
@@ -84,6 +85,8 @@ export class Outbound implements DeliverySink, Flushable {
   private inherited: Map<Position, number> | null = null;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
+  /** Released by the client, and known until their settlements are for good; asked for at the end of the turn. */
+  private completing: number[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
   /** A consumer of an owner before, on a node that has not heard yet that it is none any more, gets nothing while this one takes it. */
@@ -320,11 +323,13 @@ export class Outbound implements DeliverySink, Flushable {
   }
 
   private ask(): void {
-    if (this.sent.length === 0 && this.moving.length === 0) this.turn.add(PHASE_DECIDE, this);
+    const { sent, moving, completing } = this;
+    if (sent.length === 0 && moving.length === 0 && completing.length === 0) this.turn.add(PHASE_DECIDE, this);
   }
 
   endOfTurn(): void {
-    const { sent, moving } = this;
+    const { sent, moving, completing } = this;
+    if (completing.length > 0) this.completeForGood();
     if (sent.length > 0) this.sent = [];
     if (moving.length > 0) this.moving = [];
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
@@ -392,11 +397,12 @@ export class Outbound implements DeliverySink, Flushable {
     if (this.log.isApart) this.releasing.add(packetId);
     else this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
-    this.log.released(packetId, position, () => this.releasedInLog(packetId, position));
+    this.log.released(packetId, position, this);
     return true;
   }
 
-  private releasedInLog(packetId: number, position: Position): void {
+  /** The log has that the client received it. */
+  written(packetId: number, position: Position): void {
     // Not before: if it was settled and the identifier got lost, nobody would release that, and the client take the next message for this one.
     if (this.releasing.delete(packetId)) {
       const delivery = this.inFlight.get(packetId);
@@ -422,9 +428,20 @@ export class Outbound implements DeliverySink, Flushable {
 
   /** In a log apart the identifier is known for as long as the message might come again, which would be taken for another one. */
   private complete(packetId: number): void {
-    const forGood = this.log.isApart ? this.ownQueue?.settledForGood?.() : undefined;
-    if (forGood === undefined) this.log.completed(packetId);
-    else void forGood.then(() => this.log.completed(packetId));
+    if (!this.log.isApart || this.ownQueue?.settledForGood === undefined) {
+      this.log.completed(packetId);
+      return;
+    }
+    this.ask();
+    this.completing.push(packetId);
+  }
+
+  private completeForGood(): void {
+    const { completing } = this;
+    this.completing = [];
+    void this.ownQueue!.settledForGood!().then(() => {
+      for (const packetId of completing) this.log.completed(packetId);
+    });
   }
 
   private accept(packetId: number): void {

@@ -7,6 +7,7 @@ import type { Session, SessionLog } from './session.js';
 import { idKey, sessionKey, sessionName } from './session-keys.js';
 import { type Owner, SessionTable, type Standing } from './session-table.js';
 import { SessionWrites } from './session-writes.js';
+import type { WriteSink } from './write-sink.js';
 
 const logName = 'mqtt-sessions';
 /** A client waits so long for its session. Milliseconds. */
@@ -305,8 +306,8 @@ export class SharedDirectory implements SessionDirectory {
 
   logOf(vhost: string, clientId: string): SessionLog {
     const name = sessionName(vhost, clientId);
-    const write = (kind: 'i' | 'o', id: number, value: Buffer | null, done: (() => void) | null): void =>
-      this.holds.get(name)?.writes.write(idKey(kind, name, id), value, done);
+    const write = (kind: 'i' | 'o', id: number, value: Buffer | null, sink: WriteSink | null, at = 0): void =>
+      this.holds.get(name)?.writes.write(idKey(kind, name, id), value, sink, id, at);
     const provenanceOf = (id: number): Provenance => {
       const key = idKey('i', name, id);
       const origin = this.log.originOf(key)!;
@@ -314,10 +315,10 @@ export class SharedDirectory implements SessionDirectory {
     };
     return {
       isApart: true,
-      received: (id, done) => write('i', id, beforeMessage, () => done(provenanceOf(id))),
+      received: (id, sink, at) => write('i', id, beforeMessage, sink, at),
       provenanceOf,
-      forgotten: (id, done) => write('i', id, null, done),
-      released: (id, position, done) => write('o', id, Buffer.from(String(position)), done),
+      forgotten: (id, sink) => write('i', id, null, sink),
+      released: (id, position, sink) => write('o', id, Buffer.from(String(position)), sink, position),
       completed: (id) => write('o', id, null, null),
     };
   }

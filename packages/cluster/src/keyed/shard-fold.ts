@@ -116,9 +116,14 @@ export class ShardFold {
 
   /** The reader has that publish, if the log does, and all before it: an origin's are taken in their order. */
   has(origin: Origin, sequence: number): boolean {
-    if (this.folded < this.log.committed) return false;
+    return this.upToOf(origin) >= sequence;
+  }
+
+  /** Up to which publish of that origin it `has` all; 0: none, or it cannot be said now. */
+  upToOf(origin: Origin): number {
+    if (this.folded < this.log.committed) return 0;
     const row = this.log.originRows().find((each) => each.origin === origin);
-    return row !== undefined && (row.low >= sequence || (row.held.at(-1)?.last ?? 0) >= sequence);
+    return row === undefined ? 0 : Math.max(row.low, row.held.at(-1)?.last ?? 0);
   }
 
   // ---- what happens to the log -------------------------------------------------------------------------------------
