@@ -81,8 +81,10 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
   readonly released = new Map<number, Position>();
   /** Of these, the ones that the log does not have yet: it would not know of them if the client went elsewhere now. */
   private readonly releasing = new Set<number>();
-  /** Released by owners before, by position: what they settled may not have come to the queue, and comes again. Null: none. */
+  /** Released by owners before, or while a connection went, by position: they may not be settled, and come again, behind PUBCOMP maybe. */
   private inherited: Map<Position, number> | null = null;
+  /** When they have come. */
+  private inheritedUntil: Deadline | null = null;
   /** Settled by being sent; accepted at the end of the turn, since a sink must not call its queue. */
   private sent: Delivery[] = [];
   /** Released by the client, and known until their settlements are for good; asked for at the end of the turn. */
@@ -109,16 +111,24 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
   /** Of an owner before. */
   inherit(packetId: number, position: Position): void {
     this.released.set(packetId, position);
-    if (!this.log.isApart) return;
-    if (this.inherited === null) {
-      this.inherited = new Map();
-      new Deadline(this.turn.deadlines, () => this.disinherit()).set(this.turn.nowMs + inheritedMs);
-    }
-    this.inherited.set(position, packetId);
+    if (this.log.isApart) this.expectAgain(packetId, position);
   }
 
-  /** Whoever had the session has said all that it could. */
+  private expectAgain(packetId: number, position: Position): void {
+    this.inherited ??= new Map();
+    this.inherited.set(position, packetId);
+    this.awaitInherited();
+  }
+
+  private awaitInherited(): void {
+    this.inheritedUntil ??= new Deadline(this.turn.deadlines, () => this.disinherit());
+    this.inheritedUntil.set(this.turn.nowMs + inheritedMs);
+  }
+
+  /** Whoever had the session has said all that it could, and the queue has given what it had. */
   private disinherit(): void {
+    // It gives nothing to a client that is away; see `attach`.
+    if (this.peer === null || this.inherited === null) return;
     for (const packetId of this.inherited?.values() ?? [])
       if (!this.released.has(packetId)) this.log.completed(packetId);
     this.inherited = null;
@@ -129,6 +139,8 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
   /** After CONNACK: what is released is completed first, then what was not acknowledged comes again, in order. [MQTT-4.4.0-1] */
   attach(peer: OutboundPeer, queue: SharedQueue | null): void {
     this.peer = peer;
+    // It was over while nobody was there to be given them.
+    if (this.inherited !== null && this.inheritedUntil?.atMs === Number.POSITIVE_INFINITY) this.awaitInherited();
     for (const packetId of this.released.keys()) if (!this.releasing.has(packetId)) peer.sendPubrel(packetId);
     this.resize();
     if (queue !== null) this.begin(queue);
@@ -239,7 +251,7 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
     // PUBREC came, and the crash that followed took the settlement.
     if (!source.isShared && this.released.get(packetIdOf(delivery.position)) === delivery.position)
       return this.passReleased(delivery);
-    if (!source.isShared && this.inherited?.has(delivery.position)) return this.pass(delivery);
+    if (!source.isShared && this.inherited?.has(delivery.position)) return this.passInherited(delivery);
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
@@ -261,8 +273,20 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
 
   private passReleased(delivery: Delivery): boolean {
     const packetId = packetIdOf(delivery.position);
-    if (!this.releasing.has(packetId)) return this.pass(delivery);
-    this.inFlight.set(packetId, delivery);
+    if (this.releasing.has(packetId)) {
+      this.inFlight.set(packetId, delivery);
+      return true;
+    }
+    this.inherited?.delete(delivery.position);
+    return this.pass(delivery);
+  }
+
+  /** PUBCOMP came before it. */
+  private passInherited(delivery: Delivery): boolean {
+    const packetId = this.inherited!.get(delivery.position)!;
+    this.inherited!.delete(delivery.position);
+    this.pass(delivery);
+    if (!this.released.has(packetId)) this.complete(packetId);
     return true;
   }
 
@@ -329,10 +353,11 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
 
   endOfTurn(): void {
     const { sent, moving, completing } = this;
-    if (completing.length > 0) this.completeForGood();
     if (sent.length > 0) this.sent = [];
     if (moving.length > 0) this.moving = [];
     for (const delivery of sent) delivery.consumer.settle(delivery, 'accept');
+    // Behind what was settled.
+    if (completing.length > 0) this.completeForGood();
     for (const { delivery, message } of moving) {
       const source = this.sources.get(delivery.consumer);
       if (source === undefined) delivery.consumer.settle(delivery, 'release');
@@ -407,6 +432,8 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
     if (this.releasing.delete(packetId)) {
       const delivery = this.inFlight.get(packetId);
       if (delivery?.position === position) this.take(packetId, delivery);
+      // The queue has it back from a connection that is gone.
+      else this.expectAgain(packetId, position);
     }
     if (this.released.get(packetId) === position) this.peer?.sendPubrel(packetId);
   }
