@@ -122,7 +122,7 @@ export class Sessions {
       session.rank = hold.count;
     }
     // In a cluster it is not known yet that no other node has a session of that name.
-    if (isTransient && takeovers !== null) void takeovers.claim(session);
+    if (isTransient && takeovers !== null) takeovers.claims.add(session);
     else await this.removeLeftQueue(vhost, clientId);
     if (!isTransient) await directory.keep(session);
     return session;

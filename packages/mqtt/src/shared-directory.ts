@@ -1,4 +1,5 @@
 import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence, SharedKeyedLog } from '@chapar/core';
+import type { Timer } from '@chapar/platform';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
@@ -99,8 +100,11 @@ export class SharedDirectory implements SessionDirectory {
     this.taking.set(name, (this.taking.get(name) ?? 0) + 1);
     const taken = this.tryToTake(name, user, clock.monotonicMs() + takeMsMax);
     void taken.catch(ignore).finally(() => this.noMoreTaking(name));
-    const late = new Promise<null>((resolve) => clock.after(takeMsMax, () => resolve(null)));
-    const found = await Promise.race([taken, late]);
+    let timer: Timer | null = null;
+    const late = new Promise<null>((resolve) => {
+      timer = clock.after(takeMsMax, () => resolve(null));
+    });
+    const found = await Promise.race([taken, late]).finally(() => timer?.cancel());
     if (found !== null) return found;
     taken.then(() => this.onStray?.(name), ignore);
     throw new MqttError(REASON.serverUnavailable, 'the log of sessions does not answer');
