@@ -36,6 +36,12 @@ export function lookedAt(reader: KeyedReader, key: string, { of }: KeyedConditio
   return of === 'guard' ? (reader.guardOf?.(key) ?? key) : key;
 }
 
+/** Somebody who has changed a key and waits for what comes of it. */
+export interface ChangeSink {
+  /** As what `change` resolves with; once, perhaps within `submit`. */
+  changed(isAnswered: boolean): void;
+}
+
 /**
  * The last value of each key, for all nodes: whatever is put on one is told to the readers of all, in the order of the log. On a node that
  * is alone the reader is told within the call, and in a cluster when enough nodes have it.
@@ -53,6 +59,8 @@ export interface SharedKeyedLog {
    * so that it shows whether it had effect; with false when it was refused, which has effect, or will, or not.
    */
   change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean>;
+  /** As `change`, without a promise, which may be one for each message. */
+  submit(key: string, value: Buffer | null, onlyIf: KeyedCondition | null, sink: ChangeSink): void;
   /** As what is known that is published for an entry of this key; see `letterOrigin`. Null: on a node that is alone, which has no need of it. */
   originOf(key: string): Origin | null;
   /** Among all nodes this one sees to what has to be done once with this key. */
@@ -91,11 +99,13 @@ export class OwnKeyedLog implements SharedKeyedLog {
   }
 
   change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean> {
-    return new Promise((resolve) => {
-      const slot = { committed: () => resolve(true), refused: () => resolve(false) };
-      if (value === null) this.remove(key, slot, onlyIf);
-      else this.put(key, value, slot, onlyIf);
-    });
+    return new Promise((resolve) => this.submit(key, value, onlyIf, { changed: resolve }));
+  }
+
+  submit(key: string, value: Buffer | null, onlyIf: KeyedCondition | null, sink: ChangeSink): void {
+    const slot = { committed: () => sink.changed(true), refused: () => sink.changed(false) };
+    if (value === null) this.remove(key, slot, onlyIf);
+    else this.put(key, value, slot, onlyIf);
   }
 
   private holds(key: string, onlyIf: KeyedCondition): boolean {

@@ -143,7 +143,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   /** Nothing more is read of a peer whose packets wait in numbers, or that does not read its answers. */
   private regulate(): void {
     if (this.stateNow === 'closed') return;
-    const shall = this.held.isFull || !this.mayAnswer;
+    const shall = this.held.isFull || !this.mayAnswer || this.sessionNow?.received.isFull === true;
     if (shall === this.isPaused) return;
     this.isPaused = shall;
     if (shall) this.wire.pause();

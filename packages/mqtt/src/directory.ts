@@ -1,7 +1,8 @@
-import type { Broker, JsonValue, KeyedLog, Position } from '@chapar/core';
+import type { Broker, ConfirmSlot, JsonValue, KeyedLog, Position } from '@chapar/core';
 import type { Session, SessionLog } from './session.js';
 import { idKey, sessionKey, sessionKeyOf, sessionName } from './session-keys.js';
 import type { Subscription } from './subscriptions.js';
+import type { WriteSink } from './write-sink.js';
 
 /** A session as it is kept. */
 export interface SessionRecord {
@@ -77,7 +78,7 @@ export class LocalDirectory implements SessionDirectory {
       return;
     }
     const value = Buffer.from(JSON.stringify(recordOf(session)));
-    this.write(sessionKey('s', sessionName(session.vhost.name, session.clientId)), value, done);
+    this.write(sessionKey('s', sessionName(session.vhost.name, session.clientId)), value, slotOf(done));
   }
 
   delete(session: Session): void {
@@ -91,33 +92,62 @@ export class LocalDirectory implements SessionDirectory {
     const owner = sessionName(vhost, clientId);
     return {
       isApart: false,
-      received: (id, done) => this.write(idKey('i', owner, id), one, done),
-      forgotten: (id, done) => this.erase(idKey('i', owner, id), done),
-      released: (id, position, done) => this.write(idKey('o', owner, id), Buffer.from(String(position)), done),
+      received: (id, sink, at) => this.write(idKey('i', owner, id), one, slotFor(sink, id, at)),
+      forgotten: (id, sink) => this.erase(idKey('i', owner, id), sink === null ? null : slotFor(sink, id, 0)),
+      released: (id, position, sink) =>
+        this.write(idKey('o', owner, id), Buffer.from(String(position)), slotFor(sink, id, position)),
       completed: (id) => this.erase(idKey('o', owner, id), null),
     };
   }
 
-  private write(key: string, value: Buffer, done: (() => void) | null): void {
-    this.positions.set(key, this.log.put(key, value, this.positions.get(key) ?? 0, slotOf(done)));
+  private write(key: string, value: Buffer, slot: ConfirmSlot | null): void {
+    this.positions.set(key, this.log.put(key, value, this.positions.get(key) ?? 0, slot));
   }
 
-  private erase(key: string, done: (() => void) | null): void {
+  private erase(key: string, slot: ConfirmSlot | null): void {
     const position = this.positions.get(key);
     if (position === undefined) {
-      done?.();
+      slot?.committed();
       return;
     }
     this.positions.delete(key);
-    this.log.remove(key, position, slotOf(done));
+    this.log.remove(key, position, slot);
   }
 }
 
 const one = Buffer.from('1');
 
 /** A log that has failed promises nothing: whoever waits is not answered, and the client comes again. */
-function slotOf(done: (() => void) | null) {
+function slotOf(done: (() => void) | null): ConfirmSlot | null {
   return done === null ? null : { committed: done, refused: () => undefined };
+}
+
+/** So many slots that were told are kept for those that come. */
+const spareMax = 1024;
+const spare: SinkSlot[] = [];
+
+/** As `slotOf`; used again, since there is one for each message. */
+class SinkSlot implements ConfirmSlot {
+  sink: WriteSink | null = null;
+  id = 0;
+  at = 0;
+
+  committed(): void {
+    const { sink, id, at } = this;
+    this.sink = null;
+    if (spare.length < spareMax) spare.push(this);
+    sink!.written(id, at);
+  }
+
+  refused(): void {}
+}
+
+function slotFor(sink: WriteSink, id: number, at: number): SinkSlot {
+  const slot = spare.pop() ?? new SinkSlot();
+  slot.sink = sink;
+  slot.id = id;
+  slot.at = at;
+  return slot;
 }
 
 function listAt<T>(lists: Map<string, T[]>, key: string): T[] {

@@ -3,6 +3,7 @@ import {
   type ConfirmSink,
   DIALECT_MQTT,
   Message,
+  PHASE_DECIDE,
   type Provenance,
   Publisher,
   PublishSlot,
@@ -11,7 +12,7 @@ import {
   type Target,
 } from '@chapar/core';
 import { Acknowledgements } from './acknowledgements.js';
-import { Arrivals, type Arrived } from './arrivals.js';
+import { type Arrival, Arrivals } from './arrivals.js';
 import { writeAck } from './codec/ack.js';
 import { MqttError, protocolError } from './codec/error.js';
 import { PUBACK, PUBCOMP, PUBREC, type Version } from './codec/packet.js';
@@ -19,10 +20,11 @@ import { PublishView, readPublish } from './codec/publish.js';
 import { REASON } from './codec/reason.js';
 import type { Connection } from './connection.js';
 import { originProperty } from './origin.js';
-import type { ReceivedLog } from './received.js';
+import type { Received, ReceivedLog } from './received.js';
 import type { Session } from './session.js';
 import { editedProperties, markStored, storedForm } from './stored-publish.js';
 import { Targets, type TopicTarget } from './targets.js';
+import type { WriteSink } from './write-sink.js';
 
 /** Filled and read within one publish, by one connection at a time. */
 const view = new PublishView();
@@ -54,6 +56,9 @@ export class Inbound implements ConfirmSink {
   private arrivals: Arrivals | null = null;
   private isUnrouted = false;
   private isRefused = false;
+  /** Of identifiers that came, in the same log as their messages, and of those that are forgotten; null: there were none yet. */
+  private confirming: WriteSink | null = null;
+  private completing: WriteSink | null = null;
   private readonly answer = (packetId: number, exactlyOnce: boolean, reason: number): void =>
     this.acknowledge(packetId, exactlyOnce, reason);
 
@@ -173,8 +178,8 @@ export class Inbound implements ConfirmSink {
     }
     const message = this.messageOf(target, chunk, at);
     if (qos === 2 && receivedLog?.isApart === true) {
-      this.arrivals ??= new Arrivals((arrival) => this.publishArrived(arrival));
-      this.arrivals.add({ target, message, packetId, retain: view.retain }, received, receivedLog, isUnsure);
+      this.arrivals ??= this.newArrivals(received, receivedLog);
+      this.arrivals.add(target, message, packetId, view.retain, isUnsure);
       return;
     }
     if (view.retain) this.keepRetained(target, message, qos);
@@ -189,6 +194,11 @@ export class Inbound implements ConfirmSink {
     const reason = this.hand(target, message);
     if (log === null) this.acknowledgements.sayOfLast(reason);
     else this.logReceived(log, packetId, reason);
+  }
+
+  private newArrivals(received: Received, log: ReceivedLog): Arrivals {
+    const publish = (arrival: Arrival): void => this.publishArrived(arrival);
+    return new Arrivals(received, log, publish, () => this.relieved());
   }
 
   /** It came on a connection that is gone. */
@@ -210,10 +220,16 @@ export class Inbound implements ConfirmSink {
   }
 
   /** Its identifier is in the log. */
-  private publishArrived({ target, message, packetId, retain, from }: Arrived): void {
-    if (retain) this.keepRetained(target, message, 2, from);
+  private publishArrived({ target, message, packetId, retain, from }: Arrival): void {
+    if (retain) this.keepRetained(target!, message!, 2, from);
     this.acknowledgements.push(packetId, true, REASON.success);
-    this.acknowledgements.sayOfLast(this.hand(target, message, from));
+    this.acknowledgements.sayOfLast(this.hand(target!, message!, from));
+  }
+
+  /** Its session's messages do not wait in such numbers any more. */
+  private relieved(): void {
+    const { connection } = this.session;
+    if (connection !== null) connection.door.broker.turn.add(PHASE_DECIDE, connection);
   }
 
   /** The answer waits for both, message and identifier, and for those before them. */
@@ -226,7 +242,8 @@ export class Inbound implements ConfirmSink {
       return;
     }
     confirms.await(tag);
-    log.received(packetId, () => confirms.confirm(tag));
+    this.confirming ??= { written: (_, at) => confirms.confirm(at) };
+    log.received(packetId, this.confirming, tag);
   }
 
   private messageOf(target: Target, chunk: Buffer, at: number): Message {
@@ -332,7 +349,7 @@ export class Inbound implements ConfirmSink {
       this.say(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
     } else if (exactlyOnce && received.delete(packetId) && receivedLog !== null) {
       // Then it is another message's, which must not be taken for this one, also when another node has the session.
-      receivedLog.forgotten(packetId, () => this.sayRefused(PUBREC, packetId, reason));
+      receivedLog.forgotten(packetId, { written: (id) => this.sayRefused(PUBREC, id, reason) });
     } else this.sayRefused(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
   }
 
@@ -352,9 +369,13 @@ export class Inbound implements ConfirmSink {
       this.say(PUBCOMP, packetId, wasFound ? REASON.success : REASON.packetIdNotFound);
       return;
     }
-    if (receivedLog === null) this.say(PUBCOMP, packetId, REASON.success);
+    if (receivedLog === null) {
+      this.say(PUBCOMP, packetId, REASON.success);
+      return;
+    }
     // Once the client has heard PUBCOMP it uses the identifier for another message, which must not be taken for this one.
-    else receivedLog.forgotten(packetId, () => this.say(PUBCOMP, packetId, REASON.success));
+    this.completing ??= { written: (id) => this.say(PUBCOMP, id, REASON.success) };
+    receivedLog.forgotten(packetId, this.completing);
   }
 
   private say(type: number, packetId: number, reason: number): void {

@@ -19,6 +19,7 @@ import { Completions } from './completions.js';
 import type { Sender } from './sender.js';
 import { replayOf, storedQos, storedRetain, viaOf } from './stored-publish.js';
 import type { Match } from './subscriptions.js';
+import type { WriteSink } from './write-sink.js';
 
 /** What deliveries ask of the session's connection. */
 export interface OutboundPeer {
@@ -35,8 +36,8 @@ export interface OutboundPeer {
 export interface ReleaseLog {
   /** As of `ReceivedLog`. */
   readonly isApart: boolean;
-  /** `done` is called when it would survive a crash, perhaps at once. */
-  released(packetId: number, position: Position, done: () => void): void;
+  /** `sink` is told, with the position, when it would survive a crash, perhaps at once. */
+  released(packetId: number, position: Position, sink: WriteSink): void;
   completed(packetId: number): void;
 }
 
@@ -55,7 +56,7 @@ export interface Source {
  * its position in the session's queue, so that after a reconnect, and after a restart of the broker too, it is sent again under the
  * same; what is not acknowledged when the client goes is ready again in its place.
  */
-export class Outbound implements DeliverySink, Flushable {
+export class Outbound implements DeliverySink, Flushable, WriteSink {
   private readonly clientId: string;
   private readonly turn: Turn;
   private readonly log: ReleaseLog;
@@ -389,11 +390,12 @@ export class Outbound implements DeliverySink, Flushable {
     if (this.log.isApart) this.releasing.add(packetId);
     else this.take(packetId, delivery);
     // The client forgets the message with PUBREL: from then on it must not be sent again, whatever happens here.
-    this.log.released(packetId, position, () => this.releasedInLog(packetId, position));
+    this.log.released(packetId, position, this);
     return true;
   }
 
-  private releasedInLog(packetId: number, position: Position): void {
+  /** The log has that the client received it. */
+  written(packetId: number, position: Position): void {
     // Not before: if it was settled and the identifier got lost, nobody would release that, and the client take the next message for this one.
     if (this.releasing.delete(packetId)) {
       const delivery = this.inFlight.get(packetId);

@@ -1,19 +1,23 @@
 import type { Provenance } from '@chapar/core';
+import type { WriteSink } from './write-sink.js';
 
 /** What remembers the identifiers of messages of QoS 2 that came, over a restart of the broker. */
 export interface ReceivedLog {
   /** It is another log than that of messages: what is said here is not before, nor with, what is said there. */
   readonly isApart: boolean;
   /**
-   * `done` when it would survive a crash. Where it is not apart, in the same group of the log as the message: written together, or not at all.
-   * Where it is, before the message, which is published as what `done` is given, and again as the same when it is not sure that it was.
+   * `sink` is told when it would survive a crash. Where it is not apart, in the same group of the log as the message: written together, or
+   * not at all. Where it is, before the message, which is published as `provenanceOf` says, and again so when it is not sure that it was.
    */
-  received(packetId: number, done: (from?: Provenance) => void): void;
+  received(packetId: number, sink: WriteSink, at: number): void;
   /** As what it was published, or was to be. */
   provenanceOf?(packetId: number): Provenance;
-  /** `done` when it is sure not to come back. */
-  forgotten(packetId: number, done: () => void): void;
+  /** `sink` is told when it is sure not to come back. */
+  forgotten(packetId: number, sink: WriteSink | null): void;
 }
+
+/** Nothing more is read of a client of whom so much waits for the log. Bytes. */
+const waitingBytesMax = 1024 * 1024;
 
 const waiting = 0;
 const answered = 1;
@@ -25,6 +29,13 @@ export class Received {
   /** Null: there never was one. */
   private states: Map<number, number> | null = null;
   private askers: Map<number, (isTaken: boolean) => void> | null = null;
+  /** Of messages that wait for their identifiers to be in the log. Bytes. */
+  waitingBytes = 0;
+
+  /** There is so much of that that nothing more should be read of the client. */
+  get isFull(): boolean {
+    return this.waitingBytes >= waitingBytesMax;
+  }
 
   get size(): number {
     return this.states?.size ?? 0;

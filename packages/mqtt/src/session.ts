@@ -30,7 +30,7 @@ const noShares: ReadonlyMap<string, Subscription> = new Map();
 
 const forgetful: ReleaseLog = {
   isApart: false,
-  released: (_packetId, _position, done) => done(),
+  released: (packetId, position, sink) => sink.written(packetId, position),
   completed: () => undefined,
 };
 

@@ -130,7 +130,7 @@ export class Sessions {
     session.will = will;
     // In a cluster it is not known yet that no other node has a session of that name.
     if (isTransient && takeovers !== null) {
-      if (this.door.settings.cleanSessions === 'cluster') void takeovers.claim(session);
+      if (this.door.settings.cleanSessions === 'cluster') takeovers.claims.add(session);
     } else await this.removeLeftQueue(vhost, clientId);
     if (!isTransient) await directory.keep(session);
     return session;

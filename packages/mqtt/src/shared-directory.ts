@@ -1,5 +1,6 @@
 import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence, SharedKeyedLog } from '@chapar/core';
 import { BroughtSessions } from './brought-sessions.js';
+import type { Timer } from '@chapar/platform';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
@@ -10,6 +11,7 @@ import { idKey, sessionKey, sessionKeyOf, sessionName, willKey } from './session
 import { type Owner, SessionTable, type Standing } from './session-table.js';
 import { SessionWrites } from './session-writes.js';
 import { idOfWill, type Will } from './will.js';
+import type { WriteSink } from './write-sink.js';
 
 const logName = 'mqtt-sessions';
 /** A client waits so long for its session. Milliseconds. */
@@ -116,8 +118,11 @@ export class SharedDirectory implements SessionDirectory {
     this.taking.set(name, (this.taking.get(name) ?? 0) + 1);
     const taken = this.tryToTake(name, user, clock.monotonicMs() + takeMsMax);
     void taken.catch(ignore).finally(() => this.noMoreTaking(name));
-    const late = new Promise<null>((resolve) => clock.after(takeMsMax, () => resolve(null)));
-    const found = await Promise.race([taken, late]);
+    let timer: Timer | null = null;
+    const late = new Promise<null>((resolve) => {
+      timer = clock.after(takeMsMax, () => resolve(null));
+    });
+    const found = await Promise.race([taken, late]).finally(() => timer?.cancel());
     if (found !== null) return found;
     taken.then(() => this.onStray?.(name), ignore);
     throw new MqttError(REASON.serverUnavailable, 'the log of sessions does not answer');
@@ -399,15 +404,15 @@ export class SharedDirectory implements SessionDirectory {
 
   logOf(vhost: string, clientId: string): SessionLog {
     const name = sessionName(vhost, clientId);
-    const write = (kind: 'i' | 'o', id: number, value: Buffer | null, done: (() => void) | null): void =>
-      this.holds.get(name)?.writes.write(idKey(kind, name, id), value, done);
+    const write = (kind: 'i' | 'o', id: number, value: Buffer | null, sink: WriteSink | null, at = 0): void =>
+      this.holds.get(name)?.writes.write(idKey(kind, name, id), value, sink, id, at);
     const provenanceOf = (id: number): Provenance => this.provenanceOf(idKey('i', name, id));
     return {
       isApart: true,
-      received: (id, done) => write('i', id, beforeMessage, () => done(provenanceOf(id))),
+      received: (id, sink, at) => write('i', id, beforeMessage, sink, at),
       provenanceOf,
-      forgotten: (id, done) => write('i', id, null, done),
-      released: (id, position, done) => write('o', id, Buffer.from(String(position)), done),
+      forgotten: (id, sink) => write('i', id, null, sink),
+      released: (id, position, sink) => write('o', id, Buffer.from(String(position)), sink, position),
       completed: (id) => write('o', id, null, null),
     };
   }

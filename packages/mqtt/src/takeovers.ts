@@ -1,5 +1,6 @@
 import type { Actor } from '@chapar/core';
 import type { Timer } from '@chapar/platform';
+import { Claims } from './claims.js';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import type { SessionRecord } from './directory.js';
@@ -22,6 +23,7 @@ const againMs = 1000;
 export class Takeovers {
   readonly directory: SharedDirectory;
   readonly wills: DueWills;
+  readonly claims = new Claims((session) => this.claim(session));
   private readonly door: MqttDoor;
   private adoptingCount = 0;
 
@@ -78,22 +80,20 @@ export class Takeovers {
   }
 
   /** A session that goes with its connection was made: it is told to the others, and takes the place of one that they have. */
-  async claim(session: Session): Promise<void> {
+  private async claim(session: Session): Promise<void> {
     const { directory, door } = this;
     const name = sessionName(session.vhost.name, session.clientId);
-    while (!session.isEnded) {
-      try {
-        const taken = await directory.take(name, session.user);
-        await this.replace(session, taken);
+    try {
+      const taken = await directory.take(name, session.user);
+      await this.replace(session, taken);
+    } catch (error) {
+      if (error instanceof MqttError && error.reason === REASON.notAuthorized) {
+        session.connection?.fail(error);
         return;
-      } catch (error) {
-        if (error instanceof MqttError && error.reason === REASON.notAuthorized) {
-          session.connection?.fail(error);
-          return;
-        }
-        door.log.debug({ error, client: session.clientId }, 'whose a session is could not be said yet');
-        await new Promise<void>((done) => door.broker.platform.clock.after(againMs, done));
       }
+      door.log.debug({ error, client: session.clientId }, 'whose a session is could not be said yet');
+      // Behind others, whose shards may take something.
+      door.broker.platform.clock.after(againMs, () => this.claims.add(session));
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  type ChangeSink,
   type ConfirmSlot,
   type Incarnation,
   type KeyedCondition,
@@ -37,9 +38,9 @@ export class ClusterKeyedLog implements SharedKeyedLog {
     const faces = shards.parts.faces();
     this.faces = incarnations.map((incarnation, index) => faces.face(propertiesOf(incarnation, `${name}/${index}`)));
     this.barrier = new Barrier(this, shards);
-    const has = (shard: number, sequence: number): boolean =>
-      shards.fold(incarnations[shard]!)?.has(shards.parts.membership.boot, sequence) ?? false;
-    this.answers = new Answers(has);
+    const foldUpTo = (shard: number): number =>
+      shards.fold(incarnations[shard]!)?.upToOf(shards.parts.membership.boot) ?? 0;
+    this.answers = new Answers(incarnations.length, foldUpTo);
   }
 
   put(
@@ -57,12 +58,14 @@ export class ClusterKeyedLog implements SharedKeyedLog {
   }
 
   change(key: string, value: Buffer | null, onlyIf: KeyedCondition | null): Promise<boolean> {
-    return new Promise((resolve) => {
-      const shard = this.shardOf(key);
-      const committed = (): void => this.answers.add(shard, sequence, () => resolve(true));
-      this.put(key, value ?? nothing, { committed, refused: () => resolve(false) }, onlyIf);
-      const sequence = this.faces[shard]!.publishes.lastKept;
-    });
+    return new Promise((resolve) => this.submit(key, value, onlyIf, { changed: resolve }));
+  }
+
+  submit(key: string, value: Buffer | null, onlyIf: KeyedCondition | null, sink: ChangeSink): void {
+    const shard = this.shardOf(key);
+    const face = this.faces[shard]!;
+    const slot = this.answers.slot(shard, face.publishes.sequence + 1, sink);
+    face.enqueue(keyedMessage(key, value ?? nothing, onlyIf), slot);
   }
 
   /** An entry that has something published for it leaves its shard as a dead letter leaves its queue, whichever node sees to it. */

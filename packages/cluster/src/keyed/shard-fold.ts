@@ -117,11 +117,18 @@ export class ShardFold {
 
   /** The reader has that publish, if the log does, and all before it of a process, whose publishes are taken in their order. */
   has(origin: Origin, sequence: number): boolean {
+    if (sourceOfLetters(origin) === null) return this.upToOf(origin) >= sequence;
     if (this.folded < this.log.committed) return false;
     const row = this.log.originRows().find((each) => each.origin === origin);
     if (row === undefined || row.low >= sequence) return row !== undefined;
-    if (sourceOfLetters(origin) === null) return (row.held.at(-1)?.last ?? 0) >= sequence;
     return row.held.some(({ first, last }) => first <= sequence && sequence <= last);
+  }
+
+  /** Up to which publish of that origin it `has` all; 0: none, or it cannot be said now. */
+  upToOf(origin: Origin): number {
+    if (this.folded < this.log.committed) return 0;
+    const row = this.log.originRows().find((each) => each.origin === origin);
+    return row === undefined ? 0 : Math.max(row.low, row.held.at(-1)?.last ?? 0);
   }
 
   // ---- what happens to the log -------------------------------------------------------------------------------------

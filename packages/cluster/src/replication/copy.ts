@@ -336,8 +336,7 @@ export class Copy implements Mended {
     leader.onCounted = () => {
       this.tryToOpen(reign);
       reign.counted();
-      // Somebody over there may wait for what its fold comes to.
-      if (reign.shard !== null) this.sayCommitted(leader);
+      if (this.saysAtOnce(reign)) this.sayCommitted(leader);
     };
     // The entry that it begins with.
     this.host.touch(this);
@@ -394,7 +393,7 @@ export class Copy implements Mended {
     held.isHeard = true;
     this.reign?.allegiance.says(pull.member, held.heardMs);
     this.reign?.reassure();
-    const isBehind = this.reign?.shard != null && this.knows(held) < leader.committed;
+    const isBehind = this.knows(held) < leader.committed && this.saysAtOnce(this.reign!);
     if (leader.hasNews(pull) || isBehind) lane.schedule(held);
   }
 
@@ -409,6 +408,11 @@ export class Copy implements Mended {
     if (leader === undefined) return;
     for (const held of this.host.heldFor(this.incarnation))
       if (held.isHeard && leader.hasNews(held.pull)) held.lane.schedule(held);
+  }
+
+  /** Somebody over there may wait for what its fold of a shard comes to, and nothing is under way that would say it. */
+  private saysAtOnce({ shard, leader }: Reign): boolean {
+    return shard !== null && leader.committed === leader.end;
   }
 
   /** Of a queue not at once, for it comes with the next message anyway; but when none comes. */
