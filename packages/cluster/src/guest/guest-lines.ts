@@ -4,7 +4,7 @@ import { FRAME_LEADS, FRAME_LEFT, FRAME_LINE_SETTLED, FRAME_LOST } from '../peer
 import type { MessageReader } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import type { QueueReference } from '../peer/queue-reference.js';
-import { detachReasonOf, outcomes } from '../peer/refusals.js';
+import { detachReasonOf, formOfError, outcomes } from '../peer/refusals.js';
 import { PUBLISH_LETTER, PUBLISH_MESSAGE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
@@ -247,7 +247,7 @@ export class GuestLines {
       if (existing === null) consumer.grant(credit);
       else consumer.reconcile(body.claims, credit);
     } catch (error) {
-      this.guest.attachFailed(body.request, error);
+      this.guest.attached(body.request, formOfError(error));
     }
   }
 

@@ -39,7 +39,7 @@ import {
 import { AddressBook, MessageReader, writeMessage } from '../peer/message-form.js';
 import type { Outgoing } from '../peer/outgoing.js';
 import { type QueueReference, queueOf } from '../peer/queue-reference.js';
-import { detachReasonOf, detachReasons, formOfError, outcomes, refusals } from '../peer/refusals.js';
+import { detachReasonOf, detachReasons, type ErrorForm, formOfError, outcomes, refusals } from '../peer/refusals.js';
 import { PUBLISH_MESSAGE, PUBLISH_QUEUE, PUBLISH_SAME, PUBLISH_USE } from '../remote/publish-stream.js';
 import type { LedQueue } from '../replication/led-queue.js';
 import type { Origin } from '../replication/origins.js';
@@ -313,7 +313,7 @@ export class Guest implements LineSink {
       else consumer.grant(credit);
       this.forgetIfOver(consumer);
     } catch (error) {
-      if (body.request > 0) this.attachFailed(body.request, error);
+      if (body.request > 0) this.attached(body.request, formOfError(error));
       else this.writeDetached(body.consumer, detachReasonOf(error, 'queue-deleted'));
     }
   }
@@ -330,26 +330,16 @@ export class Guest implements LineSink {
     return consumer;
   }
 
-  /** `order`: the consumer's place among all. */
-  attached(request: number, order: number): void {
-    this.writeAttached(request, order);
-  }
-
-  /** Says where one that came back stands, if it was told something else. */
-  place({ consumer, order: known }: AttachBody, order: number): void {
-    if (order !== known && this.isLinked) this.writeAttached(0, { consumer, order } satisfies PlaceBody);
-  }
-
-  private writeAttached(request: number, said: number | PlaceBody): void {
+  /** `said`: the consumer's place among all, or why there is none; with request 0 of one that came back. */
+  attached(request: number, said: number | PlaceBody | ErrorForm): void {
     this.out.begin(FRAME_ATTACHED);
     this.out.varint(request);
     this.out.json(said);
   }
 
-  attachFailed(request: number, error: unknown): void {
-    this.out.begin(FRAME_ATTACHED);
-    this.out.varint(request);
-    this.out.json(formOfError(error));
+  /** Says where one that came back stands, if it was told something else. */
+  place({ consumer, order: known }: AttachBody, order: number): void {
+    if (order !== known && this.isLinked) this.attached(0, { consumer, order });
   }
 
   /** The peer has named all consumers that go on. */
