@@ -9,6 +9,7 @@ static const char usage[] =
     "  traffic: publishers and subscribers of one topic\n"
     "    --publishers N --subscribers N --qos Q --size BYTES --warmup S --seconds S\n"
     "    --rate N        messages a second of all publishers; 0: flat out, bounded by TCP and by a window of 100 with QoS 1 and 2\n"
+    "    --topics N      each publisher takes them in turn (1)\n"
     "    --filter F      what subscribers ask for (bench/+); with --shared each message goes to one of them\n"
     "    --background N  subscriptions that match nothing of it, of --background-clients N clients\n"
     "  retained: --topics N messages of --size are put with QoS 1, then subscribed to with wildcards\n"
@@ -37,7 +38,7 @@ static bool read_flag(struct options *o, const char *name) {
 
 struct options options_read(int argc, char **argv) {
   struct options o = {.version = 4, .publishers = 1, .subscribers = 1, .size = 64, .filter = "bench/+", .warmup = 2, .seconds = 5,
-                      .background_clients = 1, .topics = 1000, .connections = 1000, .concurrent = 100, .again_ms = 1000};
+                      .background_clients = 1, .topics = 1, .connections = 1000, .concurrent = 100, .again_ms = 1000};
   const struct { const char *name; int *at; } numbers[] = {
       {"--port", &o.port}, {"--subscribe-port", &o.subscribe_port}, {"--version", &o.version}, {"--publishers", &o.publishers},
       {"--subscribers", &o.subscribers}, {"--qos", &o.qos}, {"--size", &o.size}, {"--background", &o.background},

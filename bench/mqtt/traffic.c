@@ -15,21 +15,27 @@ static struct counts counts;
 
 /* Flat out: fills what the socket takes; on a schedule: what is due. */
 static void publish(struct client *client, const struct options *o, double rate, uint64_t began_ns) {
-  static const char topic[] = "bench/0123456789ab";
+  char topic[32] = "bench/0123456789ab";
   if (client->out_used - client->out_from > CLIENT_OUT_BYTES / 2) return;
   uint64_t now = now_ns();
   uint64_t due = rate > 0 ? (uint64_t)((double)(now - began_ns) * rate / 1e9) : UINT64_MAX;
   for (int i = 0; i < BURST && client->sent < due && (o->qos == 0 || client->window > 0); i++) {
+    if (o->topics > 1) snprintf(topic, sizeof topic, "bench/%d", (int)(client->sent % (uint64_t)o->topics));
     if (!client_publish(client, topic, o->qos, false, o->size, rate > 0 || (client->sent & 63) == 0 ? now : 0)) return;
     counts.published++;
   }
 }
 
-/* Half of them `a/N/+/c`, half `x/N/#`, and a few that are as wide as the traffic's own level. */
+/* A third each: far from the traffic's topics, below them, and beside them wherever they begin. */
+static void background_filter(char *filter, size_t size, int i) {
+  static const char *const kinds[] = {"a/%d/+/c", "bench/%d/x/#", "+/%d/c"};
+  snprintf(filter, size, kinds[i % 3], i / 3);
+}
+
 static void subscribe_background(struct client *client, const struct options *o, int of) {
   char filter[64];
   for (int i = of; i < o->background; i += o->background_clients) {
-    snprintf(filter, sizeof filter, i % 2 == 0 ? "a/%d/+/c" : "x/%d/#", i / 2);
+    background_filter(filter, sizeof filter, i);
     while (!client_subscribe(client, filter, 0)) client_settle(client, &counts, BACKGROUND_SECONDS_MAX);
     if (client->subacks_due >= WINDOW) client_settle(client, &counts, BACKGROUND_SECONDS_MAX);
   }

@@ -23,7 +23,7 @@ const cannot = noEtcd || skipUnless(missing === undefined, missing ?? '');
 
 let cluster: RealCluster;
 beforeAll(async () => {
-  if (!cannot) cluster = await RealCluster.start({ leaseSeconds: 3 });
+  if (!cannot) cluster = await RealCluster.start();
 }, 60_000);
 afterAll(() => cluster?.close());
 

@@ -38,7 +38,7 @@ const withoutAliases = { CHAPAR_MQTT__TOPIC_ALIAS_MAXIMUM: '0' };
 
 let cluster: RealCluster;
 beforeAll(async () => {
-  if (!noEtcd) cluster = await RealCluster.start({ leaseSeconds: 3, environment: withoutAliases });
+  if (!noEtcd) cluster = await RealCluster.start({ environment: withoutAliases });
 }, 60_000);
 afterAll(() => cluster?.close());
 
@@ -50,7 +50,7 @@ describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 180_000 
         await sleep(1500);
         await victim.kill9();
         // Within the lease, and after it.
-        await sleep(round === 1 ? 5000 : 500);
+        await sleep(round === 1 ? 7000 : 500);
         victim.start();
         await victim.ready();
       }

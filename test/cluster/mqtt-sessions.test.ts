@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { join as joinAlone } from '../protocol/mqtt/peer.js';
 import { SimNode } from '../protocol/sim-node.js';
 import { type Client, MqttCluster, type MqttNode } from './mqtt-cluster.js';
+import { SimClient } from './sim-broker.js';
 
 const lasting = { clean: false, properties: { sessionExpiryInterval: 1000 } };
 const queueName = 'mqtt-subscription-clientqos1';
@@ -379,6 +380,27 @@ describe('exactly once, when the client goes to another node', () => {
     expect(await late.heard()).toEqual(['new!']);
   });
 
+  it('from the client: a message that was refused leaves its identifier to the next one, before the client hears of it', async () => {
+    const { cluster, b } = await stage();
+    const amqp = await SimClient.enter(b.at);
+    await amqp.declare('full', { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
+    await amqp.bind('amq.topic', 'full', 'x');
+    const { peer } = await cluster.join(b, 'client', lasting);
+    const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
+    const change = log.change.bind(log);
+    let mayEnd = false;
+    vi.spyOn(log, 'change').mockImplementation((key, value, onlyIf) =>
+      value === null && !mayEnd ? Promise.resolve(false) : change(key, value, onlyIf),
+    );
+    peer.publish('x', 'm', { qos: 2, messageId: 7 });
+    await cluster.soon(2000);
+    expect(await peer.all()).toEqual([]);
+    mayEnd = true;
+    await cluster.soon(1000);
+    expect(await peer.expect('pubrec')).toMatchObject({ messageId: 7, reasonCode: 0x97 });
+    expect(b.door.takeovers!.directory.logOf('/', 'client').provenanceOf!(7).sequence).toBe(0);
+  });
+
   it('to the client: what it has received is released there, and does not come again', async () => {
     const { cluster, a, b, c, publisher } = await stage();
     const first = await cluster.join(a, 'client', lasting);
@@ -700,6 +722,21 @@ describe('the copies of what waits for clients', () => {
     await cluster.soon(60_000);
     expect(copies(a)).toEqual([`${queueName} 3`]);
   });
+});
+
+it('$SYS says of each node what it has, so that the sums are right', async () => {
+  const { cluster, a, b, c } = await stage();
+  const watching = await cluster.join(a, 'watching');
+  await cluster.join(a, 'here', lasting);
+  await (await cluster.join(a, 'away', lasting)).peer.drop();
+  await cluster.join(b, 'there', lasting);
+  // Once more than those that are here now: it came from another node.
+  await (await cluster.join(b, 'moved', lasting)).peer.drop();
+  await cluster.join(a, 'moved', lasting);
+  await cluster.soon(12_000);
+  await watching.subscribe({ '$SYS/broker/clients/connected': 0, '$SYS/broker/clients/total': 0 });
+  expect((await watching.heard()).sort()).toEqual(['3', '4']);
+  expect([a, b, c].map(({ door }) => door.sessions.count)).toEqual([4, 1, 1]);
 });
 
 describe('a node that was alone', () => {

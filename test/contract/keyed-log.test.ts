@@ -1,5 +1,5 @@
 // The keyed log on the real store and a simulated disk: the last value of each key, over stops and crashes.
-import { Broker, type KeyedLog } from '@chapar/core';
+import { Broker, type KeyedLog, type KeyedReader } from '@chapar/core';
 import { createSimPlatform, type SimPlatform } from '@chapar/platform';
 import { expect, test } from 'vitest';
 import { SimNode } from '../protocol/sim-node.js';
@@ -54,6 +54,50 @@ test.each(['stop', 'nothing', 'some', 'everything'] as const)(
       else platform.crash(end);
       ({ node, kept } = await again(platform));
       expect(texts(kept)).toEqual(before);
+    }
+    await node.stop();
+  },
+);
+
+/** Read in the order of the log by who keeps the values, as retained messages are. */
+async function openShared(node: SimNode) {
+  const values = new Map<string, { text: string; position: number }>();
+  const told: string[] = [];
+  const reader: KeyedReader = {
+    changed(key, value, position) {
+      told.push(`${key} ${value?.toString() ?? '-'}`);
+      const before = values.get(key)?.position ?? 0;
+      if (value === null) values.delete(key);
+      else values.set(key, { text: value.toString(), position });
+      return before;
+    },
+    positionOf: (key) => values.get(key)?.position ?? 0,
+    entries: () => [],
+  };
+  return { log: await node.settle(node.broker.sharedKeyedLog('test', reader)), values, told };
+}
+
+test.each(['stop', 'nothing', 'some', 'everything'] as const)(
+  'and so for who is told in the order of the log, and nothing is told again that was settled: %s',
+  async (end) => {
+    const platform = createSimPlatform(7);
+    let node = await SimNode.start({ platform });
+    let kept = await openShared(node);
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 30; i++)
+        await node.settle(kept.log.change(`key ${i % 10}`, Buffer.from(`${round} ${i}`), null));
+      for (let i = 0; i < 5; i++) await node.settle(kept.log.change(`key ${i + round}`, null, null));
+      const before = [...kept.values].map(([key, { text }]) => `${key} ${text}`).sort();
+      if (end === 'stop') await node.stop();
+      else platform.crash(end);
+      node = await SimNode.start({ platform });
+      // Whatever the first start settled is gone at the second.
+      kept = await openShared(node);
+      expect([...kept.values].map(([key, { text }]) => `${key} ${text}`).sort()).toEqual(before);
+      await node.stop();
+      node = await SimNode.start({ platform });
+      kept = await openShared(node);
+      expect(kept.told.sort()).toEqual(before);
     }
     await node.stop();
   },

@@ -7,8 +7,6 @@ const seedsOfStory = 20;
 const seedsOfProfile = 200;
 const seedsOfMirroredStory = 4;
 const seedsOfMirroredProfile = 40;
-/** Queues that policies mirror cost as much as those that are declared so. */
-const mirrors = /^(mirrored|random-policies)/;
 
 describe('stories in simulated clusters, many times', () => {
   for (const scenario of writtenScenarios) {
@@ -16,7 +14,7 @@ describe('stories in simulated clusters, many times', () => {
     it(scenario.name, () => expectNoViolation(scenario, { from: 1, count }));
   }
   for (const scenario of randomScenarios) {
-    const count = mirrors.test(scenario.name) ? seedsOfMirroredProfile : seedsOfProfile;
+    const count = scenario.isMirrored ? seedsOfMirroredProfile : seedsOfProfile;
     it(scenario.name, () => expectNoViolation(scenario, { from: 1, count }));
   }
 });

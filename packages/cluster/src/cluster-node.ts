@@ -16,6 +16,7 @@ import {
   type Residence,
   type Revision,
   type SharedKeyedLog,
+  type SharedQueue,
 } from '@chapar/core';
 import type { Clock, Log, Random, Timer } from '@chapar/platform';
 import type { News } from './announcements.js';
@@ -33,7 +34,7 @@ import { Link } from './peer/link.js';
 import { type LinkOwner, Links, type Peer } from './peer/links.js';
 import { Loopback } from './peer/loopback.js';
 import type { RemoteHome } from './remote/remote-home.js';
-import type { RemoteQueue } from './remote/remote-queue.js';
+import type { LedQueue } from './replication/led-queue.js';
 import { Mirrors } from './replication/mirrors.js';
 import { mirroringOf } from './replication/placement.js';
 import { Steward } from './replication/steward.js';
@@ -97,7 +98,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     this.membership = membership;
     this.leads = new Leads(clock, {
       isAnyoneComing: () => this.isAnyoneComing(),
-      revisionOf: (led) => revisionOfRecord(this.broker!.topology, led),
+      revisionOf: (led) => this.revisionToKnow(led),
       hasApplied: (guest, revision) => this.hasApplied(guest, revision),
       recordMsMax: leaseSeconds * 1000,
     });
@@ -301,6 +302,12 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return [...sessions.keys()].some((id) => !linked.has(id) && isLive(id));
   }
 
+  /** Who does not know a queue that was mirrored when it was declared has nothing of it. */
+  private revisionToKnow(led: LedQueue): Revision {
+    const isSuccessor = this.homes.faces.get(led.incarnation)?.isSuccessor === true;
+    return isSuccessor ? revisionOfRecord(this.broker!.topology, led) : 0;
+  }
+
   private hasApplied(guest: Guest, revision: Revision): boolean {
     for (const { link, control } of this.relations.values())
       if (link.guest === guest) return control.appliedRevision >= revision;
@@ -333,7 +340,7 @@ export class ClusterNode implements LinkOwner, ResidenceCluster {
     return this.homes.of(dataId);
   }
 
-  face(properties: QueueProperties, before?: RemoteQueue): Heir {
+  face(properties: QueueProperties, before?: SharedQueue): Heir {
     return this.homes.faces.face(properties, before);
   }
 

@@ -26,7 +26,7 @@ import { type Interest, newsOfInterest } from './interest.js';
 import { MirroredQueue } from './remote/mirrored-queue.js';
 import { RemoteEnds } from './remote/remote-ends.js';
 import type { RemoteHome } from './remote/remote-home.js';
-import { RemoteQueue } from './remote/remote-queue.js';
+import type { RemoteQueue } from './remote/remote-queue.js';
 import { mirrorKey } from './replication/mirror-records.js';
 
 /** How direct reply-to addresses begin, before the tag of their node. */
@@ -37,8 +37,8 @@ export interface ResidenceCluster {
   readonly dataId: string;
   /** The node of that data id, registered or not. */
   home(dataId: string): RemoteHome;
-  /** The face of a mirrored queue. */
-  face(properties: QueueProperties, before?: RemoteQueue): Heir;
+  /** The face of a mirrored queue. `before`: the queue that it was until now. */
+  face(properties: QueueProperties, before?: SharedQueue): Heir;
   keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog>;
   /** The node whose names have this tag; null: no node that is known. */
   homeByTag(tag: string): RemoteHome | null;
@@ -97,7 +97,7 @@ export class ClusterResidence implements Residence {
 
   succeeded(queue: SharedQueue): Heir | null {
     if (queue instanceof MirroredQueue) return null;
-    return this.cluster.face(queue.properties, queue instanceof RemoteQueue ? queue : undefined);
+    return this.cluster.face(queue.properties, queue);
   }
 
   keyedLog(name: string, reader: KeyedReader): Promise<SharedKeyedLog> {

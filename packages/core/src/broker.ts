@@ -18,6 +18,7 @@ import {
   type MetadataStore,
   metadataKey,
   metadataKeyParts,
+  type Position,
   type Principal,
   type RecoveredQueue,
   type UserDirectory,
@@ -168,10 +169,17 @@ export class Broker {
   }
 
   /** Opens a keyed log of this node, once; `visit` gets what is in it. */
-  async keyedLog(name: string, visit: (entry: KeyedEntry) => void): Promise<KeyedLog> {
+  keyedLog(name: string, visit: (entry: KeyedEntry) => void): Promise<KeyedLog> {
+    return this.openKeyedLog(name, (log, recovered) => log.recover(recovered, visit));
+  }
+
+  private async openKeyedLog(
+    name: string,
+    recover: (log: KeyedLog, recovered: RecoveredQueue | undefined) => Promise<void>,
+  ): Promise<KeyedLog> {
     const incarnation = keyedIncarnation(name);
     const log = new KeyedLog(this.logs.log(incarnation), new Persist(this.turn, this.logs));
-    await log.recover(this.keyed.get(incarnation), visit);
+    await recover(log, this.keyed.get(incarnation));
     this.keyed.delete(incarnation);
     return log;
   }
@@ -181,9 +189,9 @@ export class Broker {
     const { residence } = this.topology;
     if (residence === null) {
       // Values as they are read are views of large pieces.
-      const log = await this.keyedLog(name, ({ key, value, position }) =>
-        reader.changed(key, Buffer.from(value), position),
-      );
+      const changed = (key: string, value: Buffer | null, position: Position): Position =>
+        reader.changed(key, value === null ? null : Buffer.from(value), position);
+      const log = await this.openKeyedLog(name, (each, recovered) => each.recoverInOrder(recovered, changed));
       return new OwnKeyedLog(log, reader);
     }
     const shared = await residence.keyedLog(name, reader);

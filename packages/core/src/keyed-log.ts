@@ -49,23 +49,47 @@ export class KeyedLog {
 
   /** Reads what recovery found; `visit` gets each key's last value, once. */
   async recover(recovered: RecoveredQueue | undefined, visit: (entry: KeyedEntry) => void): Promise<void> {
-    if (recovered === undefined || recovered.count === 0) return;
     const last = new Map<string, KeyedEntry>();
-    for (let from = recovered.first; from <= recovered.last; ) {
-      const read = await this.read(from, recovered.last);
-      for (const { position, message } of read.messages) {
-        const key = keyOf(message);
-        // A newer value, or the end of the key, was written, and a crash took the settlement of this one.
-        const older = last.get(key);
-        if (older !== undefined) this.log.settle(older.position, older.position);
-        last.set(key, { key, value: message.body(), position });
-      }
-      for (const position of read.unreadable) this.log.settle(position, position);
-      from = read.upTo + 1;
-    }
+    await this.eachRecovered(recovered, (entry) => {
+      const older = last.get(entry.key);
+      last.set(entry.key, entry);
+      return older?.position ?? 0;
+    });
     for (const entry of last.values()) {
       if (entry.value.length > 0) visit(entry);
       else this.log.settle(entry.position, entry.position);
+    }
+  }
+
+  /**
+   * As `recover`, for who keeps the values and so knows what each replaces: told in the order of the log, what was replaced as well, so that
+   * a million keys are in memory once. `value` null: the key ended. Returns where the one before stood; 0: there was none.
+   */
+  async recoverInOrder(
+    recovered: RecoveredQueue | undefined,
+    changed: (key: string, value: Buffer | null, position: Position) => Position,
+  ): Promise<void> {
+    await this.eachRecovered(recovered, ({ key, value, position }) => {
+      if (value.length > 0) return changed(key, value, position);
+      // In this order: the end is needed until the settlement of what was there before is written.
+      this.release(changed(key, null, position));
+      return position;
+    });
+  }
+
+  /** `entered` returns which position the entry replaces; 0: none. */
+  private async eachRecovered(
+    recovered: RecoveredQueue | undefined,
+    entered: (entry: KeyedEntry) => Position,
+  ): Promise<void> {
+    if (recovered === undefined || recovered.count === 0) return;
+    for (let from = recovered.first; from <= recovered.last; ) {
+      const read = await this.read(from, recovered.last);
+      // A newer value, or the end of the key, was written, and a crash took the settlement of what it replaced.
+      for (const { position, message } of read.messages)
+        this.release(entered({ key: keyOf(message), value: message.body(), position }));
+      for (const position of read.unreadable) this.log.settle(position, position);
+      from = read.upTo + 1;
     }
     this.persist.touch();
   }

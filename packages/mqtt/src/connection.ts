@@ -95,7 +95,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
     this.listener = listener;
     this.receiveMaximum = listener.limits.inFlightMax;
     this.output = new Output(wire, broker.turn, () => this.flushed());
-    this.reader = new PacketReader(this, listener.packetBytesMax);
+    this.reader = new PacketReader(this, listener.connectBytesMax);
     this.liveness = new Liveness(wire, clock.monotonicMs(), broker.limits.node);
   }
 
@@ -265,6 +265,7 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       throw error;
     }
     this.stateNow = 'opening';
+    this.reader.packetBytesMax = this.listener.packetBytesMax;
     this.requestsProblem = wish.requestProblem;
     this.packetBytesMax = wish.packetBytesMax;
     this.waitFor(openSession(this, wish).then((opened) => this.open(opened, wish)));
@@ -408,8 +409,9 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
       this.actorNow?.leave();
       return;
     }
+    const dropped = this.senderMade?.droppedCount || undefined;
     if (this.stateNow === 'open')
-      this.door.log.info({ peer: this.name, client: sessionNow.clientId, ...this.lost }, 'connection closed');
+      this.door.log.info({ peer: this.name, client: sessionNow.clientId, dropped }, 'connection closed');
     this.door.sessions.disconnected(sessionNow, this);
     this.actorNow?.leave();
   }
@@ -485,17 +487,11 @@ export class Connection extends Client implements WireSink, ConnectionView, Flus
   }
 
   get frameBytesMax(): number {
-    return this.reader.packetBytesMax;
+    return this.listener.packetBytesMax;
   }
 
   get heartbeatSeconds(): number {
     return this.heartbeat;
-  }
-
-  /** For the log. */
-  private get lost(): { readonly dropped?: number } {
-    const dropped = this.senderMade?.droppedCount ?? 0;
-    return dropped === 0 ? {} : { dropped };
   }
 
   get publisher(): Publisher | null {

@@ -1,5 +1,4 @@
 import { BufferlessQueue, type Message } from '@chapar/core';
-import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { storedRetain } from './stored-publish.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -29,10 +28,10 @@ export class DirectEnd extends BufferlessQueue {
   protected send(message: Message): void {
     const { peer } = this;
     if (peer === null) return;
-    const match = this.subscriptions.match(message.address);
     // Another subscription of higher QoS matches, too: the message comes by its queue, once. Below 0: a $-topic and a wildcard.
-    if (match.qos !== 0) return;
-    if (match.noLocal && isOriginOf(message, this.clientId)) return;
+    if (this.subscriptions.match(message.address).qos !== 0) return;
+    const match = this.subscriptions.matchOf(message, this.clientId);
+    if (match.isUnwanted) return;
     const { sender } = peer;
     if (!peer.mayAnswer) {
       sender.droppedCount++;

@@ -327,18 +327,20 @@ export class Inbound implements ConfirmSink {
     const { received, receivedLog } = this.session;
     if (this.connection.isOver && receivedLog?.isApart !== true) return;
     this.arrivals?.answered(packetId);
-    if (reason >= 0x80) {
-      if (exactlyOnce && received.delete(packetId)) receivedLog?.forgotten(packetId, () => undefined);
-      if (this.connection.isOver) return;
-      // Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1
-      if (this.version !== 5) {
-        this.connection.fail(new MqttError(reason, 'a message was not taken'));
-        return;
-      }
-    } else if (exactlyOnce) {
-      received.answered(packetId);
-    }
-    this.say(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
+    if (reason < 0x80) {
+      if (exactlyOnce) received.answered(packetId);
+      this.say(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
+    } else if (exactlyOnce && received.delete(packetId) && receivedLog !== null) {
+      // Then it is another message's, which must not be taken for this one, also when another node has the session.
+      receivedLog.forgotten(packetId, () => this.sayRefused(PUBREC, packetId, reason));
+    } else this.sayRefused(exactlyOnce ? PUBREC : PUBACK, packetId, reason);
+  }
+
+  /** Before 5.0 there is no word for it: the client keeps the message, and comes again. [MQTT-3.3.5-2] of 3.1.1 */
+  private sayRefused(type: number, packetId: number, reason: number): void {
+    if (this.connection.isOver) return;
+    if (this.version === 5) this.say(type, packetId, reason);
+    else this.connection.fail(new MqttError(reason, 'a message was not taken'));
   }
 
   /** PUBREL: the identifier is free again. [MQTT-4.3.3-11] */

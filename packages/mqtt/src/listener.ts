@@ -6,12 +6,16 @@ import type { ListenerLimits } from './settings.js';
 
 /** Beside the payload, what a packet may have: topic and properties. Bytes. */
 const headBytesMax = 128 * 1024;
+/** A CONNECT is no larger: of who is not known yet little is kept. It has five fields of at most 64 KiB, and properties. Bytes. */
+const connectBytesMax = 512 * 1024;
 
 /** Where clients come in, and how many of them and how much of each is taken there. */
 export class MqttListener {
   readonly limits: ListenerLimits;
   /** The largest packet that is taken. Bytes. */
   readonly packetBytesMax: number;
+  /** The same, of a CONNECT. */
+  readonly connectBytesMax: number;
   /** Clients that came in here, were let in, and have not gone. */
   connectionCount = 0;
   private readonly admission: Admission;
@@ -19,6 +23,7 @@ export class MqttListener {
   constructor({ platform, limits: { node } }: Broker, limits: ListenerLimits) {
     this.limits = limits;
     this.packetBytesMax = Math.min(limits.packetBytesMax, node.messageBytesMax + headBytesMax);
+    this.connectBytesMax = Math.min(this.packetBytesMax, connectBytesMax);
     this.admission = new Admission(platform.clock, limits.connectionsPerSecond);
   }
 

@@ -108,6 +108,12 @@ function certifiedUser({ tls, door }: Connection): string | null {
 
 /** The will is judged now, not when nobody is there any more to be told. */
 async function allowedWill({ door }: Connection, actor: Actor, wish: WillWish): Promise<Will> {
+  const { messageBytesMax } = door.broker.limits.node;
+  if (wish.payload.length > messageBytesMax)
+    throw new MqttError(
+      REASON.packetTooLarge,
+      `a will of ${wish.payload.length} bytes; at most ${messageBytesMax} are taken`,
+    );
   const publisher = new Publisher(actor, door.broker.turn, silentSink);
   const target: Target = await publisher.target(door.settings.exchange, topicKey(wish.topic));
   const send = (message: Message): void => publisher.publish(target, message, false, false);

@@ -16,7 +16,6 @@ import {
   Window,
 } from '@chapar/core';
 import { Completions } from './completions.js';
-import { isOriginOf } from './origin.js';
 import type { Sender } from './sender.js';
 import { replayOf, storedQos, storedRetain, viaOf } from './stored-publish.js';
 import type { Match } from './subscriptions.js';
@@ -231,7 +230,7 @@ export class Outbound implements DeliverySink, Flushable {
     const formed = peer.sender.formed(message);
     const replay = replayOf(formed);
     const match = source.matchOf(message);
-    if (!this.isWanted(message, match, replay)) return this.pass(delivery);
+    if (!isWanted(message, match)) return this.pass(delivery);
     const qos = Math.min(storedQos(formed), match.qos < 0 ? 2 : match.qos);
     if (qos === 2 && source.isShared) return this.move(delivery, message) && this.hasRoom;
     const retain = (replay !== -1 || match.retainAsPublished) && storedRetain(formed);
@@ -266,14 +265,6 @@ export class Outbound implements DeliverySink, Flushable {
       this.resize();
     }
     if (qos === 2) this.exactlyOnce.add(packetId);
-  }
-
-  /** Not a `$`-topic that only a wildcard would match, and not one's own where that is not wanted. */
-  private isWanted(message: Message, match: Match, replay: number): boolean {
-    const { routingKey } = message.address;
-    if (routingKey === '') return false;
-    if (match.qos < 0) return !routingKey.startsWith('$');
-    return !match.noLocal || replay !== -1 || !isOriginOf(message, this.clientId);
   }
 
   private isFree(id: number): boolean {
@@ -448,3 +439,11 @@ function packetIdOf(position: Position): number {
 }
 
 const ignore = (): void => undefined;
+
+/** Not a `$`-topic that only a wildcard would match, and not one's own where that is not wanted. */
+function isWanted(message: Message, match: Match): boolean {
+  const { routingKey } = message.address;
+  if (routingKey === '') return false;
+  if (match.isUnwanted) return false;
+  return match.qos >= 0 || !routingKey.startsWith('$');
+}

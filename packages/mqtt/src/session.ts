@@ -105,7 +105,7 @@ export class Session {
 
   get outbound(): Outbound {
     if (this.outboundMade !== null) return this.outboundMade;
-    const matchOf = (message: Message): Match => this.subscriptions.match(message.address);
+    const matchOf = (message: Message): Match => this.subscriptions.matchOf(message, this.clientId);
     const outbound = new Outbound(this.clientId, this.turn, this.log ?? forgetful, matchOf);
     outbound.moveToOwn = (message, source, slot) => moveToOwn(this, message, source, slot);
     outbound.ownerOrdinal = this.ownerOrdinal;

@@ -270,10 +270,9 @@ export class Sessions {
     session.isEnded = true;
     this.byKey.delete(name);
     session.expiry?.set(Number.POSITIVE_INFINITY);
-    const { connection, will } = session;
+    const { connection, will, isWillDelayed } = session;
     session.will = null;
-    if (will !== null && session.isOpen && will.wish.delaySeconds === 0 && !wills.has(will.id))
-      will.publish(this.door.retained);
+    if (will !== null && session.isOpen && !isWillDelayed && !wills.has(will.id)) will.publish(this.door.retained);
     if (session.isTransient) this.door.shared.leaveAll(session);
     else this.door.shared.handOver(session);
     connection?.takenOver();

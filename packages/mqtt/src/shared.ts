@@ -15,7 +15,7 @@ import type { Source } from './outbound.js';
 import type { Session } from './session.js';
 import { editedProperties, OWN, storedForm, storedQos, storedRetain, u32Property } from './stored-publish.js';
 import { bindQueue, filterKey, sessionQueue } from './subscription-bindings.js';
-import type { Match, Subscription } from './subscriptions.js';
+import { type Match, noMatch, type Subscription } from './subscriptions.js';
 import { beginsWithWildcard, sharedFilter } from './topic-names.js';
 
 const queuePrefix = 'mqtt-share-';
@@ -30,7 +30,7 @@ class Membership implements Source {
   constructor(subscription: Subscription) {
     const { qos, subscriptionId, retainAsPublished, filter } = subscription;
     const subscriptionIds = subscriptionId === 0 ? null : [subscriptionId];
-    this.match = { qos, subscriptionIds, retainAsPublished, noLocal: false };
+    this.match = { ...noMatch, qos, subscriptionIds, retainAsPublished };
     this.isWild = beginsWithWildcard(sharedFilter(filter)!.filter);
   }
 
@@ -38,8 +38,6 @@ class Membership implements Source {
     return this.isWild && message.address.routingKey.startsWith('$') ? noMatch : this.match;
   }
 }
-
-const noMatch: Match = { qos: -1, subscriptionIds: null, retainAsPublished: false, noLocal: false };
 
 /** Who shares a filter under a group's name: one queue for all, each message to one of them (§4.8.2). */
 interface Group {

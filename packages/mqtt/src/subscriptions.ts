@@ -1,5 +1,6 @@
-import type { Address } from '@chapar/core';
+import type { Address, Message } from '@chapar/core';
 import type { Qos } from './codec/packet.js';
+import { isOriginOf } from './origin.js';
 import { topicOf } from './topic-bridge.js';
 import { matchesFilter } from './topic-names.js';
 import { FilterTrie } from './topic-trie.js';
@@ -23,11 +24,20 @@ export interface Match {
   readonly qos: number;
   readonly subscriptionIds: readonly number[] | null;
   readonly retainAsPublished: boolean;
-  /** All that match have No Local. */
-  readonly noLocal: boolean;
+  /** Of a message that the client published itself, where subscriptions with No Local match, too; null: the same. */
+  readonly own: Match | null;
+  /** It is not sent: only subscriptions with No Local match what the client published itself. */
+  readonly isUnwanted: boolean;
 }
 
-const noMatch: Match = { qos: -1, subscriptionIds: null, retainAsPublished: false, noLocal: false };
+export const noMatch: Match = {
+  qos: -1,
+  subscriptionIds: null,
+  retainAsPublished: false,
+  own: null,
+  isUnwanted: false,
+};
+const unwanted: Match = { ...noMatch, isUnwanted: true };
 /** Up to this many are looked at one by one. */
 const listMax = 8;
 /** Of all sessions that never had one; nothing is put into it. */
@@ -39,6 +49,8 @@ const answersMax = 512;
 export class Subscriptions {
   private byFilter = none;
   private trie: FilterTrie<Subscription> | null = null;
+  /** While there is no trie: their filters' levels, in their order; null: not asked for since the last change. */
+  private levels: (readonly string[])[] | null = null;
   private answers: Map<Address, Match> | null = null;
   private lastAddress: Address | null = null;
   private lastMatch: Match = noMatch;
@@ -89,21 +101,25 @@ export class Subscriptions {
     return match;
   }
 
+  /** The same of a message, which the client may have published itself. [MQTT-3.8.3-3] */
+  matchOf(message: Message, clientId: string): Match {
+    const match = this.match(message.address);
+    return match.own !== null && isOriginOf(message, clientId) ? match.own : match;
+  }
+
   private find(topic: string): Match {
     const found: Subscription[] = [];
     if (this.trie !== null) this.trie.match(topic, (each) => found.push(each));
     else {
       const levels = topic.split('/');
-      for (const each of this.byFilter.values()) if (matchesFilter(each.filter.split('/'), levels)) found.push(each);
+      this.levels ??= Array.from(this.byFilter.values(), ({ filter }) => filter.split('/'));
+      let at = 0;
+      for (const each of this.byFilter.values()) if (matchesFilter(this.levels[at++]!, levels)) found.push(each);
     }
-    if (found.length === 0) return noMatch;
-    const ids = found.map(({ subscriptionId }) => subscriptionId).filter((id) => id > 0);
-    return {
-      qos: Math.max(...found.map(({ qos }) => qos)),
-      subscriptionIds: ids.length === 0 ? null : ids,
-      retainAsPublished: found.some((each) => each.retainAsPublished),
-      noLocal: found.every((each) => each.noLocal),
-    };
+    const match = together(found);
+    if (!found.some(({ noLocal }) => noLocal)) return match;
+    const others = found.filter(({ noLocal }) => !noLocal);
+    return { ...match, own: others.length === 0 ? unwanted : together(others) };
   }
 
   private buildTrie(): void {
@@ -112,6 +128,7 @@ export class Subscriptions {
   }
 
   private changed(): void {
+    this.levels = null;
     this.answers = null;
     this.lastAddress = null;
   }
@@ -120,4 +137,16 @@ export class Subscriptions {
     if (this.byFilter.get(filter)?.noLocal) this.noLocalCount--;
     this.byFilter.delete(filter);
   }
+}
+
+/** One copy for all of them. */
+function together(found: readonly Subscription[]): Match {
+  if (found.length === 0) return noMatch;
+  const ids = found.map(({ subscriptionId }) => subscriptionId).filter((id) => id > 0);
+  return {
+    ...noMatch,
+    qos: Math.max(...found.map(({ qos }) => qos)),
+    subscriptionIds: ids.length === 0 ? null : ids,
+    retainAsPublished: found.some((each) => each.retainAsPublished),
+  };
 }

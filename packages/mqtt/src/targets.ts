@@ -47,6 +47,8 @@ export class Targets {
     const slot = slotOf(buf, start, end);
     return andThen(publisher.target(this.exchange, topicKey(name)), (target) => {
       const found = { topic, target };
+      // There and back again it is the same.
+      target.address.topic ??= topic;
       if (this.last !== null) this.slots ??= new Array(slotsCount).fill(undefined);
       if (this.slots !== null) this.slots[slot] = found;
       this.last = found;

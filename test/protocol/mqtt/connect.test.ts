@@ -319,6 +319,23 @@ describe('CONNECT', () => {
     expect(peer.isOver).toBe(true);
   });
 
+  test('a CONNECT of half a megabyte and more is not waited for', async () => {
+    const large = dial(node, 5);
+    large.raw([0x10, 0x80, 0x80, 0x20, 0, 4, 0x4d]);
+    await large.expectEnd();
+    expect(large.bytes).toEqual([]);
+    const mine = Buffer.alloc(60_000, 'x');
+    const peer = await join(node, 'c', 5, {
+      will: { topic: 't', payload: mine },
+      password: mine,
+      username: 'guest',
+    }).catch((error: Error) => error.message);
+    expect(peer).toContain('"reasonCode":134');
+    const normal = await join(node, 'c');
+    normal.publish('t', Buffer.alloc(1024 * 1024), { qos: 1 });
+    await normal.expect('puback');
+  });
+
   test('a storm of reconnects is let in at its rate, and the others are told to come again', async () => {
     await node.stop();
     node = await SimNode.start({ mqtt: { connectionsPerSecond: 5 } });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SimNode } from '../sim-node.js';
-import { join, type MqttPeer } from './peer.js';
+import { dial, join, type MqttPeer } from './peer.js';
 
 let node: SimNode;
 let alice: MqttPeer;
@@ -436,6 +436,10 @@ describe('limits', () => {
     await peer.expect('puback');
     peer.publish('t', 'x'.repeat(11), { qos: 1 });
     await peer.expectEnd(0x95);
+    const willing = dial(small, level);
+    willing.connect({ will: { topic: 't', payload: Buffer.from('x'.repeat(11)) } });
+    if (level === 5) expect((await willing.expect('connack')).reasonCode).toBe(0x95);
+    await willing.expectEnd();
     await small.stop();
   });
 

@@ -1,3 +1,4 @@
+import type { IConnectPacket } from 'mqtt-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SimNode } from '../sim-node.js';
 import { join, type MqttPeer } from './peer.js';
@@ -153,7 +154,7 @@ describe('SUBSCRIBE', () => {
   test.each([3, 4] as const)(
     'of a bridge: nothing of its own comes back, and the retain flag stays, level %i',
     async (level) => {
-      const bridge = await join(node, 'bridge', level, { bridgeMode: true });
+      const bridge = await join(node, 'bridge', level, { bridgeMode: true } as Partial<IConnectPacket>);
       expect(await bridge.subscribe({ 'a/#': 1, 'b/#': 0 })).toEqual([1, 0]);
       for (const qos of [0, 1, 2] as const)
         for (const topic of ['a/t', 'b/t']) bridge.publish(topic, 'own', { qos, messageId: 20 + qos });
@@ -166,6 +167,36 @@ describe('SUBSCRIBE', () => {
       ]);
     },
   );
+
+  test('No Local beside others: as if there were only these [MQTT-3.8.3-3]', async () => {
+    const heard = async () => {
+      const messages = (await alice.all()).filter((packet) => packet.cmd === 'publish');
+      for (const { qos, messageId } of messages)
+        if (qos > 0) alice.send({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId: messageId! });
+      await alice.all();
+      return messages;
+    };
+    const say = (peer: MqttPeer) => {
+      peer.publish('a/b', 'm', { qos: 2, messageId: 50 });
+      peer.send({ cmd: 'pubrel', messageId: 50 });
+    };
+    for (const [local, others] of [
+      [1, 0],
+      [0, 1],
+      [0, 0],
+      [2, 1],
+    ] as const) {
+      await alice.subscribe({ 'a/#': { qos: local, nl: true } }, 0, 7);
+      await alice.subscribe('a/+', others, 8);
+      say(alice);
+      expect(await heard()).toMatchObject([{ qos: others, properties: { subscriptionIdentifier: 8 } }]);
+      say(bob);
+      await bob.all();
+      expect(await heard()).toMatchObject([
+        { qos: Math.max(local, others), properties: { subscriptionIdentifier: [7, 8] } },
+      ]);
+    }
+  });
 
   test('Retain As Published [MQTT-3.3.1-12] [MQTT-3.3.1-13] [MQTT-3.3.1-8]', async () => {
     for (const qos of [0, 1]) {

@@ -21,7 +21,7 @@ export class Lead {
   readonly led: LedQueue;
   readonly lines = new Set<GuestLine>();
   isOver = false;
-  /** Of the queue's record. Who has not applied that took the queue for one that lives elsewhere, and claims nothing yet. */
+  /** Of the queue's record. Who has not applied that takes the queue for one that lives in one place, and claims nothing yet. 0: nobody does. */
   readonly revision: Revision;
   /** Who has not said what it has; null: nobody is waited for any more. */
   awaited: Set<Guest> | null = new Set();
@@ -74,7 +74,7 @@ export class Lead {
 export interface LeadsNode {
   /** A node that is there is not linked yet, as when this one has just begun. */
   isAnyoneComing(): boolean;
-  /** Of the queue's record; 0: there is none to wait for. */
+  /** Of the queue's record, where somebody who does not know it may have something of the queue all the same; 0: he cannot. */
   revisionOf(led: LedQueue): Revision;
   /** That node has said that it knows all metadata up to there. */
   hasApplied(guest: Guest, revision: Revision): boolean;

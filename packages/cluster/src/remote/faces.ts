@@ -3,7 +3,6 @@ import type { Clock } from '@chapar/platform';
 import type { Epoch } from '../replication/record.js';
 import { type FaceParts, MirroredQueue } from './mirrored-queue.js';
 import type { RemoteHome } from './remote-home.js';
-import type { RemoteQueue } from './remote-queue.js';
 
 /** Of publishes to mirrored queues that wait for their verdict; with more, publishers wait. Bytes. */
 const keptBytesHigh = 32 * 1024 * 1024;
@@ -37,8 +36,8 @@ export class Faces implements FaceParts {
     this.parts = parts;
   }
 
-  /** `before`: the queue that it was on another node before it was mirrored. */
-  face(properties: QueueProperties, before: RemoteQueue | null = null): MirroredQueue {
+  /** `before`: the queue that it was until now, which is mirrored in place. */
+  face(properties: QueueProperties, before: SharedQueue | null = null): MirroredQueue {
     const face = new MirroredQueue(this, properties);
     if (before !== null) face.succeed(before);
     this.byIncarnation.set(face.incarnation, face);

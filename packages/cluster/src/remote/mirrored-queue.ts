@@ -32,7 +32,7 @@ import { KeptPublishes } from './kept-publishes.js';
 import { KeptSettlements } from './kept-settlements.js';
 import { type ConsumerHost, RemoteConsumer } from './remote-consumer.js';
 import type { RemoteHome } from './remote-home.js';
-import type { RemoteQueue } from './remote-queue.js';
+import { RemoteQueue } from './remote-queue.js';
 
 /** An operation waits so long for a leader. Milliseconds. */
 const patienceMs = 5000;
@@ -72,6 +72,8 @@ export class MirroredQueue implements Heir, ConsumerHost {
   /** The last one that was heard of. */
   private leader: RemoteHome | null = null;
   epoch: Epoch = 0;
+  /** It was mirrored while this node knew it as one that lives in one place. */
+  isSuccessor = false;
   /** The queue that it was before it was mirrored, on another node, until somebody leads it; null: none. */
   private predecessor: RemoteQueue | null = null;
   /** False: what was published to the queue that it was has no verdict yet, and must not be overtaken. */
@@ -155,8 +157,10 @@ export class MirroredQueue implements Heir, ConsumerHost {
 
   // ---- what it was before it was mirrored --------------------------------------------------------------------------
 
-  /** It lived on another node, and what is under way there is answered there. */
-  succeed(queue: RemoteQueue): void {
+  /** It was this queue until now. Where that lived on another node, what is under way there is answered there. */
+  succeed(queue: SharedQueue): void {
+    this.isSuccessor = true;
+    if (!(queue instanceof RemoteQueue)) return;
     this.predecessor = queue;
     this.isFree = queue.line.count === 0;
     queue.host.passOn(queue, this);

@@ -128,7 +128,7 @@ function parseBody(text: string): unknown {
 /** `/api/queues/%2F/a` -> `queue 'a' in virtual host '/'`. */
 function pathInWords(path: string): string {
   const [kind = '', first, second] = path
-    .replace(/^\/api\//, '')
+    .replace(/^\/api\/(?:mqtt\/)?/, '')
     .replace(/\?.*$/, '')
     .split('/')
     .map(decodeURIComponent);

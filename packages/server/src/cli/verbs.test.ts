@@ -128,6 +128,11 @@ describe('what the broker refuses is told in words', () => {
   });
 });
 
+test('a session that is not there', async () => {
+  answers['DELETE /api/mqtt/sessions/%2F/a%2Fb'] = { status: 404, body: { reason: 'Not Found' } };
+  expect((await asGuest('delete', 'session', 'a/b')).err).toContain("there is no session 'a/b' in virtual host '/'");
+});
+
 test('sessions of MQTT are listed from where the API has them', async () => {
   answers['GET /api/mqtt/sessions'] = { body: [{ vhost: '/', client_id: 'sensor', user: 'guest', connected: false }] };
   const { out, code } = await asGuest('list', 'sessions');
