@@ -12,7 +12,7 @@ const calm: MqttTerms = {
   quiet: Array.from({ length: 20 }, (_, i) => i * 1000),
   nodes,
   order: 'well',
-  wills: 'counted',
+  wills: 'at-least-once',
 };
 /** Something was wrong all the time. */
 const storm: MqttTerms = { ...calm, spans: [{ kind: 'kill', fromMs: 0, toMs: 1e6 }] };
