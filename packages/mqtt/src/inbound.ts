@@ -321,7 +321,10 @@ export class Inbound implements ConfirmSink {
   pubrel(packetId: number): void {
     const { received, receivedLog } = this.session;
     if (!received.delete(packetId)) {
-      this.say(PUBCOMP, packetId, REASON.packetIdNotFound);
+      const notFound = (): void => this.say(PUBCOMP, packetId, REASON.packetIdNotFound);
+      // One that another connection has released may be on its way out of the log yet.
+      if (receivedLog?.isApart === true) receivedLog.forgotten(packetId, notFound);
+      else notFound();
       return;
     }
     if (receivedLog === null) this.say(PUBCOMP, packetId, REASON.success);
