@@ -168,7 +168,7 @@ class Teller extends Wanderer {
     const { cmd, messageId } = packet;
     const under = this.under.get(messageId!);
     if (under === undefined) return;
-    if ((packet as { reasonCode?: number }).reasonCode! >= 0x80) {
+    if (cmd !== 'pubcomp' && (packet as { reasonCode?: number }).reasonCode! >= 0x80) {
       // It was not taken, and the client was told so.
       this.under.delete(messageId!);
       this.refused.push(under.text);

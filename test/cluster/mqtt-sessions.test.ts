@@ -398,6 +398,29 @@ describe('exactly once, when the client goes to another node', () => {
     expect(b.door.takeovers!.directory.logOf('/', 'client').provenanceOf!(7).sequence).toBe(0);
   });
 
+  it('from the client: an identifier is free when the log says so, also for a connection that comes meanwhile', async () => {
+    const { cluster, b } = await stage();
+    const first = await cluster.join(b, 'client', lasting);
+    first.peer.publish('x', 'm', { qos: 2, messageId: 7 });
+    await cluster.soon(1000);
+    expect(await sent(first)).toEqual(['pubrec 7']);
+    const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
+    const change = log.change.bind(log);
+    let mayEnd = false;
+    vi.spyOn(log, 'change').mockImplementation((key, value, onlyIf) =>
+      value === null && !mayEnd ? Promise.resolve(false) : change(key, value, onlyIf),
+    );
+    first.peer.send({ cmd: 'pubrel', messageId: 7 });
+    await first.peer.drop();
+    const second = await cluster.join(b, 'client', lasting);
+    second.peer.send({ cmd: 'pubrel', messageId: 7 });
+    await cluster.soon(2000);
+    expect(await sent(second)).toEqual([]);
+    mayEnd = true;
+    await cluster.soon(1000);
+    expect(await sent(second)).toEqual(['pubcomp 7']);
+  });
+
   it('to the client: what it has received is released there, and does not come again', async () => {
     const { cluster, a, b, c, publisher } = await stage();
     const first = await cluster.join(a, 'client', lasting);

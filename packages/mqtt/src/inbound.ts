@@ -366,7 +366,10 @@ export class Inbound implements ConfirmSink {
     if (!received.delete(packetId)) {
       // Whose PUBCOMP was lost with the connection releases it again. That is no error (§3.7.2.1), but some clients take 0x92 for one
       // and report a message as failed that was taken.
-      this.say(PUBCOMP, packetId, wasFound ? REASON.success : REASON.packetIdNotFound);
+      const reason = wasFound ? REASON.success : REASON.packetIdNotFound;
+      // One that another connection has released may be on its way out of the log yet.
+      if (receivedLog?.isApart !== true) this.say(PUBCOMP, packetId, reason);
+      else receivedLog.forgotten(packetId, { written: (id) => this.say(PUBCOMP, id, reason) });
       return;
     }
     if (receivedLog === null) {
