@@ -28,7 +28,8 @@ async function unrelated(broker, { warmup, seconds }) {
   await generate('traffic', { ...common, seconds: 1 });
   const alone = await generate('traffic', common);
   const beside = await generate('traffic', { ...common, background: UNRELATED, backgroundClients: 100 });
-  return { ...beside, alonePerSecond: alone.consumedPerSecond };
+  const cpu = ({ cpuSeconds, consumedPerSecond }) => cpuSeconds / (consumedPerSecond * Number(seconds));
+  return { ...beside, alonePerSecond: alone.consumedPerSecond, cpuToAlone: cpu(beside) / cpu(alone) };
 }
 
 /** A million of them, and what a restart makes of it where they are kept. */
@@ -103,6 +104,12 @@ export const rows = [
         unit: '%',
         better: 'more',
         read: ({ consumedPerSecond, alonePerSecond }) => (100 * consumedPerSecond) / alonePerSecond,
+      },
+      {
+        label: ', CPU a message to none beside it',
+        unit: '%',
+        better: 'less',
+        read: ({ cpuToAlone }) => 100 * cpuToAlone,
       },
       { label: ', subscribing', unit: '/s', better: 'more', read: ({ subscribesPerSecond }) => subscribesPerSecond },
       {
