@@ -36,7 +36,9 @@ async function measure(row, broker) {
 
 const shownFigure = (result, { label = '', unit, read }) => {
   const value = read(result);
-  return Number.isFinite(value) ? `${rounded(value)} ${unit}${label}` : null;
+  return Number.isFinite(value)
+    ? `${rounded(value)} ${unit}${label === '' || label.startsWith(',') ? label : ` ${label}`}`
+    : null;
 };
 
 async function measureOnce(row, broker, round, results) {

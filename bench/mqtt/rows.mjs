@@ -24,9 +24,12 @@ const TOO_SLOW = { RabbitMQ: 'takes some hundred subscriptions a second' };
 /** Beside none, and beside many that have nothing to do with it. So many topics that no broker remembers where all of them lead. */
 async function unrelated(broker, { warmup, seconds }) {
   const common = { port: broker.mqttPort, pid: broker.pid, topics: TOPICS, warmup, seconds };
+  // What a broker compiles or allots once is not to be counted for either.
+  await generate('traffic', { ...common, seconds: 1 });
   const alone = await generate('traffic', common);
   const beside = await generate('traffic', { ...common, background: UNRELATED, backgroundClients: 100 });
-  return { ...beside, alonePerSecond: alone.consumedPerSecond };
+  const cpu = ({ cpuSeconds, consumedPerSecond }) => cpuSeconds / (consumedPerSecond * Number(seconds));
+  return { ...beside, alonePerSecond: alone.consumedPerSecond, cpuToAlone: cpu(beside) / cpu(alone) };
 }
 
 /** A million of them, and what a restart makes of it where they are kept. */
@@ -101,6 +104,12 @@ export const rows = [
         unit: '%',
         better: 'more',
         read: ({ consumedPerSecond, alonePerSecond }) => (100 * consumedPerSecond) / alonePerSecond,
+      },
+      {
+        label: ', CPU a message to none beside it',
+        unit: '%',
+        better: 'less',
+        read: ({ cpuToAlone }) => 100 * cpuToAlone,
       },
       { label: ', subscribing', unit: '/s', better: 'more', read: ({ subscribesPerSecond }) => subscribesPerSecond },
       {
