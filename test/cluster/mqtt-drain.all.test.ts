@@ -39,7 +39,7 @@ const start = (story: string, first: (i: number) => number) =>
 const reasons = (ledger: readonly MqttEntry[]) => ledger.flatMap((entry) => (entry.e === 'told' ? [entry.reason] : []));
 const connections = (ledger: readonly MqttEntry[]) => ledger.filter(({ e }) => e === 'connected').length;
 
-describe.skipIf(cannot)('MQTT clients of a cluster', { timeout: 180_000 }, () => {
+describe.skipIf(cannot)('MQTT clients of a cluster', { timeout: 300_000 }, () => {
   test('are told to go when their node is drained, and lose nothing while every node is restarted', async () => {
     const programs = await start('drained', (i) => i);
     try {

@@ -42,7 +42,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster?.close());
 
-describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 180_000 }, () => {
+describe.skipIf(noEtcd)('MQTT clients with a list of nodes', { timeout: 300_000 }, () => {
   test('go on when their node is killed: QoS 2 once, QoS 1 never lost, in order, with their sessions', async () => {
     const programs = await MqttPrograms.start(cluster.nodes, present, atLeastOnce);
     try {
