@@ -11,13 +11,15 @@ export interface Listener {
 
 export async function open(url: string, options: IClientOptions): Promise<Listener> {
   const old = options.protocolVersion === 3 ? { protocolId: 'MQIsdp' as const } : {};
-  const client = await mqtt.connectAsync(url, { reconnectPeriod: 0, connectTimeout: 5000, ...old, ...options });
+  const client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: 5000, ...old, ...options });
   const heard: IPublishPacket[] = [];
   let wake = (): void => {};
   client.on('message', (_topic, _payload, packet) => {
     heard.push(packet);
     wake();
   });
+  // Messages may come in the same chunk as CONNACK: who listens after `connectAsync` may have missed them.
+  await connected(client);
   const hears = async (count: number) => {
     const deadline = Date.now() + 10_000;
     while (heard.length < count) {
@@ -34,4 +36,19 @@ export async function open(url: string, options: IClientOptions): Promise<Listen
     return heard.splice(0);
   };
   return { client, heard, hears };
+}
+
+function connected(client: MqttClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null) => () => {
+      client.off('connect', onConnect).off('error', onError).off('close', onClose);
+      if (error === null) return resolve();
+      client.end(true);
+      reject(error);
+    };
+    const onConnect = settle(null);
+    const onError = (error: Error) => settle(error)();
+    const onClose = settle(new Error("Couldn't connect to server"));
+    client.on('connect', onConnect).on('error', onError).on('close', onClose);
+  });
 }
