@@ -160,7 +160,9 @@ class Teller extends Wanderer {
     const { cmd, messageId } = packet;
     const under = this.under.get(messageId!);
     if (under === undefined) return;
-    if (cmd === 'pubrec') {
+    // A node that was cut off for long takes nothing, and says so: nothing was promised.
+    if (((packet as { readonly reasonCode?: number }).reasonCode ?? 0) >= 0x80) this.under.delete(messageId!);
+    else if (cmd === 'pubrec') {
       under.isReleased = true;
       this.say({ cmd: 'pubrel', messageId: messageId! });
     } else if (cmd === 'puback' || cmd === 'pubcomp') {
