@@ -9,6 +9,7 @@ const tidyAt = 1024;
 class Change implements ConfirmSlot {
   sequence = 0;
   sink: ChangeSink | null = null;
+  isAnswered = false;
   private readonly answers: ShardAnswers;
 
   constructor(answers: ShardAnswers) {
@@ -32,6 +33,9 @@ class ShardAnswers {
   private readonly spare: Change[] = [];
   /** The fold has come so far, when it was asked last. */
   private known = 0;
+  /** Decided, and not told yet: whoever is told acts, which is not for the middle of what the log or the turn are at. */
+  private decided: Change[] = [];
+  private readonly tell = (): void => this.tellDecided();
 
   constructor(foldUpTo: () => number) {
     this.foldUpTo = foldUpTo;
@@ -74,10 +78,20 @@ class ShardAnswers {
   }
 
   end(change: Change, isAnswered: boolean): void {
-    const sink = change.sink!;
-    change.sink = null;
-    if (this.spare.length < spareMax) this.spare.push(change);
-    sink.changed(isAnswered);
+    change.isAnswered = isAnswered;
+    this.decided.push(change);
+    if (this.decided.length === 1) queueMicrotask(this.tell);
+  }
+
+  private tellDecided(): void {
+    const { decided } = this;
+    this.decided = [];
+    for (const change of decided) {
+      const sink = change.sink!;
+      change.sink = null;
+      if (this.spare.length < spareMax) this.spare.push(change);
+      sink.changed(change.isAnswered);
+    }
   }
 }
 
