@@ -1,6 +1,6 @@
 import type { Broker, JsonValue, KeyedCondition, Position, Provenance, Residence, SharedKeyedLog } from '@chapar/core';
-import { BroughtSessions } from './brought-sessions.js';
 import type { Timer } from '@chapar/platform';
+import { BroughtSessions } from './brought-sessions.js';
 import { MqttError } from './codec/error.js';
 import { REASON } from './codec/reason.js';
 import { recordOf, type SessionDirectory, type SessionRecord } from './directory.js';
