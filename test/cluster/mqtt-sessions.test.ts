@@ -384,11 +384,12 @@ describe('exactly once, when the client goes to another node', () => {
     await amqp.bind('amq.topic', 'full', 'x');
     const { peer } = await cluster.join(b, 'client', lasting);
     const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
-    const change = log.change.bind(log);
+    const submit = log.submit.bind(log);
     let mayEnd = false;
-    vi.spyOn(log, 'change').mockImplementation((key, value, onlyIf) =>
-      value === null && !mayEnd ? Promise.resolve(false) : change(key, value, onlyIf),
-    );
+    vi.spyOn(log, 'submit').mockImplementation((key, value, onlyIf, sink) => {
+      if (value !== null || mayEnd) submit(key, value, onlyIf, sink);
+      else queueMicrotask(() => sink.changed(false));
+    });
     peer.publish('x', 'm', { qos: 2, messageId: 7 });
     await cluster.soon(2000);
     expect(await peer.all()).toEqual([]);
@@ -405,11 +406,12 @@ describe('exactly once, when the client goes to another node', () => {
     await cluster.soon(1000);
     expect(await sent(first)).toEqual(['pubrec 7']);
     const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
-    const change = log.change.bind(log);
+    const submit = log.submit.bind(log);
     let mayEnd = false;
-    vi.spyOn(log, 'change').mockImplementation((key, value, onlyIf) =>
-      value === null && !mayEnd ? Promise.resolve(false) : change(key, value, onlyIf),
-    );
+    vi.spyOn(log, 'submit').mockImplementation((key, value, onlyIf, sink) => {
+      if (value !== null || mayEnd) submit(key, value, onlyIf, sink);
+      else queueMicrotask(() => sink.changed(false));
+    });
     first.peer.send({ cmd: 'pubrel', messageId: 7 });
     await first.peer.drop();
     const second = await cluster.join(b, 'client', lasting);
