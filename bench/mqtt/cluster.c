@@ -66,7 +66,7 @@ static bool open_now(struct client *client, int port, const char *id, bool is_ke
   if (filter != NULL) client_subscribe(client, filter, qos);
   client_flush(client);
   for (uint64_t from = now_ns(); seconds_since(from) < 10;) {
-    if (client->is_open && (filter == NULL || client->is_subscribed)) return true;
+    if (client->is_open && (filter == NULL || client->subacks_due == 0)) return true;
     client_read(client, &counts);
     client_flush(client);
     usleep(500);
@@ -87,7 +87,7 @@ static void publish(struct client *client, const char *topic, int qos, int size,
   uint64_t now = now_ns();
   uint64_t due = rate > 0 ? (uint64_t)((double)(now - began_ns) * rate / 1e9) : UINT64_MAX;
   for (int i = 0; i < BURST && client->sent < due && (qos == 0 || client->window > 0); i++) {
-    if (!client_publish(client, topic, qos, size, now)) return;
+    if (!client_publish(client, topic, qos, false, size, now)) return;
     counts.published++;
   }
 }
