@@ -52,7 +52,7 @@ if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}
 
 function build() {
   mkdirSync(join(here, 'build'), { recursive: true });
-  const sources = ['mqtt/cluster.c', 'mqtt/client.c', 'load/histogram.c'].map((name) => join(here, name));
+  const sources = ['mqtt-cluster.c', 'mqtt/client.c', 'load/histogram.c'].map((name) => join(here, name));
   const flags = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra'];
   execFileSync(process.env.CC ?? 'cc', [...flags, '-o', generator, ...sources, '-lm'], { stdio: 'inherit' });
 }

@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "mqtt/client.h"
 
 enum { WINDOW = 100, BURST = 64, LIST_MAX = 8, BESIDE_RATE = 200, CONNECT_FLAGS_AT = 9, SECONDS_MAX = 120 };
 
