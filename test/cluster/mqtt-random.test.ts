@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { playMqtt } from './mqtt-model.js';
 
 describe('sessions that go from node to node', () => {
-  it.each([19, 21, 32])(
+  it.each([19, 21, 32, 148])(
     'lose nothing, and have QoS 2 and wills once, while nodes die and are cut off: seed %i',
     async (seed) => {
       const model = await playMqtt(seed, 5);

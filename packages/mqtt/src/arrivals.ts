@@ -18,7 +18,10 @@ export class Arrival {
   isReady = false;
 }
 
-/** Messages of QoS 2 whose identifiers go into a log of their own first. They are published in the order in which they came. [MQTT-4.6.0-3] */
+/**
+ * Messages of QoS 2 that came on one connection, whose identifiers go into a log of their own first. They are published in the order in which
+ * they came [MQTT-4.6.0-3], and behind those that came on connections of the session before.
+ */
 export class Arrivals implements WriteSink {
   private readonly received: Received;
   private readonly log: ReceivedLog;
@@ -30,6 +33,9 @@ export class Arrivals implements WriteSink {
   private firstNumber = 0;
   private readonly spare: Arrival[] = [];
   private readonly owed = new Set<number>();
+  /** Of the session's connection before, where something waits yet. */
+  private before: Arrivals | null = null;
+  private after: Arrivals | null = null;
 
   /** `relieved`: called when there was too much of what waits, and is not any more. */
   constructor(received: Received, log: ReceivedLog, publish: (arrival: Arrival) => void, relieved: () => void) {
@@ -37,6 +43,15 @@ export class Arrivals implements WriteSink {
     this.received = received;
     this.log = log;
     this.publish = publish;
+    const { latest } = received;
+    received.latest = this;
+    if (latest === null || latest.isEmpty) return;
+    this.before = latest;
+    latest.after = this;
+  }
+
+  private get isEmpty(): boolean {
+    return this.first === this.waiting.length && this.before === null;
   }
 
   /** It is owed an answer here. */
@@ -74,6 +89,11 @@ export class Arrivals implements WriteSink {
     const written = this.waiting[this.first + number - this.firstNumber]!;
     written.from = this.log.provenanceOf?.(packetId);
     written.isReady = true;
+    this.goOn();
+  }
+
+  private goOn(): void {
+    if (this.before !== null) return;
     const wasFull = this.received.isFull;
     while (this.first < this.waiting.length && this.waiting[this.first]!.isReady) {
       const arrival = this.waiting[this.first++]!;
@@ -84,6 +104,10 @@ export class Arrivals implements WriteSink {
     }
     this.tidy();
     if (wasFull && !this.received.isFull) this.relieved();
+    const { after } = this;
+    if (after === null || !this.isEmpty) return;
+    this.after = after.before = null;
+    after.goOn();
   }
 
   private letGo(arrival: Arrival): void {

@@ -1,4 +1,5 @@
 import type { Provenance } from '@chapar/core';
+import type { Arrivals } from './arrivals.js';
 import type { WriteSink } from './write-sink.js';
 
 /** What remembers the identifiers of messages of QoS 2 that came, over a restart of the broker. */
@@ -31,6 +32,8 @@ export class Received {
   private askers: Map<number, (isTaken: boolean) => void> | null = null;
   /** Of messages that wait for their identifiers to be in the log. Bytes. */
   waitingBytes = 0;
+  /** Those of the connection that had some last. */
+  latest: Arrivals | null = null;
 
   /** There is so much of that that nothing more should be read of the client. */
   get isFull(): boolean {
