@@ -248,7 +248,10 @@ export class Copy implements Mended {
     const fold = stored instanceof FoldedReplica ? stored.fold : null;
     if (follower?.epoch === answer.epoch && sentMs > 0) this.hear(sentMs);
     try {
-      if (follower === null || !follower.isAwaited(answer)) return;
+      if (follower === null || !follower.isAwaited(answer)) {
+        follower?.overtaken(answer);
+        return;
+      }
       const outcasts = this.hasKept === follower ? [] : follower.outcasts(answer);
       if (outcasts.length > 0) {
         void this.keepAside(outcasts, follower, parcel);

@@ -78,6 +78,35 @@ describe('leader and follower', () => {
     expect(log.committed).toBe(position);
   });
 
+  it('agree on what is committed, also when the answer that says so crosses with the next pull', () => {
+    round();
+    const position = publish();
+    round();
+    sync();
+    leader.pulled(follower.pull()!, 0);
+    expect(leader.committed).toBe(position);
+    const crossing = answered(follower.pull()!);
+    follower.pull();
+    expect(follower.take(crossing.answer, crossing.entries)).toBe(false);
+    expect(log.committed).toBe(0);
+    follower.overtaken(crossing.answer);
+    expect(log.committed).toBe(position);
+    expect(leader.committed).toBe(position);
+  });
+
+  it('have nothing of an answer from a conversation that is over, not even what is committed', () => {
+    round();
+    publish();
+    round();
+    sync();
+    leader.pulled(follower.pull()!, 0);
+    const late = answered(follower.pull()!);
+    follower.broken(2);
+    follower.pull();
+    follower.overtaken(late.answer);
+    expect(log.committed).toBe(0);
+  });
+
   it('agree first: what is pulled in a conversation that is over is worth nothing', () => {
     round();
     publish();

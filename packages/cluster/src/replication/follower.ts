@@ -122,6 +122,15 @@ export class Follower {
     return !this.isStopped && epoch === this.epoch && link === this.link && number === this.number;
   }
 
+  /**
+   * An answer to a pull of this conversation in whose place another one is under way: messages and changes will come again, but whoever leads takes
+   * it for said what is committed, and does not say it again before there is more.
+   */
+  overtaken({ epoch, link, number, welcome, isLost, committed }: Answer): void {
+    const isOurs = !this.isStopped && epoch === this.epoch && link === this.link && number < this.number;
+    if (isOurs && this.isGreeted && welcome === null && !isLost) this.commit(committed);
+  }
+
   /** Takes the answer to the last pull, with the messages that it names; false: it is the answer to another one. */
   take(answer: Answer, entries: readonly ReplicaEntry[]): boolean {
     if (!this.isAwaited(answer)) return false;
