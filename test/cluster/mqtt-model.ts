@@ -293,7 +293,9 @@ export class MqttModel {
   /** Which came later than one that was published behind them. */
   get late(): string[] {
     return ([1, 2] as const).flatMap((qos) => {
-      const firsts = [...new Set(this.hearer.texts[qos])].map(Number);
+      // What was refused may come all the same, of which nothing is promised.
+      const promised = this.hearer.texts[qos].filter((text) => !this.teller.refused.includes(text));
+      const firsts = [...new Set(promised)].map(Number);
       return firsts.filter((each, at) => at > 0 && each < firsts[at - 1]!).map((each) => `QoS ${qos}: ${each}`);
     });
   }
