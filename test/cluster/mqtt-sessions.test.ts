@@ -21,6 +21,20 @@ async function stage() {
   return { cluster, a, b, c, publisher };
 }
 
+/** No key of the log of sessions ends at that node until the function returned is called. */
+function endsRefused({ door }: MqttNode): () => void {
+  const { log } = door.takeovers!.directory as unknown as { log: SharedKeyedLog };
+  const submit = log.submit.bind(log);
+  let mayEnd = false;
+  vi.spyOn(log, 'submit').mockImplementation((key, value, onlyIf, sink) => {
+    if (value !== null || mayEnd) submit(key, value, onlyIf, sink);
+    else queueMicrotask(() => sink.changed(false));
+  });
+  return () => {
+    mayEnd = true;
+  };
+}
+
 /**
  * What is sent of messages, with their identifiers; nothing is acknowledged. A mirrored queue's first position says who leads it, so that they
  * begin with 2, and one is left out when another node leads.
@@ -383,17 +397,11 @@ describe('exactly once, when the client goes to another node', () => {
     await amqp.declare('full', { arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish' } });
     await amqp.bind('amq.topic', 'full', 'x');
     const { peer } = await cluster.join(b, 'client', lasting);
-    const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
-    const submit = log.submit.bind(log);
-    let mayEnd = false;
-    vi.spyOn(log, 'submit').mockImplementation((key, value, onlyIf, sink) => {
-      if (value !== null || mayEnd) submit(key, value, onlyIf, sink);
-      else queueMicrotask(() => sink.changed(false));
-    });
+    const mayEnd = endsRefused(b);
     peer.publish('x', 'm', { qos: 2, messageId: 7 });
     await cluster.soon(2000);
     expect(await peer.all()).toEqual([]);
-    mayEnd = true;
+    mayEnd();
     await cluster.soon(1000);
     expect(await peer.expect('pubrec')).toMatchObject({ messageId: 7, reasonCode: 0x97 });
     expect(b.door.takeovers!.directory.logOf('/', 'client').provenanceOf!(7).sequence).toBe(0);
@@ -405,20 +413,14 @@ describe('exactly once, when the client goes to another node', () => {
     first.peer.publish('x', 'm', { qos: 2, messageId: 7 });
     await cluster.soon(1000);
     expect(await sent(first)).toEqual(['pubrec 7']);
-    const { log } = b.door.takeovers!.directory as unknown as { log: SharedKeyedLog };
-    const submit = log.submit.bind(log);
-    let mayEnd = false;
-    vi.spyOn(log, 'submit').mockImplementation((key, value, onlyIf, sink) => {
-      if (value !== null || mayEnd) submit(key, value, onlyIf, sink);
-      else queueMicrotask(() => sink.changed(false));
-    });
+    const mayEnd = endsRefused(b);
     first.peer.send({ cmd: 'pubrel', messageId: 7 });
     await first.peer.drop();
     const second = await cluster.join(b, 'client', lasting);
     second.peer.send({ cmd: 'pubrel', messageId: 7 });
     await cluster.soon(2000);
     expect(await sent(second)).toEqual([]);
-    mayEnd = true;
+    mayEnd();
     await cluster.soon(1000);
     expect(await sent(second)).toEqual(['pubcomp 7']);
   });

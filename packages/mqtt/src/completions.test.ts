@@ -20,6 +20,7 @@ beforeEach(() => {
   forGood = [];
   const isReleased = (packetId: number): boolean => released.has(packetId);
   completions = new Completions(new Turn(platform.clock), isReleased, (packetId) => forgotten.push(packetId));
+  completions.return();
 });
 
 const minutes = (count: number): Promise<void> => platform.clock.advance(count * 60_000);
@@ -84,4 +85,18 @@ test('when the queue has given again what was in doubt, it is known until that i
   forGood[0]!(true);
   await platform.clock.advance(1);
   expect([forgotten, completions.has(101)]).toEqual([[1], false]);
+});
+
+test('what an owner before left is known until its client has been here, however late it comes', async () => {
+  const adopted = new Completions(
+    new Turn(platform.clock),
+    () => false,
+    (packetId) => forgotten.push(packetId),
+  );
+  adopted.doubt(1, 101);
+  await minutes(60);
+  expect([forgotten, adopted.has(101)]).toEqual([[], true]);
+  adopted.return();
+  await minutes(5);
+  expect([forgotten, adopted.has(101)]).toEqual([[1], false]);
 });

@@ -25,7 +25,8 @@ export class Completions {
   /** Settled by an owner before, or while the queue got another leader, or not at all: nobody will say when they are for good. */
   private doubtful = new Map<Position, number>();
   private older = new Map<Position, number>();
-  private isAway = false;
+  /** See `leave`; so it is until `return`. */
+  private isAway = true;
 
   constructor(turn: Turn, isReleased: (packetId: number) => boolean, completed: (packetId: number) => void) {
     this.turn = turn;

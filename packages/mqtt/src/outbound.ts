@@ -87,13 +87,13 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
   private sent: Delivery[] = [];
   /** Of shared groups, of QoS 2: they move to the session's queue at the end of the turn. */
   private moving: { readonly delivery: Delivery; readonly message: Message }[] = [];
-  /** Of the session's owner: consumers of those before, on nodes that have not heard yet that they have it no more, give way. 0: it has none. */
-  ownerOrdinal = 0;
   /** Of these, how many are on their way into a log of its own, by consumer. */
   private readonly underWay = new Map<Consumer, number>();
   private underWayCount = 0;
   /** Consumers that go when what is under way from them is decided: else another member would get that as well. */
   private readonly leaving = new Set<Consumer>();
+  /** Of the session's owner: consumers of those before, on nodes that have not heard yet that they have it no more, give way. 0: it has none. */
+  ownerOrdinal = 0;
   /** Takes a message that moves. Set by the session. */
   moveToOwn: ((message: Message, source: Source, slot: ConfirmSlot) => void) | null = null;
 
@@ -427,8 +427,11 @@ export class Outbound implements DeliverySink, Flushable, WriteSink {
   }
 
   private get known(): Completions {
-    const isReleased = (packetId: number): boolean => this.released.has(packetId);
-    this.completions ??= new Completions(this.turn, isReleased, (packetId) => this.log.completed(packetId));
+    if (this.completions === null) {
+      const isReleased = (packetId: number): boolean => this.released.has(packetId);
+      this.completions = new Completions(this.turn, isReleased, (packetId) => this.log.completed(packetId));
+      if (this.peer !== null) this.completions.return();
+    }
     return this.completions;
   }
 
